@@ -1,0 +1,13 @@
+"""Sparse and structured Poisson regression for scikit-learn."""
+
+from skprox.compose import groups_from_transformer, make_grouped_column_transformer
+from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GroupLassoPoisson",
+    "PoissonGLMRegressor",
+    "groups_from_transformer",
+    "make_grouped_column_transformer",
+]

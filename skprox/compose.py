@@ -1,0 +1,165 @@
+"""Exact groups, read from transformers instead of from names."""
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_is_fitted
+
+from skprox.groups import gather
+
+
+def groups_from_transformer(transformer):
+    """Columns that a fitted transformer makes from each of its input features.
+
+    Reads `ColumnTransformer`, `Pipeline` and `FeatureUnion`, nested as they may be, down to splines,
+    one-hot and binned columns, products of columns, selected columns and those that keep their
+    names. A column made of several features belongs to the group of that set of features; those of
+    a transformer that mixes its input (as PCA does) are one group.
+
+    Parameters
+    ----------
+    transformer : estimator
+        A fitted transformer.
+
+    Returns
+    -------
+    dict
+        Name of a feature, or names of several with spaces in between, to the positions of their
+        columns in the output. A column made of no feature, a bias, is a group by its own name. Ready
+        for the parameter `groups` of `GroupLassoPoisson`.
+
+    See Also
+    --------
+    make_grouped_column_transformer : Carries the groups in the names of its columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> from skprox import groups_from_transformer
+    >>> X = pd.DataFrame({"month": ["Jan", "Feb"], "day": ["Mon", "Tue"]})
+    >>> encoder = make_column_transformer((OneHotEncoder(), ["month", "day"])).fit(X)
+    >>> groups_from_transformer(encoder)
+    {'month': array([0, 1]), 'day': array([2, 3])}
+    """
+    check_is_fitted(transformer)
+    origins = _trace(transformer, [(name,) for name in _input_names(transformer)])
+    names = transformer.get_feature_names_out() if not all(origins) else [None] * len(origins)
+    return gather([" ".join(origin) or name for origin, name in zip(origins, names, strict=True)])
+
+
+def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None):
+    """Build a `ColumnTransformer` with a transformer of its own for each feature, named by it.
+
+    Columns are then called ``feature__column``, so that the default ``groups="auto"`` of
+    `GroupLassoPoisson` finds one group a feature, where a single encoder of several features would leave
+    one group for all, also inside a pipeline whose transformers are tuned and fitted anew. Output
+    is a pandas frame, since names reach the next step in frames only.
+
+    Parameters
+    ----------
+    *transformers : tuples
+        ``(transformer, columns)`` as in `sklearn.compose.make_column_transformer`, where `columns` is
+        a list of names.
+    remainder : {"drop", "passthrough"} or estimator, default="drop"
+        What happens to the other columns.
+    n_jobs : int, default=None
+        Number of jobs.
+
+    Returns
+    -------
+    ColumnTransformer
+        Each feature's transformer is a parameter of that name: ``temp__n_knots``.
+
+    See Also
+    --------
+    groups_from_transformer : The exact groups behind any fitted transformer.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.preprocessing import OneHotEncoder
+    >>> from skprox import make_grouped_column_transformer
+    >>> X = pd.DataFrame({"month": ["Jan", "Feb"], "day": ["Mon", "Tue"]})
+    >>> encoder = make_grouped_column_transformer((OneHotEncoder(sparse_output=False), ["month", "day"]))
+    >>> list(encoder.fit_transform(X))
+    ['month__month_Feb', 'month__month_Jan', 'day__day_Mon', 'day__day_Tue']
+    """
+    steps = []
+    for transformer, columns in transformers:
+        if callable(columns) or isinstance(columns, str | slice) or not all(isinstance(c, str) for c in columns):
+            raise TypeError(f"columns must be lists of names, which name the groups; got {columns!r}.")
+        steps += [(column.replace("__", "_"), clone(transformer, safe=False), [column]) for column in columns]
+    built = ColumnTransformer(steps, remainder=remainder, n_jobs=n_jobs, verbose_feature_names_out=_join)
+    return built.set_output(transform="pandas")
+
+
+def _join(transformer, column):
+    """Name of a column, with ``__`` in one place only."""
+    return f"{transformer}__{column.replace('__', '_')}"
+
+
+def _input_names(transformer):
+    names = getattr(transformer, "feature_names_in_", None)
+    return [f"x{j}" for j in range(transformer.n_features_in_)] if names is None else list(names)
+
+
+def _trace(transformer, inputs):
+    """The features behind each column of the output, given those behind each column of the input."""
+    if isinstance(transformer, str):
+        return [] if transformer == "drop" else inputs
+    if isinstance(transformer, Pipeline):
+        for _, step in transformer.steps:
+            inputs = inputs if step is None else _trace(step, inputs)
+        return inputs
+    if isinstance(transformer, FeatureUnion):
+        parts = [_trace(part, inputs) for _, part in transformer.transformer_list]
+        return [origin for part in parts for origin in part]
+    if isinstance(transformer, ColumnTransformer):
+        return _trace_columns(transformer, inputs)
+    if isinstance(transformer, SplineTransformer):
+        return np.repeat(_objects(inputs), transformer.n_features_out_ // len(inputs)).tolist()
+    if isinstance(transformer, OneHotEncoder):
+        return np.repeat(_objects(inputs), _one_hot_counts(transformer)).tolist()
+    if isinstance(transformer, KBinsDiscretizer) and transformer.encode != "ordinal":
+        return np.repeat(_objects(inputs), transformer.n_bins_).tolist()
+    if isinstance(transformer, PolynomialFeatures):
+        return [_union(inputs[j] for j in np.flatnonzero(powers)) for powers in transformer.powers_]
+    same = dict(zip(_input_names(transformer), inputs, strict=True))
+    return [same.get(name, _union(inputs)) for name in transformer.get_feature_names_out()]
+
+
+def _trace_columns(transformer, inputs):
+    positions = pd.DataFrame([range(len(inputs))], columns=_input_names(transformer))
+    origins = [()] * sum(part.stop - part.start for part in transformer.output_indices_.values())
+    for name, part, columns in transformer.transformers_:
+        taken = np.atleast_1d(_safe_indexing(positions, columns, axis=1).to_numpy().ravel())
+        where = transformer.output_indices_[name]
+        if where.stop > where.start:
+            origins[where] = _trace(part, [inputs[j] for j in taken])
+    return origins
+
+
+def _one_hot_counts(encoder):
+    """Number of columns for each feature."""
+    counts = np.array([len(categories) for categories in encoder.categories_])
+    for j, infrequent in enumerate(getattr(encoder, "infrequent_categories_", [])):
+        counts[j] -= 0 if infrequent is None else max(len(infrequent) - 1, 0)
+    if encoder.drop_idx_ is not None:
+        counts -= [drop is not None for drop in encoder.drop_idx_]
+    return counts
+
+
+def _objects(items):
+    out = np.empty(len(items), dtype=object)
+    out[:] = items
+    return out
+
+
+def _union(origins):
+    return tuple(dict.fromkeys(feature for origin in origins for feature in origin))

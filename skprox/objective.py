@@ -1,0 +1,164 @@
+"""The data term: the only place that knows how X is stored and what is multiplied with it."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import gen_batches, gen_even_slices
+
+from skprox import losses
+
+SCRATCH_BYTES = 2**21  # a copy of some rows stays in the cache
+
+
+class Point:
+    """Coefficients with what the objective keeps for them: linear predictor, means, gradient."""
+
+    def __init__(self, coef, eta, mu, intercept):
+        self.coef, self.eta, self.mu, self.intercept = coef, eta, mu, intercept
+        self.gradient = None
+
+
+class PoissonObjective:
+    """sum_i weight_i (mu_i - y_i eta_i),  eta = offset + intercept + X coef,  mu = exp(eta)
+
+    A function of the coefficients alone: the intercept is always at its minimum for them (at 0
+    without `fit_intercept`). Solvers see coefficients, gradients and Hessians; whatever has as many
+    entries as X has rows stays in here and in `Point`.
+
+    Parameters
+    ----------
+    X : ndarray or CSR or CSC matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    weight : ndarray of shape (n_samples,)
+        Non-negative, with sum one.
+    offset : ndarray of shape (n_samples,)
+    fit_intercept : bool
+    n_blocks : int
+        Number of blocks of rows that a pass over X is cut into.
+    map : callable
+        Runs a function over the blocks, like the builtin.
+    """
+
+    def __init__(self, X, y, weight, offset, fit_intercept, n_blocks=1, map=map):
+        self.X, self.y, self.weight, self.offset = X, y, weight, offset
+        self.profiled, self.map = fit_intercept, map
+        self.blocks = [(rows, _rows_of(X, rows)) for rows in _cut(X, n_blocks)]
+        self.total = float(weight.astype(np.float64) @ y)
+        self.count_moments = self._pull(weight * y)
+
+    def at(self, coef):
+        """The point with these coefficients. One pass over X."""
+        if not coef.any():
+            return self._point(coef, self.offset)
+        slope = coef.astype(self.X.dtype)
+        parts = self.map(lambda block: block[1] @ slope, self.blocks)
+        return self._point(coef, np.concatenate(list(parts)) + self.offset)
+
+    def between(self, start, end, step):
+        """The point start + step * (end - start), without a pass over X; `step` may exceed 1."""
+        coef = start.coef + step * (end.coef - start.coef)
+        return self._point(coef, start.eta + start.eta.dtype.type(step) * (end.eta - start.eta))
+
+    def _point(self, coef, eta):
+        mu = np.empty_like(eta)
+        intercept = losses.means(eta, self.weight, self.total, self.profiled, mu)
+        return Point(coef, eta, mu, intercept)
+
+    def value(self, point):
+        return losses.value(point.eta, point.mu, self.y, self.weight, point.intercept)
+
+    def gradient(self, point):
+        """Derivative in the coefficients, kept in the point. One pass over X."""
+        if point.gradient is None:
+            point.gradient = self._pull(self.weight * (point.mu - self.y))
+        return point.gradient
+
+    def divergence(self, point, base):
+        """value(point) - value(base) - gradient(base) . (point.coef - base.coef), without cancellation."""
+        return losses.divergence(point.eta, base.eta, base.mu, self.weight, self.total, self.profiled)
+
+    def hessian(self, point, columns):
+        """Second derivative in the coefficients `columns`, a dense matrix. One pass over them."""
+        weight, center = self._spread(point)
+        center = center[columns]
+        if sparse.issparse(self.X):
+            X = self.X[:, columns]
+            out = (X.T @ X.multiply(weight[:, None]).tocsr()).toarray().astype(np.float64)
+            out -= weight.sum(dtype=np.float64) * np.outer(center, center)
+        else:
+
+            def moments(rows, X):
+                X = X[:, columns] - center.astype(X.dtype)
+                X *= np.sqrt(weight[rows, None])
+                return X.T @ X
+
+            out = self._sum_batches(moments, len(columns))
+        flat = self._flat(out.diagonal(), center)
+        out[flat] = out[:, flat] = 0.0
+        return out
+
+    def curvature(self, point):
+        """Diagonal of the Hessian, 0 for a constant column. One pass over X."""
+        weight, center = self._spread(point)
+        if sparse.issparse(self.X):
+            out = (self.X.multiply(self.X).T @ weight).astype(np.float64)
+            out -= weight.sum(dtype=np.float64) * center**2
+        else:
+
+            def moments(rows, X):
+                return weight[rows] @ (X - center.astype(X.dtype)) ** 2
+
+            out = self._sum_batches(moments, len(center))
+        out[self._flat(out, center)] = 0.0
+        return out
+
+    def _flat(self, curvature, center):
+        """Columns that are constant up to rounding, so that the intercept stands for them."""
+        return curvature <= 4 * np.finfo(self.X.dtype).eps * self.total * center**2
+
+    def rounding(self, point):
+        """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""
+        scale = np.abs(self.count_moments) + np.abs(self.gradient(point) + self.count_moments)
+        return 16 * np.finfo(self.X.dtype).eps * scale
+
+    def _spread(self, point):
+        """Weight of each row in the Hessian, and the mean of X that the intercept takes off."""
+        weight = self.weight * point.mu
+        if not self.profiled:
+            return weight, np.zeros(self.X.shape[1])
+        return weight, (self.gradient(point) + self.count_moments) / self.total
+
+    def _pull(self, residual):
+        """residual @ X"""
+        parts = self.map(lambda block: residual[block[0]] @ block[1], self.blocks)
+        return sum(np.asarray(part, dtype=np.float64) for part in parts)
+
+    def _sum_batches(self, task, width):
+        """Sum of task(rows, X[rows]) over all rows, a few at a time, so that copies stay small."""
+        size = max(1, SCRATCH_BYTES // max(1, width * self.X.itemsize))
+
+        def run(block):
+            rows, X = block
+            batches = gen_batches(len(X), size)
+            return sum(
+                task(slice(rows.start + batch.start, rows.start + batch.stop), X[batch]).astype(np.float64)
+                for batch in batches
+            )
+
+        return sum(self.map(run, self.blocks))
+
+
+def _cut(X, n_blocks):
+    """Row slices of near-equal length; one for CSC, whose rows can't be told apart cheaply."""
+    n_blocks = 1 if sparse.issparse(X) and X.format == "csc" else min(n_blocks, X.shape[0])
+    return gen_even_slices(X.shape[0], n_blocks)
+
+
+def _rows_of(X, rows):
+    """X[rows], without a copy of what it holds."""
+    if not sparse.issparse(X):
+        return X[rows]
+    if rows == slice(0, X.shape[0]):
+        return X
+    start, stop = X.indptr[rows.start], X.indptr[rows.stop]
+    parts = X.data[start:stop], X.indices[start:stop], X.indptr[rows.start : rows.stop + 1] - start
+    return type(X)(parts, shape=(rows.stop - rows.start, X.shape[1]), copy=False)

@@ -1,0 +1,74 @@
+"""Penalties: what they are worth, their proximal map, and how far a point is from optimal."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skprox import prox
+
+
+@dataclass(frozen=True)
+class GroupElasticNet:
+    """sum_g strength[g] * ||coef[g]||_2 + 1/2 * sum_j ridge[j] * coef[j]^2
+
+    The lasso is this penalty with groups of one, ridge regression has strength 0. An infinite
+    strength holds its group at zero.
+
+    Attributes
+    ----------
+    indices, indptr : ndarray of int
+        Group g holds the coefficients ``indices[indptr[g]:indptr[g + 1]]``.
+    strength : ndarray of shape (n_groups,)
+    ridge : ndarray of shape (n_features,)
+    """
+
+    indices: np.ndarray
+    indptr: np.ndarray
+    strength: np.ndarray
+    ridge: np.ndarray
+
+    @classmethod
+    def from_groups(cls, groups, strength, ridge):
+        """Build from a list of arrays of positions, one a group."""
+        indptr = np.cumsum([0, *map(len, groups)])
+        return cls(np.concatenate(groups), indptr, strength, ridge)
+
+    def value(self, coef):
+        norms = self.norms(coef)
+        return self.strength[norms > 0] @ norms[norms > 0] + self.ridge @ coef**2 / 2
+
+    def norms(self, coef):
+        return prox.group_norms(coef, self.indices, self.indptr)
+
+    def prox(self, point, curvature):
+        """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
+        return prox.prox(point, curvature, self.indices, self.indptr, self.strength, self.ridge)
+
+    def violation(self, coef, gradient):
+        """Distance of -gradient to the subdifferential at `coef`, a number a group."""
+        return prox.violation(coef, gradient, self.indices, self.indptr, self.strength, self.ridge)
+
+    def critical(self, gradient):
+        """The factor on all strengths above which 0 is optimal, with this gradient there.
+
+        NaN where some group has no norm to hold it at zero.
+        """
+        if not self.strength.all():
+            return np.nan
+        return np.max(self.norms(gradient) / self.strength, initial=0.0)
+
+    def feasible(self, coef):
+        """`coef` with zeros where the strength is infinite."""
+        coef = coef.copy()
+        coef[self.indices[np.repeat(np.isinf(self.strength), np.diff(self.indptr))]] = 0.0
+        return coef
+
+    def columns(self, groups):
+        """Positions of the coefficients of `groups`, group after group."""
+        return np.concatenate([self.indices[self.indptr[g] : self.indptr[g + 1]] for g in groups])
+
+    def restrict(self, groups):
+        """The same penalty on the coefficients ``columns(groups)`` alone."""
+        columns = self.columns(groups)
+        indptr = np.concatenate([[0], np.cumsum(np.diff(self.indptr)[groups])])
+        return GroupElasticNet(np.arange(len(columns)), indptr, self.strength[groups], self.ridge[columns])

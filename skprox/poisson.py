@@ -1,0 +1,584 @@
+"""Poisson regression with an elastic net or a group lasso penalty."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import effective_n_jobs
+from scipy.special import xlogy
+from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+
+from skprox.groups import find_groups, label_columns
+from skprox.parallel import thread_map
+from skprox.strengths import per_coefficient, per_group
+
+
+class _PoissonRegression(RegressorMixin, BaseEstimator):
+    """What the estimators share: all but the penalty."""
+
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
+        "groups": [str, Integral, dict, callable, "array-like"],
+        "fit_intercept": ["boolean"],
+        "solver": [StrOptions({"auto", "fista", "newton"})],
+        "tol": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, exposure=None):
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Counts, or any non-negative numbers. Each column is a response of its own.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row; None is 1.
+        exposure : array-like of shape (n_samples,), default=None
+            The time, area or number at risk behind each count; None is 1. A count with exposure e
+            has mean e * exp(intercept + x.coef).
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        # numba takes as long to import as all else: not before there is something to fit
+        from skprox.objective import PoissonObjective
+        from skprox.solvers import solve
+
+        X, levels = label_columns(X)
+        X, y = validate_data(
+            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            warnings.warn(
+                "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
+                "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
+                DataConversionWarning,
+                stacklevel=2,
+            )
+        weight, offset = _check_weight(sample_weight, X), np.log(_check_exposure(exposure, X))
+        counts = _check_counts(y, weight).astype(X.dtype)
+        weight = weight / weight.sum(dtype=np.float64).astype(X.dtype)
+
+        columns = find_groups(self.groups, self._column_names(), levels)
+        n_outputs = None if y.ndim == 1 else y.shape[1]
+        penalties = self._penalties(self.alpha, columns, n_outputs)
+        patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else None
+
+        starts = self._warm_coef((len(counts), X.shape[1]))
+        results, objectives, critical = [], [], []
+        n_threads = effective_n_jobs(self.n_jobs)
+        with thread_map(n_threads) as run:
+            for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
+                objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
+                null = objective.at(np.zeros(X.shape[1]))
+                start = objective.at(penalty.feasible(starts[k])) if starts is not None else null
+                result = solve(
+                    objective,
+                    penalty,
+                    null,
+                    start,
+                    solver=self.solver,
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    monitor=self._monitor(objective, penalty, k),
+                )
+                results.append(result)
+                objectives.append(objective.value(result.point) + penalty.value(result.point.coef))
+                critical.append(patterns[k].critical(objective.gradient(null)) if patterns else np.nan)
+        self._unpack(results, objectives, critical, columns, X.dtype, squeeze=y.ndim == 1)
+        return self
+
+    def predict(self, X, exposure=None):
+        """Expected counts.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates.
+        exposure : array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            exposure * exp(intercept + X coef).
+        """
+        check_is_fitted(self)
+        X, _ = label_columns(X)
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        exposure = _check_exposure(exposure, X)
+        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
+        return (rates.T * exposure).T
+
+    def score(self, X, y, sample_weight=None, exposure=None):
+        """D², the share of the Poisson deviance of `y` that the model explains.
+
+        1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
+        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
+        Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
+        where there is no exposure.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The counts.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row; None is 1.
+        exposure : array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        means = self.predict(X, exposure)
+        y = check_array(y, ensure_2d=False, dtype=means.dtype, input_name="y").reshape(means.shape)
+        weight, exposure = _check_weight(sample_weight, means), _check_exposure(exposure, means)
+        null = np.multiply.outer(exposure, weight @ y / (weight @ exposure))
+        return float(np.mean(_explained(_deviance(y, means, weight), _deviance(y, null, weight))))
+
+    def split_coef(self):
+        """The coefficients of each group.
+
+        Returns
+        -------
+        dict
+            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target.
+        """
+        check_is_fitted(self)
+        return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
+
+    def _column_names(self):
+        return getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+
+    def _warm_coef(self, shape):
+        """Coefficients of the last fit, if they are wanted and fit."""
+        if self.warm_start and hasattr(self, "coef_") and self.coef_.size == np.prod(shape):
+            return self.coef_.reshape(shape).astype(np.float64)
+        return None
+
+    def _monitor(self, objective, penalty, output):
+        if not self.verbose:
+            return lambda *args: None
+
+        def report(n_iter, point, optimality):
+            value = objective.value(point) + penalty.value(point.coef)
+            inside = np.count_nonzero(penalty.norms(point.coef))
+            print(
+                f"output {output}, iteration {n_iter}: objective {value:.10g}, optimality {optimality:.2e}, "
+                f"{inside} groups"
+            )
+
+        return report
+
+    def _unpack(self, results, objectives, critical, columns, dtype, squeeze):
+        """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
+
+        def shape(values):
+            return np.array(values)[0] if squeeze else np.array(values)
+
+        self.coef_ = shape([result.point.coef.astype(dtype) for result in results])
+        self.intercept_ = shape([result.point.intercept for result in results])
+        self.n_iter_ = shape([result.n_iter for result in results])
+        self.objective_ = shape(objectives)
+        self.optimality_ = shape([result.optimality for result in results])
+        if not np.isnan(critical).any():
+            self.alpha_max_ = shape(critical)
+        elif hasattr(self, "alpha_max_"):
+            del self.alpha_max_
+        self.groups_ = columns.groups
+        self.group_norms_ = {group: np.linalg.norm(coef, axis=-1) for group, coef in self.split_coef().items()}
+        self.selected_groups_ = [group for group, norm in self.group_norms_.items() if np.any(norm)]
+        above = [k for k, result in enumerate(results) if not result.optimality <= self.tol]
+        if above:
+            worst = max(results[k].optimality for k in above)
+            where = "" if squeeze else f" for {len(above)} of {len(results)} outputs, first of them {above[0]}"
+            warnings.warn(
+                f"{type(self).__name__} stopped after {np.max(self.n_iter_)} iterations at an optimality_ of "
+                f"{worst:.1e}, above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or "
+                "bring the columns of X to like scales" + (" and to float64." if dtype == np.float32 else "."),
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        # multi_output stays False: scikit-learn's check of it fits negative targets, positive_only or not
+        tags.target_tags.positive_only = True
+        return tags
+
+
+class PoissonGLMRegressor(_PoissonRegression):
+    """Poisson regression with an elastic net penalty that may differ from coefficient to coefficient.
+
+    For each output on its own, over the intercept b and the coefficients β,
+
+        minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
+                  + sum_j alpha_j omega_j ( rho_j |beta_j| + (1 - rho_j) / 2 beta_j^2 ),
+
+    with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, rho the
+    `l1_ratio` and omega the `penalty_weights`. The intercept is not penalised. At the same strengths
+    this is the objective of `sklearn.linear_model.PoissonRegressor` (``l1_ratio=0``).
+
+    Parameters
+    ----------
+    alpha : float, array-like, dict or Series, default=1.0
+        Strength of the penalty: a number; an array of shape (n_features,), or (n_outputs, n_features)
+        for a 2-D target; or a dict (or pandas Series) from names of groups or columns to numbers or to
+        arrays with an entry for each column of the group, that covers every column once. 0 is no
+        penalty, infinity removes a column.
+    l1_ratio : float, array-like, dict or Series, default=0.0
+        Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
+    penalty_weights : float, array-like, dict or Series, default=None
+        Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
+        tuned as one number. None is 1 for all.
+    groups : str, int, callable, dict or array-like, default="auto"
+        Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names to
+        strengths and coefficients.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. Without one it is 0.
+    solver : {"auto", "fista", "newton"}, default="auto"
+        "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
+        columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
+        but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
+        beyond.
+    tol : float, default=1e-6
+        Upper bound on `optimality_`.
+    max_iter : int, default=10000
+        Upper bound on the number of steps.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit.
+    n_jobs : int, default=None
+        Number of threads for passes over the rows of X. None is 1, -1 all processors.
+    verbose : int, default=0
+        Whether to print a line a step.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients of the linear predictor, in units of log rate for a unit of the column.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Intercept.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of steps.
+    objective_ : float or ndarray of shape (n_outputs,)
+        The value of the objective above.
+    optimality_ : float or ndarray of shape (n_outputs,)
+        The certificate: the largest distance, over groups of penalised columns, of the negative
+        gradient to the subdifferential of the penalty, as a share of the same distance at the null
+        model (all coefficients 0). 0 is optimal.
+    alpha_max_ : float or ndarray of shape (n_outputs,)
+        The smallest `alpha` at which all coefficients are 0. Only where `alpha` is a number and each
+        column has an L1 penalty.
+    groups_ : dict
+        Name of a group to the positions of its columns.
+    group_norms_ : dict
+        Name of a group to the Euclidean norm of its coefficients (for each output).
+    selected_groups_ : list
+        Names of the groups with a coefficient other than 0 (in any output).
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+
+    See Also
+    --------
+    GroupLassoPoisson : Keeps or drops whole groups of columns.
+    sklearn.linear_model.PoissonRegressor : One ridge penalty.
+
+    Notes
+    -----
+    The intercept is profiled out exactly, exp(b) = sum(w y) / sum(w exposure exp(x.beta)), which
+    leaves an objective that can't overflow [1]_.
+
+    Counts with an exposure e have the same solution as rates y / e with sample weights w e at a
+    strength of alpha sum(w) / sum(w e).
+
+    References
+    ----------
+    .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
+       via Coordinate Descent", Journal of Statistical Software 33(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from skprox import PoissonGLMRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> f1, f2 = rng.normal(size=(500, 3)), rng.normal(size=(500, 2))
+    >>> y = rng.poisson(np.exp(1 + f1 @ [0.5, -0.3, 0.0]))
+    >>> X = pd.concat({"f1": pd.DataFrame(f1), "f2": pd.DataFrame(f2)}, axis=1)
+    >>> model = PoissonGLMRegressor(alpha={"f1": 0.01, "f2": [0.2, 0.5]}, l1_ratio=1).fit(X, y)
+    >>> model.selected_groups_
+    ['f1']
+    """
+
+    _parameter_constraints = _PoissonRegression._parameter_constraints | {
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
+        "penalty_weights": [Interval(Real, 0, None, closed="both"), "array-like", dict, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        l1_ratio=0.0,
+        penalty_weights=None,
+        groups="auto",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=10_000,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.penalty_weights = penalty_weights
+        self.groups = groups
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _penalties(self, alpha, columns, n_outputs):
+        from skprox.penalties import GroupElasticNet
+
+        weights = 1.0 if self.penalty_weights is None else self.penalty_weights
+        weights = per_coefficient("penalty_weights", weights, columns, n_outputs)
+        total = _times(per_coefficient("alpha", alpha, columns, n_outputs), weights, "penalty_weights")
+        ratio = per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
+        removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
+        strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
+        singles = np.arange(len(columns.names))[:, None]
+        return [GroupElasticNet.from_groups(singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+
+
+class GroupLassoPoisson(_PoissonRegression):
+    """Poisson regression that keeps or drops whole groups of columns.
+
+    For each output on its own, over the intercept b and the coefficients β,
+
+        minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i  +  sum_g alpha_g omega_g ||beta_g||_2,
+
+    with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights and omega the
+    `group_weights`. The intercept is not penalised. The penalty is that of Yuan and Lin [1]_.
+
+    Parameters
+    ----------
+    alpha : float, array-like, dict or Series, default=1.0
+        Strength of the penalty: a number; an array of shape (n_groups,), or (n_outputs, n_groups)
+        for a 2-D target, in the order of `groups_`; or a dict (or pandas Series) from names of groups
+        to numbers, that covers every column once. 0 is no penalty, infinity removes a group.
+    groups : str, int, callable, dict or array-like, default="auto"
+        Which columns belong together:
+
+        - "auto": the top level of MultiIndex columns. Otherwise by name: the columns ``x_sp_0``,
+          ``x_sp_1``, ... of a spline are a group, and so are all columns with one transformer's
+          prefix (``cat__``), unless splines or products of several features share it: then each
+          feature, and each set of features multiplied, is a group. All other columns, and those
+          passed through (``remainder__``), are groups of one.
+        - "prefix": all up to the last ``__`` of a name; "feature": the rest, without the marks of
+          splines and powers.
+        - the number or name of a level of MultiIndex columns; a regular expression whose one capture
+          is the name of the group; a callable from the name of a column to that of its group.
+        - a dict from name of a group to its columns: names, positions, or a regular expression; a list
+          with a label for each column; a 0/1 mask of shape (n_groups, n_features).
+    group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
+        Factors on `alpha`, in the same forms. "sqrt_size" is the square root of the number of columns
+        of a group. A group of weight 0 is not penalised.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept. Without one it is 0.
+    solver : {"auto", "fista", "newton"}, default="auto"
+        "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
+        columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
+        but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
+        beyond.
+    tol : float, default=1e-6
+        Upper bound on `optimality_`.
+    max_iter : int, default=10000
+        Upper bound on the number of steps.
+    warm_start : bool, default=False
+        Whether to start from the coefficients of the last fit.
+    n_jobs : int, default=None
+        Number of threads for passes over the rows of X. None is 1, -1 all processors.
+    verbose : int, default=0
+        Whether to print a line a step.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients of the linear predictor, in units of log rate for a unit of the column.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Intercept.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of steps.
+    objective_ : float or ndarray of shape (n_outputs,)
+        The value of the objective above.
+    optimality_ : float or ndarray of shape (n_outputs,)
+        The certificate: the largest distance, over groups, of the negative gradient to the
+        subdifferential of the penalty, as a share of the same distance at the null model (all
+        coefficients 0). 0 is optimal.
+    alpha_max_ : float or ndarray of shape (n_outputs,)
+        The smallest `alpha` at which all coefficients are 0. Only where `alpha` is a number and all
+        groups are penalised.
+    groups_ : dict
+        Name of a group to the positions of its columns.
+    group_norms_ : dict
+        Name of a group to the Euclidean norm of its coefficients (for each output).
+    selected_groups_ : list
+        Names of the groups with a coefficient other than 0 (in any output).
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+
+    See Also
+    --------
+    PoissonGLMRegressor : Ridge, lasso and elastic net.
+    groups_from_transformer : The exact groups behind a fitted transformer.
+    make_grouped_column_transformer : Names columns so that the exact groups are found.
+
+    References
+    ----------
+    .. [1] Yuan and Lin (2006), "Model selection and estimation in regression with grouped variables",
+       Journal of the Royal Statistical Society B 68(1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import SplineTransformer
+    >>> from skprox import GroupLassoPoisson
+    >>> rng = np.random.default_rng(0)
+    >>> X = pd.DataFrame(rng.uniform(size=(500, 2)), columns=["position", "speed"])
+    >>> y = rng.poisson(np.exp(1 + np.sin(6 * X["position"])))
+    >>> splines = make_column_transformer((SplineTransformer(include_bias=False), ["position", "speed"]))
+    >>> model = make_pipeline(splines.set_output(transform="pandas"), GroupLassoPoisson(alpha=0.05)).fit(X, y)
+    >>> model[-1].selected_groups_
+    ['position']
+    """
+
+    _parameter_constraints = _PoissonRegression._parameter_constraints | {
+        "group_weights": [
+            StrOptions({"sqrt_size"}),
+            Interval(Real, 0, None, closed="both"),
+            "array-like",
+            dict,
+        ],
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        groups="auto",
+        group_weights="sqrt_size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=10_000,
+        warm_start=False,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.alpha = alpha
+        self.groups = groups
+        self.group_weights = group_weights
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _penalties(self, alpha, columns, n_outputs):
+        from skprox.penalties import GroupElasticNet
+
+        groups = list(columns.groups.values())
+        if isinstance(self.group_weights, str):
+            weights = np.sqrt([[len(group) for group in groups]])
+        else:
+            weights = per_group("group_weights", self.group_weights, columns, n_outputs)
+        strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
+        ridge = np.zeros(len(columns.names))
+        return [GroupElasticNet.from_groups(groups, s, ridge) for s in strength]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # at alpha=1 no group of standardised columns may stay
+        return tags
+
+
+def _check_weight(sample_weight, X):
+    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+    return weight
+
+
+def _check_exposure(exposure, X):
+    if exposure is None:
+        return np.ones(X.shape[0], dtype=X.dtype)
+    exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
+    if exposure.shape != (X.shape[0],):
+        raise ValueError(f"exposure has shape {exposure.shape}; expected ({X.shape[0]},), an entry for each row of X.")
+    if (exposure <= 0).any():
+        row = np.argmax(exposure <= 0)
+        raise ValueError(f"exposure must be positive; got {exposure[row]:g} in row {row}. Leave rows without it out.")
+    return exposure
+
+
+def _check_counts(y, weight):
+    """Counts of shape (n_outputs, n_samples)."""
+    counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
+    if (counts < 0).any():
+        row, output = np.argwhere(counts.T < 0)[0]
+        where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
+        raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
+    empty = ~(counts[:, weight > 0] > 0).any(axis=1)
+    if empty.any():
+        which = "" if y.ndim == 1 else f" in output {np.argmax(empty)}"
+        raise ValueError(f"y holds no positive count{which} (in rows of positive weight): there is no rate to model.")
+    return counts
+
+
+def _times(alpha, weights, name):
+    if (np.isinf(alpha) & (weights == 0)).any() or ((alpha == 0) & np.isinf(weights)).any():
+        raise ValueError(f"alpha times {name} is infinity times 0 somewhere; make one finite or the other positive.")
+    return alpha * weights
+
+
+def _deviance(y, means, weight):
+    """Mean Poisson deviance of each output."""
+    return weight @ (2 * (xlogy(y, y) - xlogy(y, means) - y + means)) / weight.sum()
+
+
+def _explained(deviance, null):
+    """1 - deviance / null, and 1 or 0 where there is nothing to explain."""
+    flat = null <= 0
+    return np.where(flat, deviance <= 0, 1 - deviance / np.where(flat, 1.0, null))

@@ -1,0 +1,87 @@
+"""Compiled steps for sums of Euclidean norms of groups of coefficients.
+
+Groups are given as ``indices`` and ``indptr``, as in a CSR matrix: group g holds the positions
+``indices[indptr[g]:indptr[g + 1]]``.
+"""
+
+from math import sqrt
+
+from numba import njit
+
+
+@njit(cache=True, nogil=True)
+def group_step(pull, curvature, strength, out):
+    """Write argmin_u  1/2 sum_j curvature_j u_j^2 - pull.u + strength ||u||_2  into `out`.
+
+    The minimiser is zero when ||pull|| <= strength. Otherwise its norm t is the root of
+    sum_j (pull_j / (curvature_j t + strength))^2 = 1; the inverse square root of the left-hand
+    side is concave and increasing in t, so that Newton's iteration from the left never passes the
+    root (the secular equation of trust regions: Moré and Sorensen, 1983).
+    """
+    if strength == 0.0:
+        for j in range(pull.size):
+            out[j] = pull[j] / curvature[j] if curvature[j] > 0.0 else 0.0
+        return
+    squares, steepest = 0.0, 0.0
+    for j in range(pull.size):
+        squares += pull[j] * pull[j]
+        steepest = max(steepest, curvature[j])
+    norm = sqrt(squares)
+    if not norm > strength or steepest <= 0.0:
+        out[:] = 0.0
+        return
+    t = (norm - strength) / steepest
+    if pull.size > 1:
+        for _ in range(100):
+            value, slope = 0.0, 0.0
+            for j in range(pull.size):
+                bend = curvature[j] * t + strength
+                part = (pull[j] / bend) ** 2
+                value += part
+                slope += part * curvature[j] / bend
+            move = value * (sqrt(value) - 1.0) / slope if slope > 0.0 else 0.0
+            if not move > 1e-15 * t:
+                break
+            t += move
+    for j in range(pull.size):
+        out[j] = pull[j] * t / (curvature[j] * t + strength)
+
+
+@njit(cache=True, nogil=True)
+def prox(point, curvature, indices, indptr, strength, ridge):
+    """argmin_u  1/2 sum_j curvature_j (u_j - point_j)^2 + sum_g strength_g ||u_g|| + 1/2 sum_j ridge_j u_j^2."""
+    out = point.copy()
+    for g in range(strength.size):
+        members = indices[indptr[g] : indptr[g + 1]]
+        pull, bend = point[members] * curvature[members], curvature[members] + ridge[members]
+        step = pull.copy()
+        group_step(pull, bend, strength[g], step)
+        out[members] = step
+    return out
+
+
+@njit(cache=True, nogil=True)
+def group_norms(coef, indices, indptr):
+    """||coef_g||_2, a number a group."""
+    out = coef[: indptr.size - 1].copy() if coef.size >= indptr.size - 1 else coef.copy()
+    for g in range(indptr.size - 1):
+        squares = 0.0
+        for j in indices[indptr[g] : indptr[g + 1]]:
+            squares += coef[j] * coef[j]
+        out[g] = sqrt(squares)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def violation(coef, gradient, indices, indptr, strength, ridge):
+    """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group."""
+    out = strength.copy()
+    norms = group_norms(coef, indices, indptr)
+    for g in range(strength.size):
+        squares = 0.0
+        pull = strength[g] / norms[g] if norms[g] > 0.0 else 0.0
+        for j in indices[indptr[g] : indptr[g + 1]]:
+            squares += (gradient[j] + (ridge[j] + pull) * coef[j]) ** 2
+        distance = sqrt(squares)
+        out[g] = distance if norms[g] > 0.0 else max(distance - strength[g], 0.0)
+    return out

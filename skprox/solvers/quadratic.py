@@ -1,0 +1,132 @@
+"""The model problem of a Newton step: a quadratic with a dense Hessian, and a penalty."""
+
+from math import sqrt
+
+import numpy as np
+from numba import njit
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from skprox.prox import group_step
+
+SWEEPS, ROUNDS = 10, 100
+
+
+def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
+    """argmin_u  gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + penalty(u)
+
+    Sweeps of block coordinate descent, each an exact step in one group, find which groups are zero.
+    A Newton step on the others then removes what nearly dependent columns leave to do: away from
+    zero the norm of a group is smooth, with curvature strength * (I - v v') / ||u_g||, v = u_g / ||u_g||.
+
+    Parameters
+    ----------
+    penalty : GroupElasticNet
+        Over ``len(coef)`` coefficients in the order of its groups.
+    tolerance : ndarray of shape (n_groups,)
+        Stops when every group's distance to optimality is at most this.
+    """
+    coef, gradient = coef.copy(), gradient.copy()
+    values, vectors, starts = _eigenbases(hessian, penalty)
+    for _ in range(ROUNDS):
+        _sweep(
+            hessian, gradient, coef, penalty.indptr, penalty.strength, penalty.ridge, values, vectors, starts, SWEEPS
+        )
+        if np.all(penalty.violation(coef, gradient) <= tolerance):
+            break
+        if not _newton_step(hessian, gradient, coef, penalty):
+            break
+    return coef
+
+
+def _eigenbases(hessian, penalty):
+    """Eigenvalues and eigenvectors of the diagonal block of each group, its ridge included."""
+    sizes = np.diff(penalty.indptr)
+    starts = np.concatenate([[0], np.cumsum(sizes**2)])
+    values, vectors = hessian.diagonal() + penalty.ridge, np.ones(starts[-1])
+    for g in np.flatnonzero(sizes > 1):
+        rows = slice(penalty.indptr[g], penalty.indptr[g + 1])
+        spectrum, basis = np.linalg.eigh(hessian[rows, rows] + np.diag(penalty.ridge[rows]))
+        noise = sizes[g] * np.finfo(float).eps * spectrum[-1]
+        values[rows] = np.where(spectrum > noise, spectrum, 0.0)
+        vectors[starts[g] : starts[g + 1]] = basis.ravel()
+    return values, vectors, starts
+
+
+@njit(cache=True, nogil=True)
+def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, starts, n_sweeps):
+    """Minimise over each group in turn, `n_sweeps` times; `gradient` of the quadratic is kept up to date."""
+    for _ in range(n_sweeps):
+        largest = 0.0
+        for g in range(strength.size):
+            first, last = indptr[g], indptr[g + 1]
+            size = last - first
+            pull = -gradient[first:last]
+            for a in range(size):
+                for b in range(size):
+                    pull[a] += hessian[first + a, first + b] * coef[first + b]
+            basis = vectors[starts[g] : starts[g + 1]].reshape(size, size)
+            rotated, step = np.zeros(size), np.zeros(size)
+            for a in range(size):
+                for b in range(size):
+                    rotated[b] += basis[a, b] * pull[a]
+            group_step(rotated, values[first:last], strength[g], step)
+            for a in range(size):
+                move = -coef[first + a]
+                for b in range(size):
+                    move += basis[a, b] * step[b]
+                if move != 0.0:
+                    coef[first + a] += move
+                    row = hessian[first + a]
+                    for j in range(coef.size):
+                        gradient[j] += move * row[j]
+                    largest = max(largest, abs(move) * sqrt(row[first + a]))
+        if largest == 0.0:
+            break
+
+
+def _newton_step(hessian, gradient, coef, penalty):
+    """Newton's step over the groups in play, as far as the objective falls. False if it can't."""
+    sizes = np.diff(penalty.indptr)
+    norms = penalty.norms(coef)
+    pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
+    bend = np.repeat(pull, sizes) + penalty.ridge
+    inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
+    group, direction = np.repeat(np.arange(len(sizes)), sizes), coef * np.repeat(np.sqrt(pull), sizes)
+    direction /= np.repeat(np.where(norms > 0, norms, 1.0), sizes)
+    curvature = hessian[np.ix_(inside, inside)]
+    curvature[np.diag_indices_from(curvature)] += bend[inside]
+    for g in np.flatnonzero((norms > 0) & (penalty.strength > 0)):
+        where = slice(*np.searchsorted(group[inside], [g, g + 1]))
+        curvature[where, where] -= np.outer(direction[inside][where], direction[inside][where])
+    step = np.zeros_like(coef)
+    step[inside] = -_solve(curvature, (gradient + bend * coef)[inside])
+
+    # a lone coefficient that would change sign stops at zero, where its penalty has a kink
+    lone = np.repeat((sizes == 1) & (penalty.strength > 0), sizes)
+    crossing = np.flatnonzero(lone & (step * coef < 0) & (np.abs(step) > np.abs(coef)))
+    first = np.min(-coef[crossing] / step[crossing], initial=1.0)
+    before = penalty.value(coef)
+    for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
+        moved = coef + length * step
+        moved[crossing[moved[crossing] * coef[crossing] <= 0]] = 0.0
+        move = moved - coef
+        along = hessian @ move
+        if gradient @ move + move @ along / 2 + penalty.value(moved) - before < 0:
+            coef[:] = moved
+            gradient += along
+            return True
+    return False
+
+
+def _solve(matrix, right):
+    """matrix^-1 right for a positive semi-definite matrix, scaled to a unit diagonal and lifted off zero."""
+    diagonal = matrix.diagonal()
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = matrix * np.outer(scale, scale)
+    lift = 1e-11
+    while True:
+        try:
+            np.fill_diagonal(scaled, 1.0 + lift)
+            return scale * cho_solve(cho_factor(scaled, lower=True), scale * right)
+        except LinAlgError:
+            lift *= 100

@@ -1,0 +1,93 @@
+"""Strengths, ratios and weights in all the forms that users give them, as arrays.
+
+A value is a number, an array, or a mapping (a dict or a pandas Series) from names of groups or
+columns to numbers or arrays. `columns` is a `skprox.groups.Columns`; `n_outputs` is None for a 1-D
+target, and results have shape (n_outputs or 1, ...).
+"""
+
+import numpy as np
+
+from skprox.groups import listing
+
+
+def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
+    """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
+    if hasattr(value, "items"):
+        out = _from_entries(name, dict(value.items()), columns, n_outputs)
+    else:
+        out = _fill(name, value, "", len(columns.names), "column", n_outputs)
+    _check_range(name, out, columns.names, "column", most)
+    return out
+
+
+def per_group(name, value, columns, n_outputs=None):
+    """A non-negative number for each group, shape (n_outputs or 1, n_groups).
+
+    An array has an entry for each group, in the order of `columns.groups`; where it has one for each
+    column instead, as where a mapping gives arrays, entries must agree within a group.
+    """
+    titles = list(columns.groups)
+    if not hasattr(value, "items"):
+        array = _to_numbers(name, value, "")
+        if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
+            out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
+            _check_range(name, out, titles, "group", np.inf)
+            return out
+    each = per_coefficient(name, value, columns, n_outputs)
+    out = np.empty((len(each), len(titles)))
+    for g, members in enumerate(columns.groups.values()):
+        out[:, g] = each[:, members[0]]
+        if (each[:, members] != out[:, [g]]).any():
+            raise ValueError(f"{name} differs within group {titles[g]!r}: a group lasso has one strength for a group.")
+    return out
+
+
+def _from_entries(name, entries, columns, n_outputs):
+    where = columns.where()
+    unknown = [key for key in entries if key not in where]
+    if unknown:
+        raise ValueError(
+            f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
+            f"The groups are {listing(columns.groups)}."
+        )
+    counts = np.zeros(len(columns.names), dtype=int)
+    out = np.zeros((n_outputs or 1, len(columns.names)))
+    for key, entry in entries.items():
+        members = where[key]
+        counts[members] += 1
+        out[:, members] = _fill(name, entry, f" for {key!r}", len(members), "column", n_outputs)
+    for problem, wrong in {"misses": counts == 0, "covers more than once": counts > 1}.items():
+        if wrong.any():
+            raise ValueError(
+                f"{name} {problem} the columns {listing(np.array(columns.names, dtype=object)[wrong])}; it must cover "
+                f"each column once. The groups are {listing(columns.groups)}."
+            )
+    return out
+
+
+def _fill(name, value, entry, size, unit, n_outputs, hint=""):
+    """The value as an array of shape (n_outputs or 1, size)."""
+    array = _to_numbers(name, value, entry)
+    shapes = [(), (size,)] + ([(n_outputs, size)] if n_outputs else [])
+    if array.shape not in shapes:
+        wanted = " or ".join(["a number", *map(str, shapes[1:])])
+        raise ValueError(
+            f"{name}{entry} has shape {array.shape}, which fits no {size} {unit}s: expected {wanted}.{hint}"
+        )
+    return np.broadcast_to(array, (n_outputs or 1, size)).copy()
+
+
+def _to_numbers(name, value, entry):
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name}{entry} must be numeric; got {value!r}.") from error
+
+
+def _check_range(name, values, titles, unit, most):
+    wrong = ~((values >= 0) & (values <= most))  # NaN is wrong too
+    if wrong.any():
+        output, j = np.argwhere(wrong)[0]
+        where = f"{unit} {titles[j]!r}" + (f" of output {output}" if len(values) > 1 else "")
+        expected = "non-negative" if most == np.inf else f"between 0 and {most:g}"
+        raise ValueError(f"{name} must be {expected}; got {values[output, j]:g} for {where}.")
