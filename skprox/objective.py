@@ -159,6 +159,9 @@ def _rows_of(X, rows):
         return X[rows]
     if rows == slice(0, X.shape[0]):
         return X
+    block = type(X)((rows.stop - rows.start, X.shape[1]), dtype=X.dtype)
     start, stop = X.indptr[rows.start], X.indptr[rows.stop]
-    parts = X.data[start:stop], X.indices[start:stop], X.indptr[rows.start : rows.stop + 1] - start
-    return type(X)(parts, shape=(rows.stop - rows.start, X.shape[1]), copy=False)
+    # set one by one: scipy's constructor copies a small part of a large array
+    block.data, block.indices = X.data[start:stop], X.indices[start:stop]
+    block.indptr = X.indptr[rows.start : rows.stop + 1] - start
+    return block

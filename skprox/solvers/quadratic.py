@@ -33,8 +33,7 @@ def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
         )
         if np.all(penalty.violation(coef, gradient) <= tolerance):
             break
-        if not _newton_step(hessian, gradient, coef, penalty):
-            break
+        _newton_step(hessian, gradient, coef, penalty)
     return coef
 
 
@@ -85,7 +84,7 @@ def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, st
 
 
 def _newton_step(hessian, gradient, coef, penalty):
-    """Newton's step over the groups in play, as far as the objective falls. False if it can't."""
+    """Newton's step over the groups in play, in place, if and as far as the objective falls."""
     sizes = np.diff(penalty.indptr)
     norms = penalty.norms(coef)
     pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
@@ -106,16 +105,16 @@ def _newton_step(hessian, gradient, coef, penalty):
     crossing = np.flatnonzero(lone & (step * coef < 0) & (np.abs(step) > np.abs(coef)))
     first = np.min(-coef[crossing] / step[crossing], initial=1.0)
     before = penalty.value(coef)
+    slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
     for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
         moved = coef + length * step
         moved[crossing[moved[crossing] * coef[crossing] <= 0]] = 0.0
         move = moved - coef
         along = hessian @ move
-        if gradient @ move + move @ along / 2 + penalty.value(moved) - before < 0:
+        if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
             coef[:] = moved
             gradient += along
-            return True
-    return False
+            break
 
 
 def _solve(matrix, right):

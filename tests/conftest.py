@@ -1,0 +1,33 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+STORAGES = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "CSR": sparse.csr_array,
+    "CSC": sparse.csc_array,
+    "CSR matrix": sparse.csr_matrix,
+}
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request):
+    return STORAGES[request.param]
+
+
+@pytest.fixture(scope="session")
+def spikes():
+    """Two groups of features, as in the texts on strengths that follow the structure, and two neurons."""
+    rng = np.random.default_rng(123)
+    f1, f2 = 0.5 * rng.normal(size=(500, 5)), 0.5 * rng.normal(size=(500, 2))
+    rate = np.exp(f1 @ rng.uniform(size=5) + f2 @ rng.uniform(size=2) + 1.0)
+    y = rng.poisson(rate)
+    X = pd.concat({"f1": pd.DataFrame(f1), "f2": pd.DataFrame(f2)}, axis=1)
+    return X, y, np.column_stack([y, 2 * y])

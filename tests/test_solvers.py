@@ -1,0 +1,167 @@
+import ast
+import inspect
+
+import numpy as np
+import pytest
+from oracles import Oracle, assert_solves
+from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
+
+import skprox.solvers
+from skprox import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.solvers import fista, newton, quadratic, result
+
+TOL = 1e-8
+
+
+def spline_problem(rng, log_rate=1.0):
+    """Two covariates that are nearly the same, splines that add up to one: rank deficient, and nearly more so."""
+    Z = rng.uniform(size=(2000, 4))
+    Z[:, 1] = Z[:, 0] + 1e-3 * rng.normal(size=2000)
+    X = SplineTransformer(n_knots=10, knots="quantile").fit_transform(Z)
+    return X, rng.poisson(np.exp(log_rate + np.sin(6 * Z[:, 0]) + Z[:, 2] ** 2)), np.repeat(range(4), 12)
+
+
+def gaussian_problem(rng, n, p, log_rate=0.3):
+    X = rng.normal(size=(n, p))
+    return X, rng.poisson(np.exp(log_rate + X[:, :3] @ [0.4, -0.5, 0.3])), np.repeat(range(p // 5), 5)
+
+
+def scaled(problem, rng, decades):
+    X, y, labels = problem
+    return X * 10.0 ** rng.uniform(-decades, decades, size=X.shape[1]), y, labels
+
+
+def duplicated(problem):
+    X, y, labels = problem
+    return np.hstack([X, X, np.ones((len(X), 5))]), y, np.concatenate([labels, labels + 100, np.full(5, 999)])
+
+
+PROBLEMS = {
+    "plain": lambda rng: gaussian_problem(rng, 300, 30),
+    "splines": spline_problem,
+    "splines, thousands of counts": lambda rng: spline_problem(rng, 8.0),
+    "scales 1e-3 to 1e3": lambda rng: scaled(gaussian_problem(rng, 300, 30), rng, 3),
+    "more columns than rows": lambda rng: gaussian_problem(rng, 80, 200),
+    "duplicate and constant columns": lambda rng: duplicated(gaussian_problem(rng, 200, 20)),
+}
+PENALTIES = {
+    "lasso": lambda labels: (PoissonGLMRegressor(l1_ratio=1.0), np.arange(len(labels)), 1.0, 0.0),
+    "elastic net": lambda labels: (PoissonGLMRegressor(l1_ratio=0.5), np.arange(len(labels)), 0.5, 0.5),
+    "ridge": lambda labels: (PoissonGLMRegressor(l1_ratio=0.0), np.arange(len(labels)), 0.0, 1.0),
+    "group lasso": lambda labels: (
+        GroupLassoPoisson(groups=labels),
+        [np.flatnonzero(labels == g) for g in dict.fromkeys(labels)],
+        np.sqrt(np.bincount(labels)[list(dict.fromkeys(labels))]),
+        0.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("fraction", [0.3, 1e-2, 1e-4])
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_auto_converges(problem, penalty, fraction, rng):
+    """Strengths from strong to weak, as a share of the one at which all coefficients are zero."""
+    X, y, labels = PROBLEMS[problem](rng)
+    model, groups, strength, ridge = PENALTIES[penalty](labels)
+    oracle = Oracle(X, y, groups, 0.0)
+    alpha = fraction * np.abs(oracle.gradient(*oracle.null())[0]).max()
+    model.set_params(alpha=alpha, tol=TOL).fit(X, y)
+    assert_solves(model, Oracle(X, y, groups, alpha * strength, alpha * ridge), 2 * TOL)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_solvers_agree(problem, penalty, rng):
+    X, y, labels = PROBLEMS[problem](rng)
+    model, groups, *_ = PENALTIES[penalty](labels)
+    oracle = Oracle(X, y, groups, 0.0)
+    model.set_params(alpha=0.05 * np.abs(oracle.gradient(*oracle.null())[0]).max(), tol=TOL)
+    values, patterns = [], []
+    for solver in ("fista", "newton"):
+        model.set_params(solver=solver).fit(X, y)
+        values.append(model.objective_)
+        patterns.append(model.selected_groups_)
+    assert values[0] == pytest.approx(values[1], rel=1e-10)
+    if problem != "duplicate and constant columns":  # where the solution is not unique
+        assert patterns[0] == patterns[1]
+
+
+@pytest.mark.parametrize("problem", [p for p in PROBLEMS if p != "more columns than rows"])
+def test_unpenalised(problem, rng):
+    X, y, _ = PROBLEMS[problem](rng)
+    model = PoissonGLMRegressor(alpha=0, tol=TOL).fit(X, y)
+    assert_solves(model, Oracle(X, y, range(X.shape[1]), 0.0), 2 * TOL)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("solver", ["fista", "newton"])
+def test_polynomials_of_a_trend(rng, solver, intercept):
+    """Powers of a year: large means, tiny spread, nearly dependent."""
+    year = rng.uniform(0, 3, size=400)
+    X = PolynomialFeatures(4, include_bias=False).fit_transform(year[:, None])
+    y = rng.poisson(np.exp(4 + 0.3 * year))
+    model = PoissonGLMRegressor(alpha=1e-3, l1_ratio=0.5, solver=solver, fit_intercept=intercept, tol=TOL).fit(X, y)
+    assert_solves(model, Oracle(X, y, range(4), 5e-4, 5e-4, intercept=intercept), 2 * TOL)
+
+
+def test_separated_zeros_end_in_a_finite_model(rng):
+    """Without a penalty the coefficient of a column that marks zeros only has no finite optimum."""
+    X = rng.normal(size=(200, 3))
+    y = rng.poisson(2.0, size=200)
+    X[:, 2] = np.where(rng.uniform(size=200) < 0.3, 1.0, 0.0)
+    y[X[:, 2] == 1] = 0
+    for solver in ("fista", "newton"):
+        model = PoissonGLMRegressor(alpha=0, solver=solver).fit(X, y)
+        assert np.isfinite(model.coef_).all()
+        assert model.coef_[2] < -5
+        assert model.predict(X[X[:, 2] == 1]).max() < 1e-2
+
+
+def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(rng):
+    X, y, _ = gaussian_problem(rng, 40, 100)
+    model = PoissonGLMRegressor(alpha=0).fit(X, y)
+    assert np.isfinite(model.coef_).all()
+    assert model.score(X, y) > 0.999
+
+
+def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
+    X, y, _ = gaussian_problem(rng, 300, 50)
+    monkeypatch.setattr(skprox.solvers, "MAX_GRAM_COLUMNS", 10)
+    model = PoissonGLMRegressor(alpha=0.01, tol=TOL).fit(X, y)
+    assert_solves(model, Oracle(X, y, range(50), 0.0, 0.01), 2 * TOL)
+    assert model.n_iter_ > 10  # so fista finished it
+
+
+def test_every_loop_is_bounded(rng):
+    X, y, _ = spline_problem(rng)
+    for solver in ("fista", "newton", "auto"):
+        with pytest.warns(match=r"stopped after 2 iterations at an optimality_ of .* above tol=1.0e-12.*Raise max_iter"):
+            model = PoissonGLMRegressor(alpha=1e-3, solver=solver, max_iter=2, tol=1e-12).fit(X, y)
+        assert model.n_iter_ == 2
+
+
+def test_quadratic_model_is_minimised(rng):
+    """The inner problem of a Newton step, singular and with groups of several sizes, by its optimality conditions."""
+    from skprox.penalties import GroupElasticNet
+
+    A = rng.normal(size=(6, 12))
+    hessian, gradient, coef = A.T @ A, A.T @ rng.normal(size=6), rng.normal(size=12)
+    sizes = np.array([1, 1, 3, 1, 4, 2])
+    groups = np.split(np.arange(12), np.cumsum(sizes)[:-1])
+    for strength in (0.0, 0.1, 1.0):
+        penalty = GroupElasticNet.from_groups(groups, np.full(6, strength), np.zeros(12))
+        best = quadratic.minimise_quadratic(hessian, gradient, coef, penalty, np.full(6, 1e-10))
+        assert penalty.violation(best, gradient + hessian @ (best - coef)).max() < 1e-10
+
+
+def test_solvers_know_neither_loss_nor_penalty_nor_storage():
+    for module in (skprox.solvers, fista, newton, result):
+        source = inspect.getsource(inspect.getmodule(module) or module)
+        names = {
+            alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not [name for name in names if any(k in name for k in ("losses", "penalties", "objective", "sparse"))]
