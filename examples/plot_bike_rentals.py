@@ -101,7 +101,9 @@ for group in norms:
     ax.plot(alphas, norms[group], label=group, ls="-" if model.group_norms_[group] > 0 else ":")
 ax.axvline(model.alpha, color="k", lw=0.8, ls="--")
 ax.set(xscale="log", xlabel="alpha", ylabel="norm of the coefficients", title="Covariates enter as the strength falls")
-ax.legend(fontsize="small", title="dotted: dropped at the chosen alpha", title_fontsize="small", loc="center left", ncols=2)
+ax.legend(
+    fontsize="small", title="dotted: dropped at the chosen alpha", title_fontsize="small", loc="center left", ncols=2
+)
 
 ax = axes[0, 1]
 mean, std = search.cv_results_["mean_test_score"], search.cv_results_["std_test_score"]

@@ -125,7 +125,10 @@ def _label_by_marks(names):
         else:
             titles[prefix, features] = prefix
     taken = Counter(titles.values())
-    full = {key: "__".join([key[0], titles[key] if key[1] else ""]) if key[0] else titles[key] for key in keys}
+    full = {
+        (prefix, features): f"{prefix}__" + (title if features or title != prefix else "") if prefix else title
+        for (prefix, features), title in titles.items()
+    }
     return [titles[key] if taken[titles[key]] == 1 else full[key] for key in keys]
 
 

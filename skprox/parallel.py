@@ -21,5 +21,10 @@ def thread_map(n_threads):
     if n_threads == 1:
         yield map
         return
-    with _controller().limit(limits=1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+    with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
         yield pool.map
+
+
+def one_blas_thread():
+    """Hold BLAS to one thread: more of them only get in each other's way where matrices are small."""
+    return _controller().limit(limits=1, user_api="blas")

@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from skprox.parallel import one_blas_thread
 from skprox.prox import group_step
 
-SWEEPS, ROUNDS = 10, 100
+ROUNDS, SWEEPS, NEWTON_STEPS = 100, 10, 10
 
 
 def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
@@ -26,14 +27,15 @@ def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
         Stops when every group's distance to optimality is at most this.
     """
     coef, gradient = coef.copy(), gradient.copy()
-    values, vectors, starts = _eigenbases(hessian, penalty)
-    for _ in range(ROUNDS):
-        _sweep(
-            hessian, gradient, coef, penalty.indptr, penalty.strength, penalty.ridge, values, vectors, starts, SWEEPS
-        )
-        if np.all(penalty.violation(coef, gradient) <= tolerance):
-            break
-        _newton_step(hessian, gradient, coef, penalty)
+    with one_blas_thread():
+        values, vectors, starts = _eigenbases(hessian, penalty)
+        for _ in range(ROUNDS):
+            _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)
+            if np.all(penalty.violation(coef, gradient) <= tolerance):
+                break
+            for _ in range(NEWTON_STEPS):
+                if not _newton_step(hessian, gradient, coef, penalty):
+                    break
     return coef
 
 
@@ -52,7 +54,7 @@ def _eigenbases(hessian, penalty):
 
 
 @njit(cache=True, nogil=True)
-def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, starts, n_sweeps):
+def _sweep(hessian, gradient, coef, indptr, strength, values, vectors, starts, n_sweeps):
     """Minimise over each group in turn, `n_sweeps` times; `gradient` of the quadratic is kept up to date."""
     for _ in range(n_sweeps):
         largest = 0.0
@@ -84,21 +86,22 @@ def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, st
 
 
 def _newton_step(hessian, gradient, coef, penalty):
-    """Newton's step over the groups in play, in place, if and as far as the objective falls."""
+    """Newton's step over the groups in play, in place, as far as the objective falls. True if it was cut short."""
     sizes = np.diff(penalty.indptr)
     norms = penalty.norms(coef)
     pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
-    bend = np.repeat(pull, sizes) + penalty.ridge
+    slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
     inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
-    group, direction = np.repeat(np.arange(len(sizes)), sizes), coef * np.repeat(np.sqrt(pull), sizes)
-    direction /= np.repeat(np.where(norms > 0, norms, 1.0), sizes)
     curvature = hessian[np.ix_(inside, inside)]
-    curvature[np.diag_indices_from(curvature)] += bend[inside]
-    for g in np.flatnonzero((norms > 0) & (penalty.strength > 0)):
-        where = slice(*np.searchsorted(group[inside], [g, g + 1]))
-        curvature[where, where] -= np.outer(direction[inside][where], direction[inside][where])
+    curvature[np.diag_indices_from(curvature)] += (penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0), sizes))[
+        inside
+    ]
+    for g in np.flatnonzero((norms > 0) & (sizes > 1)):
+        first, last = penalty.indptr[g], penalty.indptr[g + 1]
+        where = slice(*np.searchsorted(inside, [first, last]))
+        curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
     step = np.zeros_like(coef)
-    step[inside] = -_solve(curvature, (gradient + bend * coef)[inside])
+    step[inside] = -_solve(curvature, slope[inside])
 
     # a lone coefficient that would change sign stops at zero, where its penalty has a kink
     lone = np.repeat((sizes == 1) & (penalty.strength > 0), sizes)
@@ -114,7 +117,8 @@ def _newton_step(hessian, gradient, coef, penalty):
         if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
             coef[:] = moved
             gradient += along
-            break
+            return length < 1.0
+    return False
 
 
 def _solve(matrix, right):

@@ -1,0 +1,143 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    PolynomialFeatures,
+    SplineTransformer,
+    StandardScaler,
+)
+
+from skprox import groups_from_transformer, make_grouped_column_transformer
+from skprox.groups import find_groups
+
+N = 80
+
+
+@pytest.fixture
+def X(rng):
+    X = pd.DataFrame(rng.uniform(size=(N, 4)), columns=["a", "b", "c", "d"])
+    X["month"] = rng.choice(["Jan", "Feb", "Mar"], size=N)
+    X["day"] = rng.choice(["Mon", "a__b", "x_sp_1"], size=N)
+    X["flat"] = 1.0
+    return X
+
+
+def sources(transformer, X):
+    """What each output column depends on, found by changing one input at a time. The oracle for numeric columns."""
+    base = np.asarray(transformer.transform(X))
+    out = [set() for _ in range(base.shape[1])]
+    for column in X.columns:
+        changed = X.copy()
+        changed[column] = np.roll(X[column].to_numpy(), 1)
+        for j in np.flatnonzero(np.any(np.asarray(transformer.transform(changed)) != base, axis=0)):
+            out[j].add(column)
+    return out
+
+
+TRANSFORMERS = {
+    "columns": lambda: make_column_transformer(
+        (SplineTransformer(), ["a", "b"]), (OneHotEncoder(sparse_output=False), ["month", "day"]), remainder="drop"
+    ),
+    "options of encoders": lambda: make_column_transformer(
+        (OneHotEncoder(drop="first", sparse_output=False), ["month", "day"]),
+        (KBinsDiscretizer(4, encode="onehot-dense", quantile_method="linear"), ["a", "b"]),
+        (SplineTransformer(include_bias=False, extrapolation="periodic"), ["c", "d"]),
+    ),
+    "products": lambda: make_column_transformer((PolynomialFeatures(2, include_bias=False), ["a", "b", "c"])),
+    "chain": lambda: make_pipeline(
+        make_column_transformer((StandardScaler(), ["a", "b"]), ("passthrough", ["c"])),
+        SplineTransformer(2),  # with more knots some products are zero everywhere
+        PolynomialFeatures(2, interaction_only=True, include_bias=False),
+    ),
+    "nested": lambda: ColumnTransformer(
+        [
+            (
+                "outer",
+                ColumnTransformer([("in", SplineTransformer(), ["b", "a"])], remainder="passthrough"),
+                ["a", "b", "c"],
+            ),
+            ("selected", make_column_transformer((StandardScaler(), make_column_selector("^d$"))), ["d"]),
+        ]
+    ),
+    "union": lambda: make_pipeline(
+        make_column_transformer(("passthrough", ["a", "b"])),
+        FeatureUnion([("s", SplineTransformer()), ("same", "passthrough"), ("none", "drop"), ("p", PCA(1))]),
+    ),
+    "positions": lambda: make_column_transformer((SplineTransformer(), [1, 0]), (StandardScaler(), slice(2, 4))),
+    "mask": lambda: make_column_transformer((SplineTransformer(), [True, False, True, False, False, False, False])),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_groups_are_what_columns_depend_on(X, name):
+    transformer = TRANSFORMERS[name]().fit(X)
+    found = groups_from_transformer(transformer)
+    truth = sources(transformer, X)
+    assert sorted(np.concatenate(list(found.values()))) == list(range(len(truth)))
+    for group, columns in found.items():
+        for j in columns:
+            assert truth[j] == set(group.split(" "))
+
+
+def test_selected_columns_keep_their_features(X):
+    chain = make_pipeline(
+        make_column_transformer(("passthrough", ["flat", "a", "b"])), VarianceThreshold(), SplineTransformer()
+    ).fit(X)
+    found = groups_from_transformer(chain)
+    assert {group: len(columns) for group, columns in found.items()} == {"a": 7, "b": 7}
+
+
+def test_infrequent_categories_and_bias(X):
+    X.loc[:2, "month"] = ["r", "s", "t"]
+    encoder = OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist", sparse_output=False)
+    found = groups_from_transformer(make_column_transformer((encoder, ["month", "day"])).fit(X))
+    assert {group: len(columns) for group, columns in found.items()} == {"month": 4, "day": 3}
+    found = groups_from_transformer(PolynomialFeatures(2).fit(X[["a", "b"]]))
+    assert {group: c.tolist() for group, c in found.items()} == {"1": [0], "a": [1, 3], "b": [2, 5], "a b": [4]}
+
+
+def test_arrays_and_sparse_output(rng):
+    transformer = make_column_transformer((SplineTransformer(sparse_output=True), [0, 2]), remainder="passthrough")
+    transformer.fit(rng.uniform(size=(30, 3)))
+    assert {g: len(c) for g, c in groups_from_transformer(transformer).items()} == {"x0": 7, "x2": 7, "x1": 1}
+
+
+def test_unknown_transformers_make_one_group(X):
+    shift = FunctionTransformer(lambda Z: Z + 1, feature_names_out="one-to-one")
+    union = make_union(PCA(2), shift).fit(X[["a", "b"]])
+    assert {g: c.tolist() for g, c in groups_from_transformer(union).items()} == {"a b": [0, 1], "a": [2], "b": [3]}
+
+
+def test_unfitted_transformers_are_an_error():
+    with pytest.raises(NotFittedError):
+        groups_from_transformer(make_column_transformer((SplineTransformer(), ["a"])))
+
+
+def test_grouped_columns_carry_exact_groups(X):
+    """Categories that look like marks of other rules, and a feature with a double underscore."""
+    X = X.rename(columns={"c": "c__x"})
+    transformer = make_grouped_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["month", "day"]), (SplineTransformer(), ["a", "c__x"]), remainder="drop"
+    )
+    out = transformer.fit_transform(X)
+    exact = groups_from_transformer(transformer)
+    for rule in ("auto", "prefix"):
+        found = find_groups(rule, list(out.columns)).groups
+        assert [c.tolist() for c in found.values()] == [c.tolist() for c in exact.values()]
+        assert list(found) == ["month", "day", "a", "c_x"]
+    transformer.set_params(a__n_knots=3)
+    assert transformer.fit_transform(X).shape[1] == out.shape[1] - 2
+
+
+def test_grouped_columns_need_names():
+    for columns in (make_column_selector("a"), "a", [0, 1]):
+        with pytest.raises(TypeError, match="columns must be lists of names, which name the groups"):
+            make_grouped_column_transformer((SplineTransformer(), columns))

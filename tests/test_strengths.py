@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from skprox.groups import find_groups
+from skprox.strengths import per_coefficient, per_group
+
+NAMES = ["a_sp_0", "a_sp_1", "b", "a_sp_2"]
+COLUMNS = find_groups("auto", NAMES)  # a: 0, 1, 3 and b: 2
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (0.5, [0.5, 0.5, 0.5, 0.5]),
+        (np.float32(0.5), [0.5, 0.5, 0.5, 0.5]),
+        (3, [3, 3, 3, 3]),
+        ([1, 2, 3, 4], [1, 2, 3, 4]),
+        (np.array([1, 2, 3, np.inf]), [1, 2, 3, np.inf]),
+        ({"a": 1, "b": 2}, [1, 1, 2, 1]),
+        ({"b": 2, "a": [1, 5, 6]}, [1, 5, 2, 6]),
+        ({"a_sp_2": 4, "b": [2], "a_sp_0": 1, "a_sp_1": 0}, [1, 0, 2, 4]),
+        (pd.Series({"a": 1.0, "b": 2.0}), [1, 1, 2, 1]),
+        (pd.Series([1.0, 2.0, 3.0, 4.0], index=NAMES), [1, 2, 3, 4]),
+    ],
+)
+def test_forms(value, wanted):
+    np.testing.assert_array_equal(per_coefficient("alpha", value, COLUMNS), [wanted])
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (2, [[2, 2, 2, 2], [2, 2, 2, 2]]),
+        ([1, 2, 3, 4], [[1, 2, 3, 4], [1, 2, 3, 4]]),
+        ([[1, 2, 3, 4], [5, 6, 7, 8]], [[1, 2, 3, 4], [5, 6, 7, 8]]),
+        ({"a": [[1, 2, 3], [4, 5, 6]], "b": 9}, [[1, 2, 9, 3], [4, 5, 9, 6]]),
+        ({"a": [1, 2, 3], "b": [[8], [9]]}, [[1, 2, 8, 3], [1, 2, 9, 3]]),
+    ],
+)
+def test_forms_for_two_outputs(value, wanted):
+    np.testing.assert_array_equal(per_coefficient("alpha", value, COLUMNS, n_outputs=2), wanted)
+
+
+def test_labels_of_several_levels():
+    levels = pd.MultiIndex.from_tuples([("f", 0), ("f", 1), ("g", 0)])
+    columns = find_groups("auto", ["f__0", "f__1", "g__0"], levels)
+    series = pd.Series([1.0, 2.0, 3.0], index=levels)
+    for value in (series, {"f": [1, 2], "g": 3}, {("f", 0): 1, "f__1": 2, "g": 3}):
+        np.testing.assert_array_equal(per_coefficient("alpha", value, columns), [[1, 2, 3]])
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (2, [[2, 2]]),
+        ([1, 2], [[1, 2]]),
+        ({"b": 2, "a": 1}, [[1, 2]]),
+        ({"a": [1, 1, 1], "b": 2}, [[1, 2]]),
+        ([1, 1, 2, 1], [[1, 2]]),
+    ],
+)
+def test_forms_for_groups(value, wanted):
+    np.testing.assert_array_equal(per_group("alpha", value, COLUMNS), wanted)
+    twice = per_group("alpha", value, COLUMNS, n_outputs=2)
+    np.testing.assert_array_equal(twice, wanted * 2)
+
+
+def test_groups_of_two_outputs():
+    value = [[1, 2], [3, 4]]
+    np.testing.assert_array_equal(per_group("alpha", value, COLUMNS, n_outputs=2), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ({"a": 1}, ValueError, r"alpha misses the columns \['b'\].*The groups are \['a', 'b'\]"),
+        ({"a": 1, "b": 1, "c": 1}, ValueError, r"entries for \['c'\], which are neither.*groups are \['a', 'b'\]"),
+        ({"a": 1, "b": 1, "a_sp_0": 1}, ValueError, r"covers more than once the columns \['a_sp_0'\]"),
+        ({"a": [1, 2], "b": 1}, ValueError, r"alpha for 'a' has shape \(2,\), which fits no 3 columns.* or \(3,\)"),
+        ([1, 2, 3], ValueError, r"alpha has shape \(3,\), which fits no 4 columns: expected a number or \(4,\)"),
+        ([1, 2, -3, 4], ValueError, r"alpha must be non-negative; got -3 for column 'b'"),
+        ({"a": 1, "b": np.nan}, ValueError, r"alpha must be non-negative; got nan for column 'b'"),
+        ({"a": "strong", "b": 1}, TypeError, r"alpha for 'a' must be numeric; got 'strong'"),
+        ([1, "x", 2, 3], TypeError, r"alpha must be numeric"),
+    ],
+)
+def test_errors(value, error, message):
+    with pytest.raises(error, match=message):
+        per_coefficient("alpha", value, COLUMNS)
+
+
+def test_errors_for_ratios_outputs_and_groups():
+    with pytest.raises(ValueError, match=r"l1_ratio must be between 0 and 1; got 1.5 for column 'b'"):
+        per_coefficient("l1_ratio", [0, 0, 1.5, 0], COLUMNS, most=1.0)
+    with pytest.raises(ValueError, match=r"got -1 for column 'a_sp_1' of output 1"):
+        per_coefficient("alpha", [[1, 1, 1, 1], [1, -1, 1, 1]], COLUMNS, n_outputs=2)
+    with pytest.raises(ValueError, match=r"expected a number or \(4,\) or \(2, 4\)"):
+        per_coefficient("alpha", [1, 2], COLUMNS, n_outputs=2)
+    with pytest.raises(ValueError, match=r"shape \(3,\), which fits no 2 groups.*The groups are \['a', 'b'\]"):
+        per_group("alpha", [1, 2, 3], COLUMNS)
+    with pytest.raises(ValueError, match=r"alpha differs within group 'a'"):
+        per_group("alpha", {"a": [1, 1, 2], "b": 1}, COLUMNS)
+    with pytest.raises(ValueError, match=r"group_weights must be non-negative; got -1 for group 'b'"):
+        per_group("group_weights", [1, -1], COLUMNS)
