@@ -1,6 +1,7 @@
 """The data term: the only place that knows how X is stored and what is multiplied with it."""
 
 import numpy as np
+from numba import njit
 from scipy import sparse
 from sklearn.utils import gen_batches, gen_even_slices
 
@@ -82,7 +83,9 @@ class PoissonObjective:
         center = center[columns]
         if sparse.issparse(self.X):
             X = self.X[:, columns]
-            out = (X.T @ X.multiply(weight[:, None]).tocsr()).toarray().astype(np.float64)
+            rows = X.indices if X.format == "csc" else np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+            X.data *= np.sqrt(weight)[rows]
+            out = (X.T @ X).toarray().astype(np.float64)
             out -= weight.sum(dtype=np.float64) * np.outer(center, center)
         else:
 
@@ -100,7 +103,8 @@ class PoissonObjective:
         """Diagonal of the Hessian, 0 for a constant column. One pass over X."""
         weight, center = self._spread(point)
         if sparse.issparse(self.X):
-            out = (self.X.multiply(self.X).T @ weight).astype(np.float64)
+            by_row, out = self.X.format == "csr", np.zeros(len(center))
+            _add_squares(self.X.data, self.X.indices, self.X.indptr, weight, by_row, out)
             out -= weight.sum(dtype=np.float64) * center**2
         else:
 
@@ -145,6 +149,15 @@ class PoissonObjective:
             )
 
         return sum(self.map(run, self.blocks))
+
+
+@njit(cache=True, nogil=True)
+def _add_squares(data, indices, indptr, weight, by_row, out):
+    """Add the weighted squares of a sparse matrix to `out`, column by column."""
+    for major in range(indptr.size - 1):
+        for k in range(indptr[major], indptr[major + 1]):
+            row, column = (major, indices[k]) if by_row else (indices[k], major)
+            out[column] += weight[row] * data[k] ** 2
 
 
 def _cut(X, n_blocks):

@@ -194,7 +194,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             return np.array(values)[0] if squeeze else np.array(values)
 
         self.coef_ = shape([result.point.coef.astype(dtype) for result in results])
-        self.intercept_ = shape([result.point.intercept for result in results])
+        self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
         self.objective_ = shape(objectives)
         self.optimality_ = shape([result.optimality for result in results])
