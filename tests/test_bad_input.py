@@ -1,0 +1,141 @@
+"""Each kind of bad input gets an error that names the argument, before any work is done."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skprox.solvers
+from skprox import GroupLassoPoisson, PoissonGLMRegressor
+
+X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=["u", "v_sp_0", "v_sp_1"])
+Y = np.random.default_rng(1).poisson(2.0, size=(20, 2)) + 1.0
+
+
+def put(array, where, value):
+    array = array.copy()
+    array[where] = value
+    return array
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch):
+    def solve(*args, **kwargs):
+        raise AssertionError("the fit went on to the solver")
+
+    monkeypatch.setattr(skprox.solvers, "solve", solve)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (put(Y[:, 0], 7, -3), r"y must hold counts, which are not negative; got -3 in row 7\."),
+        (put(Y, (4, 1), -0.5), r"got -0.5 in row 4, output 1\."),
+        (np.zeros(20), r"y holds no positive count \(in rows of positive weight\)"),
+        (np.column_stack([Y[:, 0], np.zeros(20)]), r"no positive count in output 1"),
+        (put(Y[:, 0], 3, np.nan), "Input y contains NaN"),
+        (put(Y[:, 0], 3, np.inf), "Input y contains infinity"),
+        (Y[:10, 0], "inconsistent numbers of samples"),
+    ],
+)
+def test_counts(y, message):
+    with pytest.raises(ValueError, match=message):
+        PoissonGLMRegressor().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("sample_weight", put(np.ones(20), 2, -1), r"Negative values in data passed to `sample_weight`"),
+        ("sample_weight", np.zeros(20), "(?i)sample.weights?.*(non-zero|is 0 for every row)"),
+        ("sample_weight", np.ones(5), "sample_weight.shape"),
+        ("sample_weight", put(np.ones(20), 2, np.nan), "Input sample_weight contains NaN"),
+        ("exposure", put(np.ones(20), 2, 0), r"exposure must be positive; got 0 in row 2\. Leave rows"),
+        ("exposure", put(np.ones(20), 3, -1), r"exposure must be positive; got -1 in row 3"),
+        ("exposure", put(np.ones(20), 2, np.inf), "Input exposure contains infinity"),
+        ("exposure", np.ones(5), r"exposure has shape \(5,\); expected \(20,\)"),
+        ("exposure", np.ones((20, 1)), r"exposure has shape \(20, 1\); expected \(20,\)"),
+    ],
+)
+def test_weights_and_exposure(name, value, message):
+    with pytest.raises(ValueError, match=message):
+        PoissonGLMRegressor().fit(X, Y[:, 0], **{name: value})
+
+
+def test_no_counts_where_there_is_weight():
+    y = put(np.zeros(20), 0, 5.0)
+    with pytest.raises(ValueError, match="no positive count"):
+        PoissonGLMRegressor().fit(X, y, sample_weight=put(np.ones(20), 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (PoissonGLMRegressor(alpha=-1), ValueError, "'alpha' parameter of PoissonGLMRegressor must be"),
+        (PoissonGLMRegressor(alpha=np.nan), ValueError, "alpha"),
+        (PoissonGLMRegressor(alpha="strong"), ValueError, "'alpha' parameter"),
+        (PoissonGLMRegressor(l1_ratio=1.5), ValueError, "'l1_ratio' parameter"),
+        (
+            PoissonGLMRegressor(l1_ratio=[0, 2, 0]),
+            ValueError,
+            "l1_ratio must be between 0 and 1; got 2 for column 'v_sp_0'",
+        ),
+        (PoissonGLMRegressor(alpha={"u": 1, "w": 2}), ValueError, r"\['w'\], which .*The groups are \['u', 'v'\]"),
+        (PoissonGLMRegressor(alpha={"u": 1}), ValueError, r"alpha misses the columns \['v_sp_0', 'v_sp_1'\]"),
+        (
+            PoissonGLMRegressor(alpha={"u": 1, "v": [1, 2, 3]}),
+            ValueError,
+            r"alpha for 'v' has shape \(3,\).* no 2 columns",
+        ),
+        (PoissonGLMRegressor(alpha=[1, 2]), ValueError, r"alpha has shape \(2,\), which fits no 3 columns"),
+        (PoissonGLMRegressor(alpha=[1, 2, "x"]), TypeError, "alpha must be numeric"),
+        (
+            PoissonGLMRegressor(penalty_weights=[1, -2, 1]),
+            ValueError,
+            "penalty_weights must be .*-2 for column 'v_sp_0'",
+        ),
+        (PoissonGLMRegressor(alpha=[np.inf, 1, 1], penalty_weights=[0, 1, 1]), ValueError, "infinity times 0"),
+        (GroupLassoPoisson(group_weights={"u": 0}), ValueError, "group_weights misses the columns"),
+        (GroupLassoPoisson(group_weights="size"), ValueError, "'group_weights' parameter"),
+        (
+            GroupLassoPoisson(groups=np.ones((2, 5))),
+            ValueError,
+            r"groups has shape \(2, 5\).*mask of shape \(n_groups, 3\)",
+        ),
+        (GroupLassoPoisson(groups={"a": ["u"], "b": ["w"]}), ValueError, r"X does not have: \['w'\]"),
+        (GroupLassoPoisson(groups=1.5), ValueError, "'groups' parameter"),
+        (GroupLassoPoisson(solver="lbfgs"), ValueError, "'solver' parameter"),
+        (GroupLassoPoisson(tol=0), ValueError, "'tol' parameter"),
+        (GroupLassoPoisson(max_iter=0), ValueError, "'max_iter' parameter"),
+    ],
+)
+def test_parameters(model, error, message):
+    with pytest.raises(error, match=message):
+        model.fit(X, Y[:, 0])
+
+
+def test_design():
+    for value, message in [(np.nan, "contains NaN"), (np.inf, "contains infinity")]:
+        with pytest.raises(ValueError, match=message):
+            PoissonGLMRegressor().fit(X.replace(X.iloc[0, 0], value), Y[:, 0])
+    with pytest.raises(ValueError, match="Found array with 0 feature"):
+        PoissonGLMRegressor().fit(X.to_numpy()[:, :0], Y[:, 0])
+
+
+def test_columns_that_moved(monkeypatch):
+    monkeypatch.undo()
+    levels = pd.concat({"f1": X[["u"]], "f2": X[["v_sp_0", "v_sp_1"]]}, axis=1)
+    for frame in (X, levels):
+        model = PoissonGLMRegressor().fit(frame, Y[:, 0])
+        with pytest.raises(ValueError, match="Feature names must be in the same order as they were in fit"):
+            model.predict(frame.iloc[:, ::-1])
+        with pytest.raises(ValueError, match="Feature names unseen at fit time"):
+            model.predict(frame.rename(columns={"u": "w"}))
+        with pytest.raises(ValueError, match="exposure must be positive"):
+            model.predict(frame, exposure=np.zeros(20))
+
+
+def test_extreme_predictions_are_finite_or_said(monkeypatch):
+    monkeypatch.undo()
+    model = PoissonGLMRegressor(alpha=0.01).fit(X, Y[:, 0])
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert not np.isnan(model.predict(1e6 * X)).any()
