@@ -228,10 +228,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 class PoissonGLMRegressor(_PoissonRegression):
     """Poisson regression with an elastic net penalty that may differ from coefficient to coefficient.
 
-    For each output on its own, over the intercept b and the coefficients β,
+    For each output on its own, over the intercept b and the coefficients beta::
 
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
-                  + sum_j alpha_j omega_j ( rho_j |beta_j| + (1 - rho_j) / 2 beta_j^2 ),
+                  + sum_j alpha_j omega_j ( rho_j |beta_j| + (1 - rho_j) / 2 beta_j^2 )
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, rho the
     `l1_ratio` and omega the `penalty_weights`. The intercept is not penalised. At the same strengths
@@ -378,9 +378,10 @@ class PoissonGLMRegressor(_PoissonRegression):
 class GroupLassoPoisson(_PoissonRegression):
     """Poisson regression that keeps or drops whole groups of columns.
 
-    For each output on its own, over the intercept b and the coefficients β,
+    For each output on its own, over the intercept b and the coefficients beta::
 
-        minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i  +  sum_g alpha_g omega_g ||beta_g||_2,
+        minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
+                  + sum_g alpha_g omega_g ||beta_g||_2
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights and omega the
     `group_weights`. The intercept is not penalised. The penalty is that of Yuan and Lin [1]_.

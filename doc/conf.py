@@ -1,0 +1,33 @@
+"""Sphinx configuration: ``sphinx-build doc doc/_build`` with the `docs` extra."""
+
+import skprox
+
+project = "skprox"
+author = "the skprox developers"
+release = version = skprox.__version__
+
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx-mathjax-offline",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build"]
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+numpydoc_class_members_toctree = False
+numpydoc_show_class_members = False
+autosummary_generate = True
+autodoc_default_options = {
+    "members": True,
+    "inherited-members": "BaseEstimator,RegressorMixin",
+    "exclude-members": "get_metadata_routing,set_fit_request,set_predict_request,set_score_request",
+}
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "/plot_",
+    "show_memory": False,
+}
