@@ -37,6 +37,14 @@ class PoissonObjective:
         Number of blocks of rows that a pass over X is cut into.
     map : callable
         Runs a function over the blocks, like the builtin.
+
+    Attributes
+    ----------
+    total : float
+        The weighted mean of y.
+    spread : ndarray of shape (n_features,)
+        Standard deviation of each column over the counts (root mean square without an intercept), 0
+        for a constant column: the move in log rate that a coefficient of one makes.
     """
 
     def __init__(self, X, y, weight, offset, fit_intercept, n_blocks=1, map=map):
@@ -45,6 +53,9 @@ class PoissonObjective:
         self.blocks = [(rows, _rows_of(X, rows)) for rows in _cut(X, n_blocks)]
         self.total = float(weight.astype(np.float64) @ y)
         self.count_moments = self._pull(weight * y)
+        center = self.count_moments / self.total * fit_intercept
+        # spread of each column over the counts, so that a move in its coefficient is one in log rate
+        self.spread = np.sqrt(self._moments(weight * y, center) / self.total)
 
     def at(self, coef):
         """The point with these coefficients. One pass over X."""
@@ -99,30 +110,31 @@ class PoissonObjective:
         out[flat] = out[:, flat] = 0.0
         return out
 
-    def curvature(self, point):
-        """Diagonal of the Hessian, 0 for a constant column. One pass over X."""
-        weight, center = self._spread(point)
+    def _moments(self, weight, center):
+        """Weighted squares of the columns about `center`, 0 for constant columns. One pass over X."""
         if sparse.issparse(self.X):
             by_row, out = self.X.format == "csr", np.zeros(len(center))
             _add_squares(self.X.data, self.X.indices, self.X.indptr, weight, by_row, out)
             out -= weight.sum(dtype=np.float64) * center**2
         else:
 
-            def moments(rows, X):
+            def squares(rows, X):
                 return weight[rows] @ (X - center.astype(X.dtype)) ** 2
 
-            out = self._sum_batches(moments, len(center))
+            out = self._sum_batches(squares, len(center))
         out[self._flat(out, center)] = 0.0
         return out
 
-    def _flat(self, curvature, center):
+    def _flat(self, moments, center):
         """Columns that are constant up to rounding, so that the intercept stands for them."""
-        return curvature <= 4 * np.finfo(self.X.dtype).eps * self.total * center**2
+        noise = 4 * np.finfo(self.X.dtype).eps
+        # without a difference of sums, rounding is that of the center alone
+        return moments <= self.total * (noise if sparse.issparse(self.X) else noise**2) * center**2
 
     def rounding(self, point):
         """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""
         scale = np.abs(self.count_moments) + np.abs(self.gradient(point) + self.count_moments)
-        return 16 * np.finfo(self.X.dtype).eps * scale
+        return 4 * np.finfo(self.X.dtype).eps * scale
 
     def _spread(self, point):
         """Weight of each row in the Hessian, and the mean of X that the intercept takes off."""
@@ -157,7 +169,7 @@ def _add_squares(data, indices, indptr, weight, by_row, out):
     for major in range(indptr.size - 1):
         for k in range(indptr[major], indptr[major + 1]):
             row, column = (major, indices[k]) if by_row else (indices[k], major)
-            out[column] += weight[row] * data[k] ** 2
+            out[column] += weight[row] * np.float64(data[k]) ** 2
 
 
 def _cut(X, n_blocks):

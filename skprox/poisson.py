@@ -177,11 +177,11 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         if not self.verbose:
             return lambda *args: None
 
-        def report(n_iter, point, optimality):
+        def report(n_iter, point, shortfall):
             value = objective.value(point) + penalty.value(point.coef)
             inside = np.count_nonzero(penalty.norms(point.coef))
             print(
-                f"output {output}, iteration {n_iter}: objective {value:.10g}, optimality {optimality:.2e}, "
+                f"output {output}, iteration {n_iter}: objective {value:.10g}, certificate {shortfall:.2e}, "
                 f"{inside} groups"
             )
 
@@ -205,14 +205,14 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self.groups_ = columns.groups
         self.group_norms_ = {group: np.linalg.norm(coef, axis=-1) for group, coef in self.split_coef().items()}
         self.selected_groups_ = [group for group, norm in self.group_norms_.items() if np.any(norm)]
-        above = [k for k, result in enumerate(results) if not result.optimality <= self.tol]
+        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
-            worst = max(results[k].optimality for k in above)
+            worst = max(results[k].shortfall for k in above)
             where = "" if squeeze else f" for {len(above)} of {len(results)} outputs, first of them {above[0]}"
+            remedy = "pass float64" if dtype == np.float32 else "bring the columns of X to like scales"
             warnings.warn(
-                f"{type(self).__name__} stopped after {np.max(self.n_iter_)} iterations at an optimality_ of "
-                f"{worst:.1e}, above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or "
-                "bring the columns of X to like scales" + (" and to float64." if dtype == np.float32 else "."),
+                f"{type(self).__name__} stopped after {np.max(self.n_iter_)} iterations with a certificate of "
+                f"{worst:.1e}, above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or {remedy}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -260,7 +260,8 @@ class PoissonGLMRegressor(_PoissonRegression):
         but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
         beyond.
     tol : float, default=1e-6
-        Upper bound on `optimality_`.
+        Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
+        column still asks for.
     max_iter : int, default=10000
         Upper bound on the number of steps.
     warm_start : bool, default=False
@@ -281,9 +282,9 @@ class PoissonGLMRegressor(_PoissonRegression):
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
-        The certificate: the largest distance, over groups of penalised columns, of the negative
-        gradient to the subdifferential of the penalty, as a share of the same distance at the null
-        model (all coefficients 0). 0 is optimal.
+        The certificate: the largest distance, over columns, of the negative gradient to the
+        subdifferential of the penalty, less the rounding error of the gradient, as a share of the
+        same distance at the null model (all coefficients 0). 0 is optimal.
     alpha_max_ : float or ndarray of shape (n_outputs,)
         The smallest `alpha` at which all coefficients are 0. Only where `alpha` is a number and each
         column has an L1 penalty.
@@ -417,7 +418,8 @@ class GroupLassoPoisson(_PoissonRegression):
         but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
         beyond.
     tol : float, default=1e-6
-        Upper bound on `optimality_`.
+        Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
+        column still asks for.
     max_iter : int, default=10000
         Upper bound on the number of steps.
     warm_start : bool, default=False
@@ -439,8 +441,8 @@ class GroupLassoPoisson(_PoissonRegression):
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
         The certificate: the largest distance, over groups, of the negative gradient to the
-        subdifferential of the penalty, as a share of the same distance at the null model (all
-        coefficients 0). 0 is optimal.
+        subdifferential of the penalty, less the rounding error of the gradient, as a share of the
+        same distance at the null model (all coefficients 0). 0 is optimal.
     alpha_max_ : float or ndarray of shape (n_outputs,)
         The smallest `alpha` at which all coefficients are 0. Only where `alpha` is a number and all
         groups are penalised.

@@ -30,7 +30,14 @@ def test_derivatives(X, rng, storage, intercept, n_blocks):
     hessian = approx_fprime(coef, lambda c: objective.gradient(objective.at(c)).copy(), 1e-7)
     columns = np.array([3, 0, 4])
     np.testing.assert_allclose(objective.hessian(point, columns), hessian[np.ix_(columns, columns)], atol=1e-6)
-    np.testing.assert_allclose(objective.curvature(point), np.diag(hessian), atol=1e-6)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_spread(X, storage, intercept):
+    objective = build(X, storage, intercept)
+    weight = objective.weight * objective.y
+    center = weight @ X / weight.sum() if intercept else 0
+    np.testing.assert_allclose(objective.spread, np.sqrt(weight @ (X - center) ** 2 / weight.sum()))
 
 
 def test_points_in_between_need_no_product(X, rng, storage):
@@ -54,7 +61,7 @@ def test_constant_columns_are_flat(X, storage):
     X[:, 2] = 1e3
     objective = build(X, storage, True)
     null = objective.at(np.zeros(5))
-    assert objective.curvature(null)[2] == 0
+    assert objective.spread[2] == 0
     assert not objective.hessian(null, np.arange(5))[2].any()
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 
 from skprox.solvers.quadratic import minimise_quadratic
-from skprox.solvers.result import Result
 
 WORKING_GROUPS = 100  # groups that may enter at once, where fewer are in play
-STALL = 20  # steps without progress after which rounding is in the way
+STALL = 5  # steps in a row that promise no more than rounding can hide
 
 
 def newton(objective, penalty, certificate, start, tol, max_iter, monitor, max_columns=np.inf):
@@ -17,58 +16,56 @@ def newton(objective, penalty, certificate, start, tol, max_iter, monitor, max_c
     objective falls. Stops early, above `tol`, where more than `max_columns` columns are needed.
     """
     point = best = start
-    lowest, since = np.inf, 0
+    lowest, idle = np.inf, 0
     for n_iter in range(1, max_iter + 1):
         gradient = objective.gradient(point)
-        distance = certificate(point.coef, gradient)
-        optimality = distance.max(initial=0.0)
-        monitor(n_iter, point, optimality)
-        since = 0 if optimality < 0.9 * lowest else since + 1
-        if optimality < lowest:
-            lowest, best = optimality, point
-        if optimality <= tol or since >= STALL:
+        certified = certificate(point.coef, gradient)
+        shortfall = certified.max(initial=0.0)
+        monitor(n_iter, point, shortfall)
+        if shortfall < lowest:
+            lowest, best = shortfall, point
+        if shortfall <= tol or idle >= STALL:
             break
-        groups = _working_set(penalty.norms(point.coef), distance, tol)
+        groups = _working_set(penalty.norms(point.coef), certified, tol)
         columns = penalty.columns(groups)
         if len(columns) > max_columns:
             break
-        model = penalty.restrict(groups)
-        candidate = minimise_quadratic(
+        target = point.coef.copy()
+        target[columns] = minimise_quadratic(
             objective.hessian(point, columns),
             gradient[columns],
             point.coef[columns],
-            model,
-            certificate.scale * 1e-2 * max(optimality, tol) + certificate.rounding[groups],
+            penalty.restrict(groups),
+            certificate.allowance(1e-2 * max(shortfall, tol))[groups],
         )
-        target = point.coef.copy()
-        target[columns] = candidate
-        following = _line_search(objective, penalty, point, objective.at(target))
-        if following is None:
-            break
-        point = following
-    return Result(best, n_iter, lowest)
+        point, promising = _line_search(objective, penalty, point, objective.at(target))
+        idle = 0 if promising else idle + 1
+    return certificate.result(best, objective.gradient(best), n_iter, stalled=idle >= STALL)
 
 
-def _working_set(norms, distance, tol):
-    """Groups in play, and those that violate optimality most: at most as many again."""
+def _working_set(norms, certified, tol):
+    """Groups in play, and those furthest from optimal: at most as many again."""
     inside = norms > 0
     room = max(WORKING_GROUPS, inside.sum())
-    outside = np.flatnonzero(~inside & (distance > tol / 2))
-    outside = outside[np.argsort(-distance[outside])[:room]]
+    outside = np.flatnonzero(~inside & (certified > tol / 2))
+    outside = outside[np.argsort(-certified[outside])[:room]]
     return np.union1d(np.flatnonzero(inside), outside)
 
 
 def _line_search(objective, penalty, start, end):
-    """First point from `end` back to `start`, by halves, where the objective falls enough; None if none does."""
+    """First point from `end` back to `start`, by halves, where the objective falls enough.
+
+    Also returns whether the step promised more than rounding.
+    """
     slope = objective.gradient(start) @ (end.coef - start.coef)
     before = penalty.value(start.coef)
     promise = slope + penalty.value(end.coef) - before
-    slack = 1e-14 * (abs(before) + abs(objective.value(start)))
+    slack = 1e-14 * (before + abs(objective.value(start)))
     step, point = 1.0, end
     while step > 1e-12:
         fall = step * slope + objective.divergence(point, start) + penalty.value(point.coef) - before
         if fall <= 1e-4 * step * promise + slack:
-            return point
+            return point, promise < -slack
         step /= 2
         point = objective.between(start, end, step)
-    return None
+    return start, False

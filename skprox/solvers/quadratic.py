@@ -9,7 +9,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from skprox.parallel import one_blas_thread
 from skprox.prox import group_step
 
-ROUNDS, SWEEPS, NEWTON_STEPS = 100, 10, 10
+ROUNDS, SWEEPS, NEWTON_STEPS = 20, 10, 10
 
 
 def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
@@ -27,7 +27,7 @@ def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
         Stops when every group's distance to optimality is at most this.
     """
     coef, gradient = coef.copy(), gradient.copy()
-    with one_blas_thread():
+    with one_blas_thread:
         values, vectors, starts = _eigenbases(hessian, penalty)
         for _ in range(ROUNDS):
             _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)

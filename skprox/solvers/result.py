@@ -7,31 +7,57 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Certificate:
-    """How far a point is from optimal, a number a group.
+    """How far a point is from optimal, a number a group: the larger of two shares.
 
-    The distance of -gradient to the subdifferential of the penalty, less the rounding error of the
-    gradient itself, as a share of the largest such distance at the null model.
+    Both are of the distance of -gradient to the subdifferential of the penalty, less the rounding error
+    of the gradient itself: one relative to the largest such distance at the null model, the other
+    to the gradient that a move of one in the log rate would make. The first depends on the scale of the columns and
+    on how far off the null model is, the second on neither.
     """
 
     penalty: object
     rounding: np.ndarray
-    scale: float
+    null: float
+    unit: np.ndarray
 
     @classmethod
     def at_null(cls, objective, penalty, null):
         rounding = penalty.norms(objective.rounding(null))
-        absolute = cls(penalty, rounding, 1.0)
-        return cls(penalty, rounding, absolute(null.coef, objective.gradient(null)).max(initial=0.0))
+        spread = np.where(objective.spread > 0, objective.spread, np.inf)
+        unit = objective.total * np.minimum.reduceat(spread[penalty.indices], penalty.indptr[:-1])
+        bare = cls(penalty, rounding, 0.0, unit)
+        return cls(penalty, rounding, bare.distance(null.coef, objective.gradient(null)).max(initial=0.0), unit)
+
+    def distance(self, coef, gradient):
+        return np.maximum(self.penalty.violation(coef, gradient) - self.rounding, 0.0)
 
     def __call__(self, coef, gradient):
-        distance = np.maximum(self.penalty.violation(coef, gradient) - self.rounding, 0.0)
-        return distance / self.scale if self.scale > 0 else distance
+        distance = self.distance(coef, gradient)
+        return np.maximum(self.share_of_null(distance), distance / self.unit)
+
+    def share_of_null(self, distance):
+        return distance / self.null if self.null > 0 else distance
+
+    def allowance(self, share):
+        """The distance of each group at which this certificate is `share`."""
+        return share * np.minimum(self.null, self.unit) + self.rounding
+
+    def result(self, point, gradient, n_iter, stalled=False):
+        distance = self.distance(point.coef, gradient)
+        shortfall = self(point.coef, gradient).max(initial=0.0)
+        return Result(point, n_iter, self.share_of_null(distance).max(initial=0.0), shortfall, stalled)
 
 
 @dataclass(frozen=True)
 class Result:
-    """Where a solver stopped. `optimality` is the largest entry of the certificate there."""
+    """Where a solver stopped.
+
+    `optimality` is the largest distance to optimal as a share of the null model's, `shortfall` the
+    largest entry of the certificate, and `stalled` says that rounding was in the way.
+    """
 
     point: object
     n_iter: int
     optimality: float
+    shortfall: float
+    stalled: bool
