@@ -50,7 +50,10 @@ def groups_from_transformer(transformer):
     check_is_fitted(transformer)
     origins = _trace(transformer, [(name,) for name in _input_names(transformer)])
     names = transformer.get_feature_names_out() if not all(origins) else [None] * len(origins)
-    return gather([" ".join(origin) or name for origin, name in zip(origins, names, strict=True)])
+    titles = {origin: " ".join(origin) for origin in origins if origin}
+    if len(set(titles.values())) < len(titles):
+        raise ValueError("A feature's name with a space in it is also that of a set of features: rename it.")
+    return gather([titles.get(origin, name) for origin, name in zip(origins, names, strict=True)])
 
 
 def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None):
@@ -105,6 +108,8 @@ def _join(transformer, column):
 
 
 def _input_names(transformer):
+    if isinstance(transformer, Pipeline):
+        transformer = next((step for _, step in transformer.steps if step not in (None, "passthrough")), transformer)
     names = getattr(transformer, "feature_names_in_", None)
     return [f"x{j}" for j in range(transformer.n_features_in_)] if names is None else list(names)
 
@@ -130,7 +135,10 @@ def _trace(transformer, inputs):
         return np.repeat(_objects(inputs), transformer.n_bins_).tolist()
     if isinstance(transformer, PolynomialFeatures):
         return [_union(inputs[j] for j in np.flatnonzero(powers)) for powers in transformer.powers_]
+    if not hasattr(transformer, "get_feature_names_out"):
+        raise ValueError(f"{transformer!r} gives no names to its columns (get_feature_names_out): no groups to read.")
     same = dict(zip(_input_names(transformer), inputs, strict=True))
+    same |= {f"missingindicator_{name}": origin for name, origin in same.items()}  # SimpleImputer
     return [same.get(name, _union(inputs)) for name in transformer.get_feature_names_out()]
 
 

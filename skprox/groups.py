@@ -2,8 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from numbers import Integral
 
 import numpy as np
@@ -32,8 +33,7 @@ class Columns:
 
     def where(self):
         """Positions by name of a group, or else of a column."""
-        labels = [*enumerate(self.names), *enumerate(self.levels if self.levels is not None else [])]
-        return {label: np.array([j]) for j, label in labels} | self.groups
+        return {label: np.array([j]) for label, j in _where(self.names, self.levels).items()} | self.groups
 
 
 def label_columns(X):
@@ -61,8 +61,11 @@ def find_groups(groups, names, levels=None):
         The labels of the columns, where they have several levels.
     """
     names = list(names)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(f"Columns of X share the names {listing(twice)}; groups and strengths need names that differ.")
     if isinstance(groups, Mapping):
-        found = {name: _positions(name, columns, names) for name, columns in groups.items()}
+        found = {name: _positions(name, columns, names, levels) for name, columns in groups.items()}
     elif isinstance(groups, str | Integral) or callable(groups):
         found = gather(_labels_by_rule(groups, names, levels))
     else:
@@ -86,7 +89,7 @@ def _labels_by_rule(rule, names, levels):
     if rule == "auto":
         return _label_by_marks(names)
     if rule == "prefix":
-        return [name.rpartition("__")[0] or name for name in names]
+        return [prefix or local for prefix, local in _split(names)]
     if rule == "feature":
         return [" ".join(features) for _, features, _ in _parse(names)]
     try:
@@ -109,36 +112,33 @@ def _label_by_marks(names):
         if marked:
             features_in[prefix].add(features)
     keys = []
-    for prefix, features, marked in parsed:
-        left_alone = not prefix or LEFT_ALONE.fullmatch(prefix)
-        split = left_alone or (marked and len(features_in[prefix]) > 1)
-        keys.append((prefix, features if split else None))
-
-    members = gather(keys)
-    titles = {}
-    for (prefix, features), columns in members.items():
-        made_of = {parsed[j][1] for j in columns if parsed[j][2]}
-        if len(columns) == 1 and not parsed[columns[0]][2]:
-            titles[prefix, features] = names[columns[0]] if features else prefix
-        elif len(made_of) == 1 and (features or all(parsed[j][2] for j in columns)):
-            titles[prefix, features] = " ".join(made_of.pop())
+    for j, (prefix, features, marked) in enumerate(parsed):
+        if not prefix or LEFT_ALONE.fullmatch(prefix):
+            keys.append((prefix, features if marked else names[j]))
         else:
-            titles[prefix, features] = prefix
-    taken = Counter(titles.values())
-    full = {
-        (prefix, features): f"{prefix}__" + (title if features or title != prefix else "") if prefix else title
-        for (prefix, features), title in titles.items()
-    }
-    return [titles[key] if taken[titles[key]] == 1 else full[key] for key in keys]
+            keys.append((prefix, features if marked and len(features_in[prefix]) > 1 else None))
+
+    titles = {}
+    for (prefix, features), columns in gather(keys).items():
+        made_of = {parsed[j][1] for j in columns if parsed[j][2]}
+        if isinstance(features, str):
+            titles[prefix, features] = features, features
+        elif len(made_of) == 1 and (features or all(parsed[j][2] for j in columns)):
+            title = " ".join(made_of.pop())
+            titles[prefix, features] = title, f"{prefix}__{title}" if prefix else f"{title}_sp"
+        else:
+            titles[prefix, features] = prefix, f"{prefix}__"
+    taken = Counter(title for title, _ in titles.values())
+    return [title if taken[title] == 1 else full for title, full in map(titles.get, keys)]
 
 
 def _parse(names):
     """For each column: its prefix, the features it is made of, and whether a mark in its name tells them.
 
-    The prefix ends at the last ``__``. A product of columns ("a b", "a^2") is made of several
-    features, and the columns that it multiplies count as marked.
+    A product of columns ("a b", "a^2") is made of several features, and the columns that it multiplies
+    count as marked.
     """
-    split = [name.rpartition("__")[::2] for name in names]
+    split = _split(names)
     known = defaultdict(set)
     for prefix, local in split:
         known[prefix].add(local)
@@ -157,19 +157,38 @@ def _parse(names):
     ]
 
 
+def _split(names):
+    """The transformers' part of each name, and the column's own.
+
+    They meet at the last ``__``, or at an earlier one where that ends the prefix of another column: in
+    ``cat__month_Jan`` and ``cat__month_a__b`` it is a category that has a ``__``.
+    """
+    prefixes = {name.rpartition("__")[0] for name in names} - {""}
+    split = []
+    for name in names:
+        cuts = [match.start() for match in re.finditer("__", name) if name[: match.start()] in prefixes]
+        split.append((name[: cuts[0]], name[cuts[0] + 2 :]) if cuts else ("", name))
+    return split
+
+
 def _base(factor):
     return POWER.sub(r"\1", factor) if POWER.fullmatch(factor) else factor
 
 
 def _factors(name, is_column):
     """Parts of a product of columns, "a b^2": the name cut at spaces so that each part is a column."""
-    for cut in re.finditer(" ", name):
-        head, tail = name[: cut.start()], name[cut.end() :]
-        if is_column(_base(head)):
-            rest = _factors(tail, is_column) or ([tail] if is_column(_base(tail)) else [])
-            if rest:
-                return [head, *rest]
-    return []
+
+    @cache
+    def cut(rest):
+        for space in re.finditer(" ", rest):
+            head, tail = rest[: space.start()], rest[space.end() :]
+            if is_column(_base(head)):
+                parts = cut(tail) or ([tail] if is_column(_base(tail)) else [])
+                if parts:
+                    return [head, *parts]
+        return []
+
+    return cut(name) if " " in name else []
 
 
 def gather(labels):
@@ -181,32 +200,38 @@ def gather(labels):
     return {label: np.array(columns) for label, columns in found.items()}
 
 
-def _positions(group, columns, names):
+def _where(names, levels):
+    """Position of each column, by position, label or name."""
+    labels = [] if levels is None else list(levels)
+    return {label: j for keys in (range(len(names)), labels, names) for j, label in enumerate(keys)}
+
+
+def _positions(group, columns, names, levels):
     """Positions of the columns that one entry of a dict of groups gives."""
-    if isinstance(columns, str) and columns in names:
-        return np.array([names.index(columns)])
-    if isinstance(columns, str | re.Pattern):
+    where = _where(names, levels)
+    if isinstance(columns, str | re.Pattern) and columns not in where:
         return np.flatnonzero([bool(re.search(columns, name)) for name in names])
     if isinstance(columns, slice):
         return np.arange(len(names))[columns]
-    columns = np.atleast_1d(np.asarray(columns))
-    if columns.dtype == bool and columns.shape == (len(names),):
+    if isinstance(columns, str | Integral | tuple) and columns in where:
+        columns = [columns]
+    columns = list(columns) if isinstance(columns, Iterable) else [columns]
+    if len(columns) == len(names) and all(isinstance(column, bool | np.bool_) for column in columns):
         return np.flatnonzero(columns)
-    where = {name: j for j, name in enumerate(names)} | {j: j for j in range(len(names))}
-    unknown = [column for column in columns.tolist() if column not in where]
+    unknown = [column for column in columns if column not in where]
     if unknown:
         raise ValueError(f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(names)}")
-    return np.sort([where[column] for column in columns.tolist()]).astype(int)
+    return np.sort([where[column] for column in columns]).astype(int)
 
 
 def _groups_from_array(groups, n_features):
     """Groups from a label a column, or from a 0/1 mask with a row a group."""
     try:
-        array = np.asarray(groups)
+        array = np.array(groups, dtype=object)
     except ValueError:
         array = np.empty(0)
     if array.ndim == 2 and array.shape[1] == n_features:
-        if not np.isin(array, [0, 1]).all():
+        if not all(entry in (0, 1) for entry in array.flat):
             raise ValueError("groups as a mask must hold 0 and 1 only.")
         return {g: np.flatnonzero(row) for g, row in enumerate(array)}
     if array.shape != (n_features,):

@@ -53,9 +53,7 @@ class PoissonObjective:
         self.blocks = [(rows, _rows_of(X, rows)) for rows in _cut(X, n_blocks)]
         self.total = float(weight.astype(np.float64) @ y)
         self.count_moments = self._pull(weight * y)
-        center = self.count_moments / self.total * fit_intercept
-        # spread of each column over the counts, so that a move in its coefficient is one in log rate
-        self.spread = np.sqrt(self._moments(weight * y, center) / self.total)
+        self.spread = self._measure_spread()
 
     def at(self, coef):
         """The point with these coefficients. One pass over X."""
@@ -90,40 +88,45 @@ class PoissonObjective:
 
     def hessian(self, point, columns):
         """Second derivative in the coefficients `columns`, a dense matrix. One pass over them."""
-        weight, center = self._spread(point)
-        center = center[columns]
-        if sparse.issparse(self.X):
-            X = self.X[:, columns]
-            rows = X.indices if X.format == "csc" else np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-            X.data *= np.sqrt(weight)[rows]
-            out = (X.T @ X).toarray().astype(np.float64)
+        weight, center = self.weight * point.mu, np.zeros(len(columns))
+        if self.profiled:
+            center = ((self.gradient(point) + self.count_moments) / self.total)[columns]
+        root, is_sparse = np.sqrt(weight), sparse.issparse(self.X)
+
+        def moments(rows, X):
+            X = X[:, columns]
+            if is_sparse:
+                X.data *= root[rows][
+                    X.indices if X.format == "csc" else np.repeat(range(X.shape[0]), np.diff(X.indptr))
+                ]
+                return (X.T @ X).toarray()
+            X -= center.astype(X.dtype)
+            X *= root[rows, None]
+            return X.T @ X
+
+        out = self._sum_batches(moments, len(columns))
+        if is_sparse:
             out -= weight.sum(dtype=np.float64) * np.outer(center, center)
-        else:
-
-            def moments(rows, X):
-                X = X[:, columns] - center.astype(X.dtype)
-                X *= np.sqrt(weight[rows, None])
-                return X.T @ X
-
-            out = self._sum_batches(moments, len(columns))
         flat = self._flat(out.diagonal(), center)
         out[flat] = out[:, flat] = 0.0
         return out
 
-    def _moments(self, weight, center):
-        """Weighted squares of the columns about `center`, 0 for constant columns. One pass over X."""
+    def _measure_spread(self):
+        """Weighted by the counts, not the means: known before any fit. One pass over X."""
+        weight, center = self.weight * self.y, self.count_moments / self.total * self.profiled
         if sparse.issparse(self.X):
             by_row, out = self.X.format == "csr", np.zeros(len(center))
             _add_squares(self.X.data, self.X.indices, self.X.indptr, weight, by_row, out)
-            out -= weight.sum(dtype=np.float64) * center**2
+            out -= self.total * center**2
         else:
 
             def squares(rows, X):
-                return weight[rows] @ (X - center.astype(X.dtype)) ** 2
+                with np.errstate(over="ignore", invalid="ignore"):
+                    return weight[rows] @ (X - center.astype(X.dtype)) ** 2
 
             out = self._sum_batches(squares, len(center))
-        out[self._flat(out, center)] = 0.0
-        return out
+        with np.errstate(invalid="ignore"):  # not finite where squares overflow
+            return np.sqrt(np.where(self._flat(out, center), 0.0, out / self.total))
 
     def _flat(self, moments, center):
         """Columns that are constant up to rounding, so that the intercept stands for them."""
@@ -136,13 +139,6 @@ class PoissonObjective:
         scale = np.abs(self.count_moments) + np.abs(self.gradient(point) + self.count_moments)
         return 4 * np.finfo(self.X.dtype).eps * scale
 
-    def _spread(self, point):
-        """Weight of each row in the Hessian, and the mean of X that the intercept takes off."""
-        weight = self.weight * point.mu
-        if not self.profiled:
-            return weight, np.zeros(self.X.shape[1])
-        return weight, (self.gradient(point) + self.count_moments) / self.total
-
     def _pull(self, residual):
         """residual @ X"""
         parts = self.map(lambda block: residual[block[0]] @ block[1], self.blocks)
@@ -150,13 +146,17 @@ class PoissonObjective:
 
     def _sum_batches(self, task, width):
         """Sum of task(rows, X[rows]) over all rows, a few at a time, so that copies stay small."""
-        size = max(1, SCRATCH_BYTES // max(1, width * self.X.itemsize))
+        n_rows, n_columns = self.X.shape
+        scratch, row_bytes = SCRATCH_BYTES, width * self.X.dtype.itemsize
+        if sparse.issparse(self.X):  # a batch must be worth the dense result that it is added to
+            scratch, row_bytes = max(scratch, 8 * width**2), 12 * self.X.nnz * width // (n_rows * n_columns)
+        size = max(1, scratch // max(1, row_bytes))
 
         def run(block):
             rows, X = block
-            batches = gen_batches(len(X), size)
+            batches = gen_batches(X.shape[0], X.shape[0] if _is_csc(X) else size)
             return sum(
-                task(slice(rows.start + batch.start, rows.start + batch.stop), X[batch]).astype(np.float64)
+                task(slice(rows.start + batch.start, rows.start + batch.stop), _rows_of(X, batch)).astype(np.float64)
                 for batch in batches
             )
 
@@ -174,8 +174,11 @@ def _add_squares(data, indices, indptr, weight, by_row, out):
 
 def _cut(X, n_blocks):
     """Row slices of near-equal length; one for CSC, whose rows can't be told apart cheaply."""
-    n_blocks = 1 if sparse.issparse(X) and X.format == "csc" else min(n_blocks, X.shape[0])
-    return gen_even_slices(X.shape[0], n_blocks)
+    return gen_even_slices(X.shape[0], 1 if _is_csc(X) else min(n_blocks, X.shape[0]))
+
+
+def _is_csc(X):
+    return sparse.issparse(X) and X.format == "csc"
 
 
 def _rows_of(X, rows):

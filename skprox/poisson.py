@@ -59,7 +59,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         X, levels = label_columns(X)
         X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True, y_numeric=True
+            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
         if y.ndim == 2 and y.shape[1] == 1:
             warnings.warn(
@@ -69,8 +69,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
         weight, offset = _check_weight(sample_weight, X), np.log(_check_exposure(exposure, X))
-        counts = _check_counts(y, weight).astype(X.dtype)
-        weight = weight / weight.sum(dtype=np.float64).astype(X.dtype)
+        counts = _check_counts(y, X.dtype)
+        weight = weight / weight.max()
+        weight /= weight.sum(dtype=np.float64)
+        _check_rates(counts, weight)
 
         columns = find_groups(self.groups, self._column_names(), levels)
         n_outputs = None if y.ndim == 1 else y.shape[1]
@@ -83,6 +85,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         with thread_map(n_threads) as run:
             for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
                 objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
+                _check_spread(objective.spread, columns.names)
                 null = objective.at(np.zeros(X.shape[1]))
                 start = objective.at(penalty.feasible(starts[k])) if starts is not None else null
                 result = solve(
@@ -148,10 +151,13 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             The score.
         """
         means = self.predict(X, exposure)
-        y = check_array(y, ensure_2d=False, dtype=means.dtype, input_name="y").reshape(means.shape)
+        counts = _check_counts(y, means.dtype).T
+        if counts.size != means.size or len(counts) != len(means):
+            raise ValueError(f"y has shape {np.shape(y)}, but predictions have shape {means.shape}.")
+        means = means.reshape(counts.shape)
         weight, exposure = _check_weight(sample_weight, means), _check_exposure(exposure, means)
-        null = np.multiply.outer(exposure, weight @ y / (weight @ exposure))
-        return float(np.mean(_explained(_deviance(y, means, weight), _deviance(y, null, weight))))
+        null = np.outer(exposure, weight @ counts / (weight @ exposure))
+        return float(np.mean(_explained(_deviance(counts, means, weight), _deviance(counts, null, weight))))
 
     def split_coef(self):
         """The coefficients of each group.
@@ -556,18 +562,33 @@ def _check_exposure(exposure, X):
     return exposure
 
 
-def _check_counts(y, weight):
+def _check_counts(y, dtype):
     """Counts of shape (n_outputs, n_samples)."""
+    y = check_array(y, ensure_2d=False, dtype=dtype, input_name="y")
     counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
     if (counts < 0).any():
         row, output = np.argwhere(counts.T < 0)[0]
         where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
         raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
-    empty = ~(counts[:, weight > 0] > 0).any(axis=1)
-    if empty.any():
-        which = "" if y.ndim == 1 else f" in output {np.argmax(empty)}"
-        raise ValueError(f"y holds no positive count{which} (in rows of positive weight): there is no rate to model.")
     return counts
+
+
+def _check_rates(counts, weight):
+    """Each output has a mean that logarithms and divisions can take."""
+    totals = counts @ weight
+    empty = ~(totals >= np.finfo(counts.dtype).tiny)
+    if empty.any():
+        which = f" in output {np.argmax(empty)}" if len(counts) > 1 else ""
+        raise ValueError(
+            f"y holds no positive count{which} (in rows of positive sample_weight, by the precision of "
+            f"{counts.dtype}): there is no rate to model."
+        )
+
+
+def _check_spread(spread, names):
+    if not np.isfinite(spread).all():
+        name = names[np.argmax(~np.isfinite(spread))]
+        raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")
 
 
 def _times(alpha, weights, name):
@@ -578,7 +599,9 @@ def _times(alpha, weights, name):
 
 def _deviance(y, means, weight):
     """Mean Poisson deviance of each output."""
-    return weight @ (2 * (xlogy(y, y) - xlogy(y, means) - y + means)) / weight.sum()
+    finite = np.where(np.isfinite(means), means, 1.0)
+    each = np.where(np.isfinite(means), 2 * (xlogy(y, y) - xlogy(y, finite) - y + finite), np.inf)
+    return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
 
 
 def _explained(deviance, null):

@@ -13,7 +13,7 @@ from skprox.groups import listing
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
     if hasattr(value, "items"):
-        out = _from_entries(name, dict(value.items()), columns, n_outputs)
+        out = _from_entries(name, list(value.items()), columns, n_outputs)
     else:
         out = _fill(name, value, "", len(columns.names), "column", n_outputs)
     _check_range(name, out, columns.names, "column", most)
@@ -44,7 +44,7 @@ def per_group(name, value, columns, n_outputs=None):
 
 def _from_entries(name, entries, columns, n_outputs):
     where = columns.where()
-    unknown = [key for key in entries if key not in where]
+    unknown = [key for key, _ in entries if key not in where]
     if unknown:
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
@@ -52,7 +52,7 @@ def _from_entries(name, entries, columns, n_outputs):
         )
     counts = np.zeros(len(columns.names), dtype=int)
     out = np.zeros((n_outputs or 1, len(columns.names)))
-    for key, entry in entries.items():
+    for key, entry in entries:
         members = where[key]
         counts[members] += 1
         out[:, members] = _fill(name, entry, f" for {key!r}", len(members), "column", n_outputs)
@@ -79,9 +79,14 @@ def _fill(name, value, entry, size, unit, n_outputs, hint=""):
 
 def _to_numbers(name, value, entry):
     try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name}{entry} must be numeric; got {value!r}.") from error
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and not any(isinstance(number, str) for number in array.flat):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        array = np.array("")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name}{entry} must be numeric; got {value!r}.")
+    return array.astype(np.float64)
 
 
 def _check_range(name, values, titles, unit, most):

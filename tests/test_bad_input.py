@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor
@@ -30,11 +31,14 @@ def no_work(monkeypatch):
     [
         (put(Y[:, 0], 7, -3), r"y must hold counts, which are not negative; got -3 in row 7\."),
         (put(Y, (4, 1), -0.5), r"got -0.5 in row 4, output 1\."),
-        (np.zeros(20), r"y holds no positive count \(in rows of positive weight\)"),
+        (np.zeros(20), r"y holds no positive count \(in rows of positive sample_weight, by the precision"),
         (np.column_stack([Y[:, 0], np.zeros(20)]), r"no positive count in output 1"),
         (put(Y[:, 0], 3, np.nan), "Input y contains NaN"),
         (put(Y[:, 0], 3, np.inf), "Input y contains infinity"),
         (Y[:10, 0], "inconsistent numbers of samples"),
+        (np.array([None, *Y[1:, 0]], dtype=object), "Input y contains NaN"),
+        (np.array(["many"] * 20), "could not convert string to float"),
+        (1e-320 * Y[:, 0], "no positive count.*by the precision of float64"),
     ],
 )
 def test_counts(y, message):
@@ -119,6 +123,34 @@ def test_design():
             PoissonGLMRegressor().fit(X.replace(X.iloc[0, 0], value), Y[:, 0])
     with pytest.raises(ValueError, match="Found array with 0 feature"):
         PoissonGLMRegressor().fit(X.to_numpy()[:, :0], Y[:, 0])
+
+    with pytest.raises(ValueError, match=r"too large to be squared, in column 'v_sp_0'\. Rescale it"):
+        PoissonGLMRegressor().fit(X.assign(v_sp_0=1e200 * X["u"]), Y[:, 0])
+    with pytest.raises(ValueError, match=r"Columns of X share the names \['u'\]"):
+        PoissonGLMRegressor().fit(X.set_axis(["u", "u", "v"], axis=1), Y[:, 0])
+
+
+def test_sparse_counts():
+    with pytest.raises(TypeError, match="Sparse data was passed for y"):
+        PoissonGLMRegressor().fit(X, csr_array(Y))
+
+
+def test_scores(monkeypatch):
+    monkeypatch.undo()
+    model = PoissonGLMRegressor().fit(X, Y)
+    with pytest.raises(ValueError, match=r"y has shape \(2, 20\), but predictions have shape \(20, 2\)"):
+        model.score(X, Y.T)
+    with pytest.raises(ValueError, match="y must hold counts, which are not negative; got -1 in row 3, output 0"):
+        model.score(X, put(Y, (3, 0), -1))
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert model.score(1e6 * X, Y) == -np.inf
+
+
+def test_weights_as_large_as_they_come(monkeypatch):
+    monkeypatch.undo()
+    model = PoissonGLMRegressor().fit(X, Y[:, 0])
+    heavy = PoissonGLMRegressor().fit(X, Y[:, 0], sample_weight=np.full(20, 1e308))
+    np.testing.assert_allclose(heavy.coef_, model.coef_)
 
 
 def test_columns_that_moved(monkeypatch):

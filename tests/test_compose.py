@@ -5,6 +5,7 @@ from sklearn.compose import ColumnTransformer, make_column_selector, make_column
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import VarianceThreshold
+from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -37,7 +38,7 @@ def sources(transformer, X):
     for column in X.columns:
         changed = X.copy()
         changed[column] = np.roll(X[column].to_numpy(), 1)
-        for j in np.flatnonzero(np.any(np.asarray(transformer.transform(changed)) != base, axis=0)):
+        for j in np.flatnonzero(np.any(~np.isclose(np.asarray(transformer.transform(changed)), base), axis=0)):
             out[j].add(column)
     return out
 
@@ -48,7 +49,7 @@ TRANSFORMERS = {
     ),
     "options of encoders": lambda: make_column_transformer(
         (OneHotEncoder(drop="first", sparse_output=False), ["month", "day"]),
-        (KBinsDiscretizer(4, encode="onehot-dense", quantile_method="linear"), ["a", "b"]),
+        (KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"), ["a", "b"]),
         (SplineTransformer(include_bias=False, extrapolation="periodic"), ["c", "d"]),
     ),
     "products": lambda: make_column_transformer((PolynomialFeatures(2, include_bias=False), ["a", "b", "c"])),
@@ -114,6 +115,25 @@ def test_unknown_transformers_make_one_group(X):
     shift = FunctionTransformer(lambda Z: Z + 1, feature_names_out="one-to-one")
     union = make_union(PCA(2), shift).fit(X[["a", "b"]])
     assert {g: c.tolist() for g, c in groups_from_transformer(union).items()} == {"a b": [0, 1], "a": [2], "b": [3]}
+
+
+def test_imputers(X):
+    X.loc[0, "a"] = np.nan
+    transformer = make_column_transformer((SimpleImputer(add_indicator=True), ["a", "b"])).fit(X)
+    assert {g: c.tolist() for g, c in groups_from_transformer(transformer).items()} == {"a": [0, 2], "b": [1]}
+
+
+def test_pipeline_that_starts_with_nothing(X):
+    chain = make_pipeline("passthrough", SplineTransformer()).fit(X[["a", "b"]])
+    assert {g: len(c) for g, c in groups_from_transformer(chain).items()} == {"a": 7, "b": 7}
+
+
+def test_groups_that_can_not_be_read(X):
+    with pytest.raises(ValueError, match="gives no names to its columns"):
+        groups_from_transformer(FunctionTransformer(np.abs).fit(X[["a"]]))
+    products = PolynomialFeatures(2).fit(X.rename(columns={"c": "a b"})[["a", "b", "a b"]])
+    with pytest.raises(ValueError, match="with a space in it is also that of a set of features"):
+        groups_from_transformer(products)
 
 
 def test_unfitted_transformers_are_an_error():

@@ -102,6 +102,22 @@ def test_one_hot_names_with_underscores_and_spaces(frame):
     assert sizes(out) == {"cat": 3, "m": 2}
 
 
+def test_categories_with_two_underscores():
+    names = ["cat__m_a", "cat__m_b", "cat__m_c__d", "num__x"]
+    for rule in ("auto", "prefix"):
+        assert {g: len(c) for g, c in find_groups(rule, names).groups.items()} == {"cat": 3, "num": 1}
+
+
+def test_a_linear_term_beside_its_spline():
+    found = find_groups("auto", ["x_sp_0", "x_sp_1", "x", "remainder__z_sp_0", "remainder__z"]).groups
+    assert {g: c.tolist() for g, c in found.items()} == {"x_sp": [0, 1], "x": [2], "z": [3], "remainder__z": [4]}
+
+
+def test_long_names_are_read_in_bounded_time():
+    names = [" ".join("a" * n) for n in range(1, 60)]
+    assert len(find_groups("auto", names).groups) == 1
+
+
 def test_remainder_and_passthrough_are_groups_of_their_own(frame):
     X = frame.drop(columns=["month", "weather"])
     out = make_column_transformer(
@@ -144,6 +160,8 @@ def test_levels():
     assert sizes(X) == sizes(X, 0) == sizes(X, "f") == {"f1": 2, "f2": 1}
     assert sizes(X, 1) == sizes(X, "i") == {0: 2, 1: 1}
     assert label_columns(X)[0].columns.tolist() == ["f1__0", "f1__1", "f2__0"]
+    found = find_groups({"u": [("f1", 0), ("f2", 0)], "v": ("f1", 1)}, ["f1__0", "f1__1", "f2__0"], X.columns).groups
+    assert {g: c.tolist() for g, c in found.items()} == {"u": [0, 2], "v": [1]}
     with pytest.raises(ValueError, match="columns of X have 2 levels"):
         sizes(X, 2)
     with pytest.raises(ValueError, match="names a level, but the columns of X have no levels"):

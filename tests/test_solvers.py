@@ -4,6 +4,7 @@ import inspect
 import numpy as np
 import pytest
 from oracles import Oracle, assert_solves
+from sklearn.linear_model import PoissonRegressor
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 import skprox.solvers
@@ -103,6 +104,49 @@ def test_polynomials_of_a_trend(rng, solver, intercept):
     y = rng.poisson(np.exp(4 + 0.3 * year))
     model = PoissonGLMRegressor(alpha=1e-3, l1_ratio=0.5, solver=solver, fit_intercept=intercept, tol=TOL).fit(X, y)
     assert_solves(model, Oracle(X, y, range(4), 5e-4, 5e-4, intercept=intercept), 2 * TOL)
+
+
+@pytest.mark.parametrize("solver", ["fista", "newton"])
+@pytest.mark.parametrize("scales", [[1e8, 1], [1e3, 1e-3], [1, 1e-8]])
+def test_no_scale_hides_a_column(rng, solver, scales):
+    """At the default tol, where the gradient of one column is next to nothing beside that of the other."""
+    Z = rng.normal(size=(2000, 2))
+    y = rng.poisson(np.exp(1 + Z @ [0.3, 0.3]))
+    model = PoissonGLMRegressor(alpha=0, solver=solver).fit(Z * scales, y)
+    peer = PoissonRegressor(alpha=0, tol=1e-12).fit(Z, y)
+    np.testing.assert_allclose(model.coef_ * scales, peer.coef_, rtol=1e-5)
+    oracle = Oracle(Z, y, range(2), 0.0)
+    assert model.objective_ == pytest.approx(oracle.value(peer.coef_, peer.intercept_), rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["fista", "newton"])
+def test_null_model_far_away(rng, solver):
+    """Without an intercept exposure may put the null model a factor of a million from the counts."""
+    x = rng.normal(size=500)
+    y = rng.poisson(2 * np.exp(0.3 * x))
+    exposure = np.full(500, 1e6)
+    column = PoissonGLMRegressor(alpha=0, fit_intercept=False, solver=solver)
+    column.fit(np.column_stack([np.ones(500), x]), y, exposure=exposure)
+    intercept = PoissonGLMRegressor(alpha=0, tol=1e-10).fit(x[:, None], y, exposure=exposure)
+    np.testing.assert_allclose(column.coef_, [intercept.intercept_, intercept.coef_[0]], rtol=2e-5)
+    assert column.objective_ == pytest.approx(intercept.objective_, rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["fista", "newton", "auto"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_warm_start_far_from_the_optimum(rng, solver, intercept):
+    X, y, _ = gaussian_problem(rng, 200, 10)
+    model = PoissonGLMRegressor(alpha=0.01, fit_intercept=intercept, solver=solver, warm_start=True, tol=TOL)
+    model.fit(X, y).fit(1e5 * X, y)
+    assert_solves(model, Oracle(1e5 * X, y, range(10), 0.0, 0.01, intercept=intercept), 2 * TOL)
+
+
+def test_float32_columns_with_large_means(rng):
+    year = rng.integers(1998, 2003, size=(500, 1))
+    y = rng.poisson(np.exp(0.3 * (year[:, 0] - 2000)))
+    double = PoissonGLMRegressor(alpha=0).fit(year.astype(np.float64), y)
+    single = PoissonGLMRegressor(alpha=0).fit(year.astype(np.float32), y)
+    np.testing.assert_allclose(single.coef_, double.coef_, rtol=1e-3)
 
 
 def test_separated_zeros_end_in_a_finite_model(rng):

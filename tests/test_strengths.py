@@ -83,6 +83,13 @@ def test_groups_of_two_outputs():
         ({"a": 1, "b": np.nan}, ValueError, r"alpha must be non-negative; got nan for column 'b'"),
         ({"a": "strong", "b": 1}, TypeError, r"alpha for 'a' must be numeric; got 'strong'"),
         ([1, "x", 2, 3], TypeError, r"alpha must be numeric"),
+        (["1", "2", "3", "4"], TypeError, r"alpha must be numeric"),
+        ({"a": "0.1", "b": 1}, TypeError, r"alpha for 'a' must be numeric; got '0.1'"),
+        (
+            pd.Series([1.0, 2.0, 3.0], index=["a", "a", "b"]),
+            ValueError,
+            r"covers more than once the columns \['a_sp_0'",
+        ),
     ],
 )
 def test_errors(value, error, message):

@@ -7,7 +7,7 @@ from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate
 
 MAX_GRAM_COLUMNS = 4000  # beyond it, "auto" leaves Hessians (128 MB) for gradients,
-MAX_NEWTON_STEPS = 50  # and also where Newton's steps stay short, next to a perfect fit
+MAX_NEWTON_STEPS = 30  # and also where Newton's steps stay short, next to a perfect fit
 
 
 def solve(objective, penalty, null, start, *, solver, tol, max_iter, monitor):
