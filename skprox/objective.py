@@ -125,7 +125,7 @@ class PoissonObjective:
                     return weight[rows] @ (X - center.astype(X.dtype)) ** 2
 
             out = self._sum_batches(squares, len(center))
-        with np.errstate(invalid="ignore"):  # not finite where squares overflow
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite where squares overflow
             return np.sqrt(np.where(self._flat(out, center), 0.0, out / self.total))
 
     def _flat(self, moments, center):
