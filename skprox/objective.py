@@ -132,7 +132,7 @@ class PoissonObjective:
         """Columns that are constant up to rounding, so that the intercept stands for them."""
         noise = 4 * np.finfo(self.X.dtype).eps
         # without a difference of sums, rounding is that of the center alone
-        return moments <= self.total * (noise if sparse.issparse(self.X) else noise**2) * center**2
+        return moments < self.total * (noise if sparse.issparse(self.X) else noise**2) * center**2
 
     def rounding(self, point):
         """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""

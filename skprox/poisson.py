@@ -5,16 +5,17 @@ from numbers import Integral, Real
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy.special import xlogy
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning, DataConversionWarning
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.groups import find_groups, label_columns
+from skprox.metrics import mean_deviance, share_explained
 from skprox.parallel import thread_map
 from skprox.strengths import per_coefficient, per_group
+from skprox.validation import check_counts, check_exposure, check_rows, check_spread, check_weight
 
 
 class _PoissonRegression(RegressorMixin, BaseEstimator):
@@ -61,47 +62,23 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         X, y = validate_data(
             self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
-        if y.ndim == 2 and y.shape[1] == 1:
-            warnings.warn(
-                "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
-                "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
-                DataConversionWarning,
-                stacklevel=2,
-            )
-        weight, offset = _check_weight(sample_weight, X), np.log(_check_exposure(exposure, X))
-        counts = _check_counts(y, X.dtype)
-        weight = weight / weight.max()
-        weight /= weight.sum(dtype=np.float64)
-        _check_rates(counts, weight)
-
+        counts, weight, offset = check_rows(X, y, sample_weight, exposure)
         columns = find_groups(self.groups, self._column_names(), levels)
         n_outputs = None if y.ndim == 1 else y.shape[1]
         penalties = self._penalties(self.alpha, columns, n_outputs)
-        patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else None
 
         starts = self._warm_coef((len(counts), X.shape[1]))
-        results, objectives, critical = [], [], []
         n_threads = effective_n_jobs(self.n_jobs)
+        results, objectives = [], []
         with thread_map(n_threads) as run:
             for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
                 objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
-                _check_spread(objective.spread, columns.names)
-                null = objective.at(np.zeros(X.shape[1]))
-                start = objective.at(penalty.feasible(starts[k])) if starts is not None else null
-                result = solve(
-                    objective,
-                    penalty,
-                    null,
-                    start,
-                    solver=self.solver,
-                    tol=self.tol,
-                    max_iter=self.max_iter,
-                    monitor=self._monitor(objective, penalty, k),
-                )
-                results.append(result)
-                objectives.append(objective.value(result.point) + penalty.value(result.point.coef))
-                critical.append(patterns[k].critical(objective.gradient(null)) if patterns else np.nan)
-        self._unpack(results, objectives, critical, columns, X.dtype, squeeze=y.ndim == 1)
+                check_spread(objective.spread, columns.names)
+                monitor = self._monitor(objective, penalty, k)
+                results.append(solve(objective, penalty, starts[k], self.solver, self.tol, self.max_iter, monitor))
+                objectives.append(objective.value(results[k].point) + penalty.value(results[k].point.coef))
+        self._unpack(results, objectives, columns, X.dtype, n_outputs)
+        self._set_critical_strength([result.null_gradient for result in results], columns, n_outputs)
         return self
 
     def predict(self, X, exposure=None):
@@ -122,7 +99,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         X, _ = label_columns(X)
         X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
-        exposure = _check_exposure(exposure, X)
+        exposure = check_exposure(exposure, X)
         rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
         return (rates.T * exposure).T
 
@@ -151,13 +128,15 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             The score.
         """
         means = self.predict(X, exposure)
-        counts = _check_counts(y, means.dtype).T
+        counts = check_counts(y, means.dtype).T
         if counts.size != means.size or len(counts) != len(means):
             raise ValueError(f"y has shape {np.shape(y)}, but predictions have shape {means.shape}.")
         means = means.reshape(counts.shape)
-        weight, exposure = _check_weight(sample_weight, means), _check_exposure(exposure, means)
+        weight, exposure = check_weight(sample_weight, means), check_exposure(exposure, means)
         null = np.outer(exposure, weight @ counts / (weight @ exposure))
-        return float(np.mean(_explained(_deviance(counts, means, weight), _deviance(counts, null, weight))))
+        return float(
+            np.mean(share_explained(mean_deviance(counts, means, weight), mean_deviance(counts, null, weight)))
+        )
 
     def split_coef(self):
         """The coefficients of each group.
@@ -174,10 +153,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         return getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
 
     def _warm_coef(self, shape):
-        """Coefficients of the last fit, if they are wanted and fit."""
+        """Coefficients of the last fit if they are wanted and have this shape, else zeros."""
         if self.warm_start and hasattr(self, "coef_") and self.coef_.size == np.prod(shape):
             return self.coef_.reshape(shape).astype(np.float64)
-        return None
+        return np.zeros(shape)
 
     def _monitor(self, objective, penalty, output):
         if not self.verbose:
@@ -193,28 +172,26 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         return report
 
-    def _unpack(self, results, objectives, critical, columns, dtype, squeeze):
+    def _unpack(self, results, objectives, columns, dtype, n_outputs):
         """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
 
         def shape(values):
-            return np.array(values)[0] if squeeze else np.array(values)
+            return np.array(values) if n_outputs else values[0]
 
         self.coef_ = shape([result.point.coef.astype(dtype) for result in results])
         self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
         self.objective_ = shape(objectives)
         self.optimality_ = shape([result.optimality for result in results])
-        if not np.isnan(critical).any():
-            self.alpha_max_ = shape(critical)
-        elif hasattr(self, "alpha_max_"):
-            del self.alpha_max_
         self.groups_ = columns.groups
         self.group_norms_ = {group: np.linalg.norm(coef, axis=-1) for group, coef in self.split_coef().items()}
         self.selected_groups_ = [group for group, norm in self.group_norms_.items() if np.any(norm)]
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
             worst = max(results[k].shortfall for k in above)
-            where = "" if squeeze else f" for {len(above)} of {len(results)} outputs, first of them {above[0]}"
+            where = (
+                "" if n_outputs is None else f" for {len(above)} of {len(results)} outputs, first of them {above[0]}"
+            )
             remedy = "pass float64" if dtype == np.float32 else "bring the columns of X to like scales"
             warnings.warn(
                 f"{type(self).__name__} stopped after {np.max(self.n_iter_)} iterations with a certificate of "
@@ -222,6 +199,15 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+    def _set_critical_strength(self, null_gradients, columns, n_outputs):
+        """Set `alpha_max_` where it means something, and make sure that it is not there where it doesn't."""
+        vars(self).pop("alpha_max_", None)
+        if isinstance(self.alpha, Real):
+            patterns = self._penalties(1.0, columns, n_outputs)
+            critical = [p.critical(gradient) for p, gradient in zip(patterns, null_gradients, strict=True)]
+            if not np.isnan(critical).any():
+                self.alpha_max_ = np.array(critical) if n_outputs else critical[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -543,68 +529,7 @@ class GroupLassoPoisson(_PoissonRegression):
         return tags
 
 
-def _check_weight(sample_weight, X):
-    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
-    return weight
-
-
-def _check_exposure(exposure, X):
-    if exposure is None:
-        return np.ones(X.shape[0], dtype=X.dtype)
-    exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
-    if exposure.shape != (X.shape[0],):
-        raise ValueError(f"exposure has shape {exposure.shape}; expected ({X.shape[0]},), an entry for each row of X.")
-    if (exposure <= 0).any():
-        row = np.argmax(exposure <= 0)
-        raise ValueError(f"exposure must be positive; got {exposure[row]:g} in row {row}. Leave rows without it out.")
-    return exposure
-
-
-def _check_counts(y, dtype):
-    """Counts of shape (n_outputs, n_samples)."""
-    y = check_array(y, ensure_2d=False, dtype=dtype, input_name="y")
-    counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
-    if (counts < 0).any():
-        row, output = np.argwhere(counts.T < 0)[0]
-        where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
-        raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
-    return counts
-
-
-def _check_rates(counts, weight):
-    """Each output has a mean that logarithms and divisions can take."""
-    totals = counts @ weight
-    empty = ~(totals >= np.finfo(counts.dtype).tiny)
-    if empty.any():
-        which = f" in output {np.argmax(empty)}" if len(counts) > 1 else ""
-        raise ValueError(
-            f"y holds no positive count{which} (in rows of positive sample_weight, by the precision of "
-            f"{counts.dtype}): there is no rate to model."
-        )
-
-
-def _check_spread(spread, names):
-    if not np.isfinite(spread).all():
-        name = names[np.argmax(~np.isfinite(spread))]
-        raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")
-
-
 def _times(alpha, weights, name):
     if (np.isinf(alpha) & (weights == 0)).any() or ((alpha == 0) & np.isinf(weights)).any():
         raise ValueError(f"alpha times {name} is infinity times 0 somewhere; make one finite or the other positive.")
     return alpha * weights
-
-
-def _deviance(y, means, weight):
-    """Mean Poisson deviance of each output."""
-    finite = np.where(np.isfinite(means), means, 1.0)
-    each = np.where(np.isfinite(means), 2 * (xlogy(y, y) - xlogy(y, finite) - y + finite), np.inf)
-    return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
-
-
-def _explained(deviance, null):
-    """1 - deviance / null, and 1 or 0 where there is nothing to explain."""
-    flat = null <= 0
-    return np.where(flat, deviance <= 0, 1 - deviance / np.where(flat, 1.0, null))

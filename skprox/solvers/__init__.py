@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate
@@ -10,10 +12,12 @@ MAX_GRAM_COLUMNS = 4000  # beyond it, "auto" leaves Hessians (128 MB) for gradie
 MAX_NEWTON_STEPS = 30  # and also where Newton's steps stay short, next to a perfect fit
 
 
-def solve(objective, penalty, null, start, *, solver, tol, max_iter, monitor):
-    """Minimise objective + penalty from the point `start`; `null` is the point where all coefficients are 0."""
+def solve(objective, penalty, coef, solver, tol, max_iter, monitor):
+    """Minimise objective + penalty from the coefficients `coef`, or from zero if that is better."""
+    null = objective.at(np.zeros_like(coef))
     certificate = Certificate.at_null(objective, penalty, null)
-    if start is not null and not objective.value(start) + penalty.value(start.coef) <= objective.value(null):
+    start = objective.at(penalty.feasible(coef)) if coef.any() else null
+    if not objective.value(start) + penalty.value(start.coef) <= objective.value(null):
         start = null
     if solver == "fista":
         return fista(objective, penalty, certificate, start, tol, max_iter, monitor)

@@ -1,0 +1,72 @@
+"""Checks of what comes with the rows of X: counts, weights, exposure."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.validation import _check_sample_weight, check_array
+
+
+def check_rows(X, y, sample_weight, exposure):
+    """Counts of shape (n_outputs, n_samples), weights that sum to one, and log exposure."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
+            "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
+            DataConversionWarning,
+            stacklevel=4,
+        )
+    weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
+    counts = check_counts(y, X.dtype)
+    weight = weight / weight.max()
+    weight /= weight.sum(dtype=np.float64)
+    check_rates(counts, weight)
+    return counts, weight, np.log(exposure)
+
+
+def check_weight(sample_weight, X):
+    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+    return weight
+
+
+def check_exposure(exposure, X):
+    if exposure is None:
+        return np.ones(X.shape[0], dtype=X.dtype)
+    exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
+    if exposure.shape != (X.shape[0],):
+        raise ValueError(f"exposure has shape {exposure.shape}; expected ({X.shape[0]},), an entry for each row of X.")
+    if (exposure <= 0).any():
+        row = np.argmax(exposure <= 0)
+        raise ValueError(f"exposure must be positive; got {exposure[row]:g} in row {row}. Leave rows without it out.")
+    return exposure
+
+
+def check_counts(y, dtype):
+    """Counts of shape (n_outputs, n_samples)."""
+    y = check_array(y, ensure_2d=False, dtype=dtype, input_name="y")
+    counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
+    if (counts < 0).any():
+        row, output = np.argwhere(counts.T < 0)[0]
+        where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
+        raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
+    return counts
+
+
+def check_rates(counts, weight):
+    """Each output has a mean that logarithms and divisions can take."""
+    totals = counts @ weight
+    empty = ~(totals >= np.finfo(counts.dtype).tiny)
+    if empty.any():
+        which = f" in output {np.argmax(empty)}" if len(counts) > 1 else ""
+        raise ValueError(
+            f"y holds no positive count{which} (in rows of positive sample_weight, by the precision of "
+            f"{counts.dtype}): there is no rate to model."
+        )
+
+
+def check_spread(spread, names):
+    if not np.isfinite(spread).all():
+        name = names[np.argmax(~np.isfinite(spread))]
+        raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")
