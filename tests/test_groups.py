@@ -219,3 +219,8 @@ def test_polars(frame):
 def test_errors(groups, message):
     with pytest.raises(ValueError, match=message):
         find_groups(groups, ["u", "v", "w"])
+
+
+def test_names_that_are_the_same():
+    with pytest.raises(ValueError, match=r"Columns of X share the names \['u'\]"):
+        find_groups("auto", ["u", "v", "u"])
