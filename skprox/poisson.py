@@ -249,8 +249,8 @@ class PoissonGLMRegressor(_PoissonRegression):
     solver : {"auto", "fista", "newton"}, default="auto"
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
-        but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
-        beyond.
+        but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
+        columns are in play or 30 steps were not enough.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -407,8 +407,8 @@ class GroupLassoPoisson(_PoissonRegression):
     solver : {"auto", "fista", "newton"}, default="auto"
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
-        but no Hessian. "auto" is "newton" while the working set has at most 4000 columns, and "fista"
-        beyond.
+        but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
+        columns are in play or 30 steps were not enough.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
