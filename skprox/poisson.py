@@ -4,7 +4,7 @@ import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import effective_n_jobs
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.groups import find_groups, label_columns
 from skprox.metrics import mean_deviance, share_explained
-from skprox.parallel import thread_map
+from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_counts, check_exposure, check_rows, check_spread, check_weight
 
@@ -68,9 +68,8 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         penalties = self._penalties(self.alpha, columns, n_outputs)
 
         starts = self._warm_coef((len(counts), X.shape[1]))
-        n_threads = effective_n_jobs(self.n_jobs)
         results, objectives = [], []
-        with thread_map(n_threads) as run:
+        with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as (n_threads, run):
             for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
                 objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
                 check_spread(objective.spread, columns.names)
@@ -259,7 +258,8 @@ class PoissonGLMRegressor(_PoissonRegression):
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
-        Number of threads for passes over the rows of X. None is 1, -1 all processors.
+        Number of threads for passes over X. None is as many as BLAS may use: all processors, and fewer
+        in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step.
 
@@ -417,7 +417,8 @@ class GroupLassoPoisson(_PoissonRegression):
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
-        Number of threads for passes over the rows of X. None is 1, -1 all processors.
+        Number of threads for passes over X. None is as many as BLAS may use: all processors, and fewer
+        in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step.
 

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import d2_tweedie_score
 
-from skprox import GroupLassoPoisson, PoissonGLMRegressor
+from skprox import GroupLassoPoisson, PoissonGLMRegressor, parallel
 
 TOL = 1e-9
 
@@ -180,7 +180,8 @@ def test_true_zeros_are_found_at_a_strong_penalty(rng):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("solver", ["fista", "newton"])
 @pytest.mark.parametrize("n_jobs", [None, 3])
-def test_storages_and_types(rng, storage, dtype, solver, n_jobs):
+def test_storages_and_types(rng, storage, dtype, solver, n_jobs, monkeypatch):
+    monkeypatch.setattr(parallel, "ENTRIES_A_THREAD", 100)
     X = rng.normal(size=(300, 10)) * (rng.uniform(size=(300, 10)) < 0.3)
     Y = rng.poisson(np.exp(0.5 + X[:, :2] @ [[0.5, 0.2], [-0.3, 0.4]]))
     labels = np.repeat(range(5), 2)

@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import (
 )
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skprox import GroupLassoPoisson, PoissonGLMRegressor, make_grouped_column_transformer
+from skprox import GroupLassoPoisson, PoissonGLMRegressor, make_grouped_column_transformer, parallel
 
 ESTIMATORS = [
     PoissonGLMRegressor(),
@@ -89,7 +89,7 @@ def test_grid_search_over_dicts(behaviour, pipeline):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_joblib_workers(behaviour, pipeline, backend):
+def test_joblib_workers(behaviour, pipeline, backend, small_blocks):
     grid = {"grouplassopoisson__alpha": np.geomspace(0.01, 1, 4)}
     alone = GridSearchCV(pipeline, grid, cv=3).fit(*behaviour).cv_results_["mean_test_score"]
     with joblib.parallel_config(backend, n_jobs=2):
@@ -97,7 +97,12 @@ def test_joblib_workers(behaviour, pipeline, backend):
         np.testing.assert_allclose(together.fit(*behaviour).cv_results_["mean_test_score"], alone, rtol=1e-6)
 
 
-def test_concurrent_fits_leave_blas_as_it_was(rng):
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(parallel, "ENTRIES_A_THREAD", 100)
+
+
+def test_concurrent_fits_leave_blas_as_it_was(rng, small_blocks):
     X, y = rng.normal(size=(1000, 20)), rng.poisson(2.0, size=1000)
 
     def n_threads():
@@ -121,7 +126,7 @@ def test_memory_mapped_data_in_workers(rng, tmp_path):
         np.testing.assert_allclose(model.coef_, PoissonGLMRegressor(alpha=a).fit(X, y).coef_, rtol=1e-10)
 
 
-def test_fits_after_a_fork(behaviour):
+def test_fits_after_a_fork(behaviour, small_blocks):
     """Threads of the parent do not live in the child."""
     import multiprocessing
 

@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from skprox.parallel import one_blas_thread
 from skprox.prox import group_step
 
 ROUNDS, SWEEPS, NEWTON_STEPS = 20, 10, 10
@@ -27,15 +26,14 @@ def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
         Stops when every group's distance to optimality is at most this.
     """
     coef, gradient = coef.copy(), gradient.copy()
-    with one_blas_thread:
-        values, vectors, starts = _eigenbases(hessian, penalty)
-        for _ in range(ROUNDS):
-            _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)
-            if np.all(penalty.violation(coef, gradient) <= tolerance):
+    values, vectors, starts = _eigenbases(hessian, penalty)
+    for _ in range(ROUNDS):
+        _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)
+        if np.all(penalty.violation(coef, gradient) <= tolerance):
+            break
+        for _ in range(NEWTON_STEPS):
+            if not _newton_step(hessian, gradient, coef, penalty):
                 break
-            for _ in range(NEWTON_STEPS):
-                if not _newton_step(hessian, gradient, coef, penalty):
-                    break
     return coef
 
 
