@@ -19,7 +19,6 @@ from sklearn.utils.estimator_checks import (
     check_param_validation,
     parametrize_with_checks,
 )
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from skprox import GroupLassoPoisson, PoissonGLMRegressor, make_grouped_column_transformer, parallel
 
@@ -100,20 +99,6 @@ def test_joblib_workers(behaviour, pipeline, backend, small_blocks):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(parallel, "ENTRIES_A_THREAD", 100)
-
-
-def test_concurrent_fits_leave_blas_as_it_was(rng, small_blocks):
-    X, y = rng.normal(size=(1000, 20)), rng.poisson(2.0, size=1000)
-
-    def n_threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        fits = [PoissonGLMRegressor(alpha=1e-3, l1_ratio=0.5, n_jobs=1 + n % 2).fit for n in range(40)]
-        joblib.Parallel(4, backend="threading")(
-            joblib.delayed(fit)(X[: 500 + 10 * n], y[: 500 + 10 * n]) for n, fit in enumerate(fits)
-        )
-        assert set(n_threads()) == {2}
 
 
 def test_memory_mapped_data_in_workers(rng, tmp_path):
