@@ -68,16 +68,18 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         penalties = self._penalties(self.alpha, columns, n_outputs)
 
         starts = self._warm_coef((len(counts), X.shape[1]))
-        results, objectives = [], []
+        fits = []
         with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as (n_threads, run):
             for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
                 objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
                 check_spread(objective.spread, columns.names)
                 monitor = self._monitor(objective, penalty, k)
-                results.append(solve(objective, penalty, starts[k], self.solver, self.tol, self.max_iter, monitor))
-                objectives.append(objective.value(results[k].point) + penalty.value(results[k].point.coef))
-        self._unpack(results, objectives, columns, X.dtype, n_outputs)
-        self._set_critical_strength([result.null_gradient for result in results], columns, n_outputs)
+                result = solve(objective, penalty, starts[k], self.solver, self.tol, self.max_iter, monitor)
+                coef, intercept = result.point.coef, result.point.intercept
+                value = objective.value(result.point) + penalty.value(coef)
+                certificates = result.optimality, result.shortfall, result.null_gradient
+                fits.append((coef, intercept, value, result.n_iter, *certificates))
+        self._unpack(fits, columns, X.dtype, n_outputs)
         return self
 
     def predict(self, X, exposure=None):
@@ -171,30 +173,31 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         return report
 
-    def _unpack(self, results, objectives, columns, dtype, n_outputs):
+    def _unpack(self, fits, columns, dtype, n_outputs):
         """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
+        coefs, intercepts, objectives, n_iters, optimalities, shortfalls, null_gradients = zip(*fits, strict=True)
 
         def shape(values):
             return np.array(values) if n_outputs else values[0]
 
-        self.coef_ = shape([result.point.coef.astype(dtype) for result in results])
-        self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
-        self.n_iter_ = shape([result.n_iter for result in results])
+        self.coef_ = shape([coef.astype(dtype) for coef in coefs])
+        self.intercept_ = shape([dtype.type(intercept) for intercept in intercepts])
+        self.n_iter_ = shape(n_iters)
         self.objective_ = shape(objectives)
-        self.optimality_ = shape([result.optimality for result in results])
+        self.optimality_ = shape(optimalities)
         self.groups_ = columns.groups
         self.group_norms_ = {group: np.linalg.norm(coef, axis=-1) for group, coef in self.split_coef().items()}
         self.selected_groups_ = [group for group, norm in self.group_norms_.items() if np.any(norm)]
-        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
+        self._set_critical_strength(null_gradients, columns, n_outputs)
+
+        above = [k for k, shortfall in enumerate(shortfalls) if not shortfall <= self.tol]
         if above:
-            worst = max(results[k].shortfall for k in above)
-            where = (
-                "" if n_outputs is None else f" for {len(above)} of {len(results)} outputs, first of them {above[0]}"
-            )
+            worst = max(shortfalls[k] for k in above)
+            where = f" for {len(above)} of {n_outputs} outputs, first of them {above[0]}" if n_outputs else ""
             remedy = "pass float64" if dtype == np.float32 else "bring the columns of X to like scales"
             warnings.warn(
-                f"{type(self).__name__} stopped after {np.max(self.n_iter_)} iterations with a certificate of "
-                f"{worst:.1e}, above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or {remedy}.",
+                f"{type(self).__name__} stopped after {max(n_iters)} iterations with a certificate of {worst:.1e}, "
+                f"above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or {remedy}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

@@ -6,6 +6,7 @@ Groups are given as ``indices`` and ``indptr``, as in a CSR matrix: group g hold
 
 from math import sqrt
 
+import numpy as np
 from numba import njit
 
 
@@ -63,7 +64,7 @@ def prox(point, curvature, indices, indptr, strength, ridge):
 @njit(cache=True, nogil=True)
 def group_norms(coef, indices, indptr):
     """||coef_g||_2, a number a group."""
-    out = coef[: indptr.size - 1].copy() if coef.size >= indptr.size - 1 else coef.copy()
+    out = np.empty(indptr.size - 1)
     for g in range(indptr.size - 1):
         squares = 0.0
         for j in indices[indptr[g] : indptr[g + 1]]:
@@ -75,7 +76,7 @@ def group_norms(coef, indices, indptr):
 @njit(cache=True, nogil=True)
 def violation(coef, gradient, indices, indptr, strength, ridge):
     """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group."""
-    out = strength.copy()
+    out = np.empty(strength.size)
     norms = group_norms(coef, indices, indptr)
     for g in range(strength.size):
         squares = 0.0
