@@ -172,11 +172,14 @@ def _split(names):
 
 
 def _base(factor):
-    return POWER.sub(r"\1", factor) if POWER.fullmatch(factor) else factor
+    power = POWER.fullmatch(factor)
+    return power[1] if power else factor
 
 
 def _factors(name, is_column):
     """Parts of a product of columns, "a b^2": the name cut at spaces so that each part is a column."""
+    if " " not in name:
+        return []
 
     @cache
     def cut(rest):
@@ -188,7 +191,7 @@ def _factors(name, is_column):
                     return [head, *parts]
         return []
 
-    return cut(name) if " " in name else []
+    return cut(name)
 
 
 def gather(labels):
@@ -252,11 +255,11 @@ def _check_partition(found, names):
         if columns.any():
             raise ValueError(
                 f"groups: columns {listing(np.array(names, dtype=object)[columns])} are in {problem}; "
-                "each column of X must be in exactly one."
+                "each column of X must be in exactly one. Where transformers change the columns, give a rule."
             )
 
 
-def listing(names, most=20):
+def listing(names, most=10):
     """Names for an error message."""
     names = [repr(name) for name in names]
     return "[" + ", ".join(names[:most]) + (f", ... ({len(names)} in all)]" if len(names) > most else "]")

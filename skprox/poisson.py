@@ -63,7 +63,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
         counts, weight, offset = check_rows(X, y, sample_weight, exposure)
-        columns = find_groups(self.groups, self._column_names(), levels)
+        columns = self._find_columns(levels)
         n_outputs = None if y.ndim == 1 else y.shape[1]
         penalties = self._penalties(self.alpha, columns, n_outputs)
 
@@ -150,8 +150,9 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
 
-    def _column_names(self):
-        return getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+    def _find_columns(self, levels):
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        return find_groups(self.groups, names, levels)
 
     def _warm_coef(self, shape):
         """Coefficients of the last fit if they are wanted and have this shape, else zeros."""
@@ -186,18 +187,21 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self.objective_ = shape(objectives)
         self.optimality_ = shape(optimalities)
         self.groups_ = columns.groups
-        self.group_norms_ = {group: np.linalg.norm(coef, axis=-1) for group, coef in self.split_coef().items()}
-        self.selected_groups_ = [group for group, norm in self.group_norms_.items() if np.any(norm)]
+        members, sizes = np.concatenate(list(columns.groups.values())), [*map(len, columns.groups.values())]
+        norms = np.sqrt(np.add.reduceat(np.array(coefs)[:, members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=1))
+        self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
+        self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
         self._set_critical_strength(null_gradients, columns, n_outputs)
 
         above = [k for k, shortfall in enumerate(shortfalls) if not shortfall <= self.tol]
         if above:
             worst = max(shortfalls[k] for k in above)
             where = f" for {len(above)} of {n_outputs} outputs, first of them {above[0]}" if n_outputs else ""
-            remedy = "pass float64" if dtype == np.float32 else "bring the columns of X to like scales"
+            remedies = ["raise max_iter or tol", "bring the columns of X to like scales"]
+            remedies += ["pass float64"] * (dtype == np.float32) + ["try solver='auto'"] * (self.solver != "auto")
             warnings.warn(
                 f"{type(self).__name__} stopped after {max(n_iters)} iterations with a certificate of {worst:.1e}, "
-                f"above tol={self.tol:.1e}{where}. Raise max_iter or tol, try solver='auto', or {remedy}.",
+                f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
@@ -386,8 +390,9 @@ class GroupLassoPoisson(_PoissonRegression):
     ----------
     alpha : float, array-like, dict or Series, default=1.0
         Strength of the penalty: a number; an array of shape (n_groups,), or (n_outputs, n_groups)
-        for a 2-D target, in the order of `groups_`; or a dict (or pandas Series) from names of groups
-        to numbers, that covers every column once. 0 is no penalty, infinity removes a group.
+        for a 2-D target, in the order of `groups_` (or one with an entry for each column, the same
+        within a group); or a dict (or pandas Series) from names of groups to numbers, that covers
+        every column once. 0 is no penalty, infinity removes a group.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together:
 
@@ -395,7 +400,8 @@ class GroupLassoPoisson(_PoissonRegression):
           ``x_sp_1``, ... of a spline are a group, and so are all columns with one transformer's
           prefix (``cat__``), unless splines or products of several features share it: then each
           feature, and each set of features multiplied, is a group. All other columns, and those
-          passed through (``remainder__``), are groups of one.
+          passed through (``remainder__``), are groups of one. An array has no names to go by: a
+          warning says so.
         - "prefix": all up to the last ``__`` of a name; "feature": the rest, without the marks of
           splines and powers.
         - the number or name of a level of MultiIndex columns; a regular expression whose one capture
@@ -514,6 +520,16 @@ class GroupLassoPoisson(_PoissonRegression):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+
+    def _find_columns(self, levels):
+        if isinstance(self.groups, str) and not hasattr(self, "feature_names_in_"):
+            warnings.warn(
+                f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
+                "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return super()._find_columns(levels)
 
     def _penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import GroupElasticNet

@@ -48,7 +48,7 @@ def _from_entries(name, entries, columns, n_outputs):
     if unknown:
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
-            f"The groups are {listing(columns.groups)}."
+            f"The groups are {listing(columns.groups)}, the columns {listing(columns.names)}."
         )
     counts = np.zeros(len(columns.names), dtype=int)
     out = np.zeros((n_outputs or 1, len(columns.names)))
@@ -71,8 +71,9 @@ def _fill(name, value, entry, size, unit, n_outputs, hint=""):
     shapes = [(), (size,)] + ([(n_outputs, size)] if n_outputs else [])
     if array.shape not in shapes:
         wanted = " or ".join(["a number", *map(str, shapes[1:])])
+        target = "" if n_outputs else " and a 1-D target"
         raise ValueError(
-            f"{name}{entry} has shape {array.shape}, which fits no {size} {unit}s: expected {wanted}.{hint}"
+            f"{name}{entry} has shape {array.shape}; for {size} {unit}s{target} it must be {wanted}.{hint}"
         )
     return np.broadcast_to(array, (n_outputs or 1, size)).copy()
 

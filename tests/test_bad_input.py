@@ -88,9 +88,13 @@ def test_no_counts_where_there_is_weight():
         (
             PoissonGLMRegressor(alpha={"u": 1, "v": [1, 2, 3]}),
             ValueError,
-            r"alpha for 'v' has shape \(3,\).* no 2 columns",
+            r"alpha for 'v' has shape \(3,\); for 2 columns",
         ),
-        (PoissonGLMRegressor(alpha=[1, 2]), ValueError, r"alpha has shape \(2,\), which fits no 3 columns"),
+        (
+            PoissonGLMRegressor(alpha=[1, 2]),
+            ValueError,
+            r"alpha has shape \(2,\); for 3 columns and a 1-D target it must be a number or \(3,\)",
+        ),
         (PoissonGLMRegressor(alpha=[1, 2, "x"]), TypeError, "alpha must be numeric"),
         (
             PoissonGLMRegressor(penalty_weights=[1, -2, 1]),
@@ -115,6 +119,12 @@ def test_no_counts_where_there_is_weight():
 def test_parameters(model, error, message):
     with pytest.raises(error, match=message):
         model.fit(X, Y[:, 0])
+
+
+def test_group_lasso_of_columns_without_names(monkeypatch):
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="X has no names of columns, so that groups='auto' makes each a group of its"):
+        assert len(GroupLassoPoisson().fit(X.to_numpy(), Y[:, 0]).groups_) == 3
 
 
 def test_design():

@@ -181,7 +181,7 @@ def test_every_loop_is_bounded(rng):
     X, y, _ = spline_problem(rng)
     for solver in ("fista", "newton", "auto"):
         with pytest.warns(
-            match=r"stopped after 2 iterations with a certificate of .* above tol=1.0e-12.*Raise max_iter"
+            match=r"stopped after 2 iterations with a certificate of .* above tol=1.0e-12.*raise max_iter"
         ):
             model = PoissonGLMRegressor(alpha=1e-3, solver=solver, max_iter=2, tol=1e-12).fit(X, y)
         assert model.n_iter_ == 2

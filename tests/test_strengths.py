@@ -77,8 +77,16 @@ def test_groups_of_two_outputs():
         ({"a": 1}, ValueError, r"alpha misses the columns \['b'\].*The groups are \['a', 'b'\]"),
         ({"a": 1, "b": 1, "c": 1}, ValueError, r"entries for \['c'\], which are neither.*groups are \['a', 'b'\]"),
         ({"a": 1, "b": 1, "a_sp_0": 1}, ValueError, r"covers more than once the columns \['a_sp_0'\]"),
-        ({"a": [1, 2], "b": 1}, ValueError, r"alpha for 'a' has shape \(2,\), which fits no 3 columns.* or \(3,\)"),
-        ([1, 2, 3], ValueError, r"alpha has shape \(3,\), which fits no 4 columns: expected a number or \(4,\)"),
+        (
+            {"a": [1, 2], "b": 1},
+            ValueError,
+            r"alpha for 'a' has shape \(2,\); for 3 columns and a 1-D target.* a number or \(3,\)",
+        ),
+        (
+            [1, 2, 3],
+            ValueError,
+            r"alpha has shape \(3,\); for 4 columns and a 1-D target it must be a number or \(4,\)",
+        ),
         ([1, 2, -3, 4], ValueError, r"alpha must be non-negative; got -3 for column 'b'"),
         ({"a": 1, "b": np.nan}, ValueError, r"alpha must be non-negative; got nan for column 'b'"),
         ({"a": "strong", "b": 1}, TypeError, r"alpha for 'a' must be numeric; got 'strong'"),
@@ -102,9 +110,9 @@ def test_errors_for_ratios_outputs_and_groups():
         per_coefficient("l1_ratio", [0, 0, 1.5, 0], COLUMNS, most=1.0)
     with pytest.raises(ValueError, match=r"got -1 for column 'a_sp_1' of output 1"):
         per_coefficient("alpha", [[1, 1, 1, 1], [1, -1, 1, 1]], COLUMNS, n_outputs=2)
-    with pytest.raises(ValueError, match=r"expected a number or \(4,\) or \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"for 4 columns it must be a number or \(4,\) or \(2, 4\)"):
         per_coefficient("alpha", [1, 2], COLUMNS, n_outputs=2)
-    with pytest.raises(ValueError, match=r"shape \(3,\), which fits no 2 groups.*The groups are \['a', 'b'\]"):
+    with pytest.raises(ValueError, match=r"shape \(3,\); for 2 groups.*The groups are \['a', 'b'\]"):
         per_group("alpha", [1, 2, 3], COLUMNS)
     with pytest.raises(ValueError, match=r"alpha differs within group 'a'"):
         per_group("alpha", {"a": [1, 1, 2], "b": 1}, COLUMNS)
