@@ -42,9 +42,11 @@ class PoissonObjective:
     ----------
     total : float
         The weighted mean of y.
+    null : Point
+        Where all coefficients are 0.
     spread : ndarray of shape (n_features,)
-        Standard deviation of each column over the counts (root mean square without an intercept), 0
-        for a constant column: the move in log rate that a coefficient of one makes.
+        Standard deviation of each column (root mean square without an intercept), 0 for a constant
+        column: the move in log rate that a coefficient of one makes.
     """
 
     def __init__(self, X, y, weight, offset, fit_intercept, n_blocks=1, map=map):
@@ -53,6 +55,7 @@ class PoissonObjective:
         self.blocks = [(rows, _rows_of(X, rows)) for rows in _cut(X, n_blocks)]
         self.total = float(weight.astype(np.float64) @ y)
         self.count_moments = self._pull(weight * y)
+        self.null = self.at(np.zeros(X.shape[1]))
         self.spread = self._measure_spread()
 
     def at(self, coef):
@@ -112,8 +115,11 @@ class PoissonObjective:
         return out
 
     def _measure_spread(self):
-        """Weighted by the counts, not the means: known before any fit. One pass over X."""
-        weight, center = self.weight * self.y, self.count_moments / self.total * self.profiled
+        """Weighted by counts and exposure, half and half. One pass over X."""
+        rate = self.total / (self.weight @ self.null.mu)
+        weight = self.weight * (self.y + rate * self.null.mu) / 2
+        means = self.count_moments + rate * (self.gradient(self.null) + self.count_moments)
+        center = means / (2 * self.total) * self.profiled
         if sparse.issparse(self.X):
             by_row, out = self.X.format == "csr", np.zeros(len(center))
             _add_squares(self.X.data, self.X.indices, self.X.indptr, weight, by_row, out)

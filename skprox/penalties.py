@@ -44,9 +44,14 @@ class GroupElasticNet:
         """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
         return prox.prox(point, curvature, self.indices, self.indptr, self.strength, self.ridge)
 
-    def violation(self, coef, gradient):
-        """Distance of -gradient to the subdifferential at `coef`, a number a group."""
-        return prox.violation(coef, gradient, self.indices, self.indptr, self.strength, self.ridge)
+    def violation(self, coef, gradient, rounding=None, unit=None):
+        """Distance of -gradient to the subdifferential at `coef`, a number a group.
+
+        Of each coefficient's part counts what exceeds `rounding`, and that in its `unit`.
+        """
+        rounding = np.zeros_like(coef) if rounding is None else rounding
+        unit = np.ones_like(coef) if unit is None else unit
+        return prox.violation(coef, gradient, self.indices, self.indptr, self.strength, self.ridge, rounding, unit)
 
     def critical(self, gradient):
         """The factor on all strengths above which 0 is optimal, with this gradient there.

@@ -77,7 +77,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
                 result = solve(objective, penalty, starts[k], self.solver, self.tol, self.max_iter, monitor)
                 coef, intercept = result.point.coef, result.point.intercept
                 value = objective.value(result.point) + penalty.value(coef)
-                certificates = result.optimality, result.shortfall, result.null_gradient
+                certificates = result.optimality, result.shortfall, objective.gradient(objective.null)
                 fits.append((coef, intercept, value, result.n_iter, *certificates))
         self._unpack(fits, columns, X.dtype, n_outputs)
         return self

@@ -74,15 +74,26 @@ def group_norms(coef, indices, indptr):
 
 
 @njit(cache=True, nogil=True)
-def violation(coef, gradient, indices, indptr, strength, ridge):
-    """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group."""
+def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
+    """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group.
+
+    Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
+    a group at zero in the unit along its gradient. Entries of infinite unit do not count.
+    """
     out = np.empty(strength.size)
     norms = group_norms(coef, indices, indptr)
     for g in range(strength.size):
-        squares = 0.0
+        squares, scaled, stretched = 0.0, 0.0, 0.0
         pull = strength[g] / norms[g] if norms[g] > 0.0 else 0.0
         for j in indices[indptr[g] : indptr[g + 1]]:
-            squares += (gradient[j] + (ridge[j] + pull) * coef[j]) ** 2
-        distance = sqrt(squares)
-        out[g] = distance if norms[g] > 0.0 else max(distance - strength[g], 0.0)
+            residual = abs(gradient[j] + (ridge[j] + pull) * coef[j]) - rounding[j]
+            if residual > 0.0 and unit[j] < np.inf:
+                squares += residual**2
+                scaled += (residual / unit[j]) ** 2
+                stretched += (residual * unit[j]) ** 2
+        if norms[g] > 0.0 or strength[g] == 0.0:
+            out[g] = sqrt(scaled)
+        else:
+            excess = sqrt(squares) - strength[g]
+            out[g] = excess * sqrt(squares / stretched) if excess > 0.0 else 0.0
     return out

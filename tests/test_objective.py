@@ -35,7 +35,8 @@ def test_derivatives(X, rng, storage, intercept, n_blocks):
 @pytest.mark.parametrize("intercept", [True, False])
 def test_spread(X, storage, intercept):
     objective = build(X, storage, intercept)
-    weight = objective.weight * objective.y
+    weight = objective.weight * np.exp(objective.offset)
+    weight = objective.weight * objective.y + weight * objective.total / weight.sum()
     center = weight @ X / weight.sum() if intercept else 0
     np.testing.assert_allclose(objective.spread, np.sqrt(weight @ (X - center) ** 2 / weight.sum()))
 

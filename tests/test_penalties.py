@@ -45,6 +45,25 @@ def test_violation_is_zero_at_a_proximal_point(penalty, rng):
     np.testing.assert_allclose(moved[[0, 2]], 0, atol=1e-10)
 
 
+def test_violation_in_units(penalty, rng):
+    """Of each residual counts what exceeds its rounding, in its unit; without either, it is the plain distance."""
+    coef, gradient = rng.normal(size=6), rng.normal(size=6)
+    coef[GROUPS[0]] = 0
+    unit, rounding = rng.uniform(1, 2, size=6), rng.uniform(0, 0.1, size=6)
+    got = penalty.violation(coef, gradient, rounding, unit)
+    for g, columns in enumerate(GROUPS):
+        residual, norm = gradient + penalty.ridge * coef, np.linalg.norm(coef[columns])
+        residual = (residual + penalty.strength[g] * coef / norm if norm > 0 else residual)[columns]
+        residual = np.maximum(np.abs(residual) - rounding[columns], 0)
+        if norm > 0 or penalty.strength[g] == 0:
+            wanted = np.linalg.norm(residual / unit[columns])
+        else:
+            length = np.linalg.norm(residual)
+            wanted = max(length - penalty.strength[g], 0) * length / np.linalg.norm(residual * unit[columns])
+        assert got[g] == pytest.approx(wanted)
+    assert penalty.violation(coef, gradient, rounding, np.full(6, np.inf)).tolist() == [0, 0, 0]
+
+
 def test_infinite_strength_holds_at_zero(rng):
     penalty = GroupElasticNet.from_groups(GROUPS, np.array([np.inf, 1.0, 0.0]), np.zeros(6))
     coef = penalty.prox(rng.normal(size=6), np.ones(6))

@@ -197,7 +197,8 @@ def test_quadratic_model_is_minimised(rng):
     groups = np.split(np.arange(12), np.cumsum(sizes)[:-1])
     for strength in (0.0, 0.1, 1.0):
         penalty = GroupElasticNet.from_groups(groups, np.full(6, strength), np.zeros(12))
-        best = quadratic.minimise_quadratic(hessian, gradient, coef, penalty, np.full(6, 1e-10))
+        certificate = result.Certificate(penalty, np.zeros(12), np.ones(12))
+        best = quadratic.minimise_quadratic(hessian, gradient, coef, certificate, 1e-10)
         assert penalty.violation(best, gradient + hessian @ (best - coef)).max() < 1e-10
 
 

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate
@@ -14,11 +12,10 @@ MAX_NEWTON_STEPS = 30  # and also where Newton's steps stay short, next to a per
 
 def solve(objective, penalty, coef, solver, tol, max_iter, monitor):
     """Minimise objective + penalty from the coefficients `coef`, or from zero if that is better."""
-    null = objective.at(np.zeros_like(coef))
-    certificate = Certificate.at_null(objective, penalty, null)
-    start = objective.at(penalty.feasible(coef)) if coef.any() else null
-    if not objective.value(start) + penalty.value(start.coef) <= objective.value(null):
-        start = null
+    certificate = Certificate.of(objective, penalty)
+    start = objective.at(penalty.feasible(coef)) if coef.any() else objective.null
+    if not objective.value(start) + penalty.value(start.coef) <= objective.value(objective.null):
+        start = objective.null
     if solver == "fista":
         return fista(objective, penalty, certificate, start, tol, max_iter, monitor)
     if solver == "newton":

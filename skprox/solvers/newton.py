@@ -35,8 +35,8 @@ def newton(objective, penalty, certificate, start, tol, max_iter, monitor, max_c
             objective.hessian(point, columns),
             gradient[columns],
             point.coef[columns],
-            penalty.restrict(groups),
-            certificate.allowance(1e-2 * max(shortfall, tol))[groups],
+            certificate.restrict(groups),
+            1e-2 * max(shortfall, tol),
         )
         point, promising = _line_search(objective, penalty, point, objective.at(target))
         idle = 0 if promising else idle + 1
@@ -60,7 +60,7 @@ def _line_search(objective, penalty, start, end):
     slope = objective.gradient(start) @ (end.coef - start.coef)
     before = penalty.value(start.coef)
     promise = slope + penalty.value(end.coef) - before
-    slack = 1e-14 * (before + abs(objective.value(start)))
+    slack = 4 * np.finfo(float).eps * (before + np.abs(objective.gradient(start)) @ np.abs(end.coef - start.coef))
     step, point = 1.0, end
     while step > 1e-12:
         fall = step * slope + objective.divergence(point, start) + penalty.value(point.coef) - before

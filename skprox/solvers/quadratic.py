@@ -11,25 +11,21 @@ from skprox.prox import group_step
 ROUNDS, SWEEPS, NEWTON_STEPS = 20, 10, 10
 
 
-def minimise_quadratic(hessian, gradient, coef, penalty, tolerance):
+def minimise_quadratic(hessian, gradient, coef, certificate, tol):
     """argmin_u  gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + penalty(u)
 
     Sweeps of block coordinate descent, each an exact step in one group, find which groups are zero.
     A Newton step on the others then removes what nearly dependent columns leave to do: away from
     zero the norm of a group is smooth, with curvature strength * (I - v v') / ||u_g||, v = u_g / ||u_g||.
 
-    Parameters
-    ----------
-    penalty : GroupElasticNet
-        Over ``len(coef)`` coefficients in the order of its groups.
-    tolerance : ndarray of shape (n_groups,)
-        Stops when every group's distance to optimality is at most this.
+    `certificate` and its penalty are over ``len(coef)`` coefficients in the order of their groups; its
+    largest entry is at most `tol` in the end, unless that takes too long.
     """
-    coef, gradient = coef.copy(), gradient.copy()
+    coef, gradient, penalty = coef.copy(), gradient.copy(), certificate.penalty
     values, vectors, starts = _eigenbases(hessian, penalty)
     for _ in range(ROUNDS):
         _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)
-        if np.all(penalty.violation(coef, gradient) <= tolerance):
+        if certificate(coef, gradient).max() <= tol:
             break
         for _ in range(NEWTON_STEPS):
             if not _newton_step(hessian, gradient, coef, penalty):

@@ -16,39 +16,37 @@ class Certificate:
     """
 
     penalty: object
-    null_gradient: np.ndarray
     rounding: np.ndarray
-    null: float
     unit: np.ndarray
+    null: float = 0.0
 
     @classmethod
-    def at_null(cls, objective, penalty, null):
-        rounding = penalty.norms(objective.rounding(null))
-        spread = np.where(objective.spread > 0, objective.spread, np.inf)
-        unit = objective.total * np.minimum.reduceat(spread[penalty.indices], penalty.indptr[:-1])
-        gradient = objective.gradient(null)
-        bare = cls(penalty, gradient, rounding, 0.0, unit)
-        return replace(bare, null=bare.distance(null.coef, gradient).max(initial=0.0))
-
-    def distance(self, coef, gradient):
-        return np.maximum(self.penalty.violation(coef, gradient) - self.rounding, 0.0)
+    def of(cls, objective, penalty):
+        unit = np.where(objective.spread > 0, objective.total * objective.spread, np.inf)
+        bare = cls(penalty, objective.rounding(objective.null), unit)
+        return replace(bare, null=bare.optimality(objective.null.coef, objective.gradient(objective.null)))
 
     def __call__(self, coef, gradient):
-        distance = self.distance(coef, gradient)
-        return np.maximum(self.share_of_null(distance), distance / self.unit)
+        scaled = self.penalty.violation(coef, gradient, self.rounding, self.unit)
+        return np.maximum(scaled, self._shares(coef, gradient))
 
-    def share_of_null(self, distance):
-        return distance / self.null if self.null > 0 else distance
+    def optimality(self, coef, gradient):
+        """The first of the two shares, its largest entry."""
+        return self._shares(coef, gradient).max(initial=0.0)
 
-    def allowance(self, share):
-        """The distance of each group at which this certificate is `share`."""
-        return share * np.minimum(self.null, self.unit) + self.rounding
+    def restrict(self, groups):
+        """The same for some groups alone."""
+        columns = self.penalty.columns(groups)
+        return replace(
+            self, penalty=self.penalty.restrict(groups), rounding=self.rounding[columns], unit=self.unit[columns]
+        )
 
     def result(self, point, gradient, n_iter, stalled=False):
-        distance = self.distance(point.coef, gradient)
         shortfall = self(point.coef, gradient).max(initial=0.0)
-        optimality = self.share_of_null(distance).max(initial=0.0)
-        return Result(point, n_iter, optimality, shortfall, self.null_gradient, stalled)
+        return Result(point, n_iter, self.optimality(point.coef, gradient), shortfall, stalled)
+
+    def _shares(self, coef, gradient):
+        return self.penalty.violation(coef, gradient, self.rounding) / (self.null or 1.0)
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,11 @@ class Result:
     """Where a solver stopped.
 
     `optimality` is the largest distance to optimal as a share of the null model's, `shortfall` the
-    largest entry of the certificate, `null_gradient` the gradient of the objective at zero, and
-    `stalled` says that rounding was in the way.
+    largest entry of the certificate, and `stalled` says that rounding was in the way.
     """
 
     point: object
     n_iter: int
     optimality: float
     shortfall: float
-    null_gradient: np.ndarray
     stalled: bool
