@@ -89,6 +89,11 @@ class PoissonObjective:
         """value(point) - value(base) - gradient(base) . (point.coef - base.coef), without cancellation."""
         return losses.divergence(point.eta, base.eta, base.mu, self.weight, self.total, self.profiled)
 
+    def reach(self, point, base):
+        """Largest change in log rate between two points, where that of the intercept is left out."""
+        change = point.eta - base.eta
+        return float(np.ptp(change) if self.profiled else np.abs(change).max())
+
     def hessian(self, point, columns):
         """Second derivative in the coefficients `columns`, a dense matrix. One pass over them."""
         weight, center = self.weight * point.mu, np.zeros(len(columns))

@@ -5,6 +5,7 @@ import numpy as np
 from skprox.solvers.quadratic import minimise_quadratic
 
 WORKING_GROUPS = 100  # groups that may enter at once, where fewer are in play
+FAR = 5.0  # largest change in log rate of a step
 STALL = 5  # steps in a row that promise no more than rounding can hide
 
 
@@ -55,17 +56,19 @@ def _working_set(norms, certified, tol):
 def _line_search(objective, penalty, start, end):
     """First point from `end` back to `start`, by halves, where the objective falls enough.
 
-    Also returns whether the step promised more than rounding.
+    Also returns whether the step promised more than rounding. Where a step would change rates by orders
+    of magnitude its Hessian knows nothing of where it leads, and rates that vanish on the way would leave
+    the next step without curvature: such steps are cut short from the outset.
     """
     slope = objective.gradient(start) @ (end.coef - start.coef)
     before = penalty.value(start.coef)
     promise = slope + penalty.value(end.coef) - before
     slack = 4 * np.finfo(float).eps * (before + np.abs(objective.gradient(start)) @ np.abs(end.coef - start.coef))
-    step, point = 1.0, end
-    while step > 1e-12:
+    step = min(1.0, FAR / max(objective.reach(start, end), FAR))
+    for _ in range(40):
+        point = end if step == 1.0 else objective.between(start, end, step)
         fall = step * slope + objective.divergence(point, start) + penalty.value(point.coef) - before
         if fall <= 1e-4 * step * promise + slack:
             return point, promise < -slack
         step /= 2
-        point = objective.between(start, end, step)
     return start, False
