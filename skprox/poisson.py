@@ -256,7 +256,7 @@ class PoissonGLMRegressor(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
-        columns are in play or 30 steps were not enough.
+        columns are in play, or more than 300 after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -417,7 +417,7 @@ class GroupLassoPoisson(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
-        columns are in play or 30 steps were not enough.
+        columns are in play, or more than 300 after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.

@@ -171,7 +171,7 @@ def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(rng):
 
 def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
     X, y, _ = gaussian_problem(rng, 300, 50)
-    monkeypatch.setattr(skprox.solvers, "MAX_GRAM_COLUMNS", 10)
+    monkeypatch.setattr(skprox.solvers, "NEWTON_STAGES", [(30, 10)])
     model = PoissonGLMRegressor(alpha=0.01, tol=TOL).fit(X, y)
     assert_solves(model, Oracle(X, y, range(50), 0.0, 0.01), 2 * TOL)
     assert model.n_iter_ > 10  # so fista finished it

@@ -6,8 +6,9 @@ from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate
 
-MAX_GRAM_COLUMNS = 4000  # beyond it, "auto" leaves Hessians (128 MB) for gradients,
-MAX_NEWTON_STEPS = 30  # and also where Newton's steps stay short, next to a perfect fit
+# How many Newton steps "auto" takes, in total, while the Hessian has at most so many columns: beyond 4000 it
+# leaves Hessians (128 MB) for gradients, and next to a perfect fit many short steps pay while they are cheap.
+NEWTON_STAGES = ((30, 4000), (300, 300))
 
 
 def solve(objective, penalty, coef, solver, tol, max_iter, monitor):
@@ -20,9 +21,12 @@ def solve(objective, penalty, coef, solver, tol, max_iter, monitor):
         return fista(objective, penalty, certificate, start, tol, max_iter, monitor)
     if solver == "newton":
         return newton(objective, penalty, certificate, start, tol, max_iter, monitor)
-    n_steps = min(max_iter, MAX_NEWTON_STEPS)
-    result = newton(objective, penalty, certificate, start, tol, n_steps, monitor, MAX_GRAM_COLUMNS)
-    if result.shortfall <= tol or result.stalled or result.n_iter >= max_iter:
-        return result
-    rest = fista(objective, penalty, certificate, result.point, tol, max_iter - result.n_iter, monitor)
-    return replace(rest, n_iter=result.n_iter + rest.n_iter)
+    n_iter, point = 0, start
+    for n_steps, max_columns in NEWTON_STAGES:
+        n_steps = min(n_steps, max_iter) - n_iter
+        result = newton(objective, penalty, certificate, point, tol, n_steps, monitor, max_columns)
+        n_iter, point = n_iter + result.n_iter, result.point
+        if result.shortfall <= tol or result.stalled or n_iter >= max_iter:
+            return replace(result, n_iter=n_iter)
+    result = fista(objective, penalty, certificate, point, tol, max_iter - n_iter, monitor)
+    return replace(result, n_iter=n_iter + result.n_iter)
