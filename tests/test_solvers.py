@@ -37,12 +37,20 @@ def duplicated(problem):
     return np.hstack([X, X, np.ones((len(X), 5))]), y, np.concatenate([labels, labels + 100, np.full(5, 999)])
 
 
+def one_hot_problem(rng):
+    """Cells with thousands of counts and cells with none, in columns of all scales."""
+    cell = rng.integers(0, 40, size=1000)
+    rates = np.exp(rng.uniform(-5, 9, size=40))
+    return np.eye(40)[cell] * 10.0 ** rng.uniform(-3, 3, size=40), rng.poisson(rates[cell]), np.repeat(range(8), 5)
+
+
 PROBLEMS = {
     "plain": lambda rng: gaussian_problem(rng, 300, 30),
     "splines": spline_problem,
     "splines, thousands of counts": lambda rng: spline_problem(rng, 8.0),
     "scales 1e-3 to 1e3": lambda rng: scaled(gaussian_problem(rng, 300, 30), rng, 3),
     "more columns than rows": lambda rng: gaussian_problem(rng, 80, 200),
+    "one-hot cells": one_hot_problem,
     "duplicate and constant columns": lambda rng: duplicated(gaussian_problem(rng, 200, 20)),
 }
 PENALTIES = {

@@ -41,7 +41,9 @@ def newton(objective, penalty, certificate, start, tol, max_iter, monitor, max_c
         )
         point, promising = _line_search(objective, penalty, point, objective.at(target))
         idle = 0 if promising else idle + 1
-    return certificate.result(best, objective.gradient(best), n_iter, stalled=idle >= STALL)
+    stalled = idle >= STALL
+    last = best if stalled else point
+    return certificate.result(last, objective.gradient(last), n_iter, stalled)
 
 
 def _working_set(norms, certified, tol):
