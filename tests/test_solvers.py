@@ -149,6 +149,15 @@ def test_warm_start_far_from_the_optimum(rng, solver, intercept):
     assert_solves(model, Oracle(1e5 * X, y, range(10), 0.0, 0.01, intercept=intercept), 2 * TOL)
 
 
+@pytest.mark.parametrize("solver", ["fista", "newton"])
+def test_a_cell_that_takes_over(solver):
+    """The Hessian of the null model sends the rate of one row past all others, where no curvature is left."""
+    X, y, exposure = np.zeros((20, 1)), np.full(20, 3400.0), np.ones(20)
+    X[7], y[7], exposure[7] = 1.4, 1e6, 1e-2
+    model = PoissonGLMRegressor(alpha=14, l1_ratio=1, solver=solver, tol=TOL).fit(X, y, exposure=exposure)
+    assert_solves(model, Oracle(X, y, [0], 14.0, exposure=exposure), 2 * TOL)
+
+
 def test_float32_columns_with_large_means(rng):
     year = rng.integers(1998, 2003, size=(500, 1))
     y = rng.poisson(np.exp(0.3 * (year[:, 0] - 2000)))
