@@ -87,9 +87,8 @@ def _newton_step(hessian, gradient, coef, penalty):
     slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
     inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
     curvature = hessian[np.ix_(inside, inside)]
-    curvature[np.diag_indices_from(curvature)] += (penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0), sizes))[
-        inside
-    ]
+    bend = penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0.0), sizes)
+    curvature[np.diag_indices_from(curvature)] += bend[inside]
     for g in np.flatnonzero((norms > 0) & (sizes > 1)):
         first, last = penalty.indptr[g], penalty.indptr[g + 1]
         where = slice(*np.searchsorted(inside, [first, last]))
@@ -97,15 +96,16 @@ def _newton_step(hessian, gradient, coef, penalty):
     step = np.zeros_like(coef)
     step[inside] = -_solve(curvature, slope[inside])
 
-    # a lone coefficient that would change sign stops at zero, where its penalty has a kink
-    lone = np.repeat((sizes == 1) & (penalty.strength > 0), sizes)
-    crossing = np.flatnonzero(lone & (step * coef < 0) & (np.abs(step) > np.abs(coef)))
-    first = np.min(-coef[crossing] / step[crossing], initial=1.0)
+    # a group that would go past zero stops there, where its norm has a kink
+    room, toward = norms**2, np.add.reduceat(coef * step, penalty.indptr[:-1])
+    passing = (room > 0) & (penalty.strength > 0) & (room + toward < 0)
+    first = np.min(room[passing] / -toward[passing], initial=1.0)
     before = penalty.value(coef)
     slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
     for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
         moved = coef + length * step
-        moved[crossing[moved[crossing] * coef[crossing] <= 0]] = 0.0
+        gone = passing & (room * (1 - 1e-14) + length * toward <= 0)
+        moved[np.repeat(gone, sizes)] = 0.0
         move = moved - coef
         along = hessian @ move
         if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
