@@ -8,7 +8,8 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from skprox.prox import group_step
 
-ROUNDS, SWEEPS, NEWTON_STEPS = 20, 10, 10
+ROUNDS, SWEEPS = 20, 10
+NEWTON_STEPS = 30_000  # times columns, in a round: fewer where factorising costs more
 
 
 def minimise_quadratic(hessian, gradient, coef, certificate, tol):
@@ -27,7 +28,7 @@ def minimise_quadratic(hessian, gradient, coef, certificate, tol):
         _sweep(hessian, gradient, coef, penalty.indptr, penalty.strength, values, vectors, starts, SWEEPS)
         if certificate(coef, gradient).max() <= tol:
             break
-        for _ in range(NEWTON_STEPS):
+        for _ in range(NEWTON_STEPS // len(coef) + 1):
             if not _newton_step(hessian, gradient, coef, penalty):
                 break
     return coef
