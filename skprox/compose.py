@@ -128,11 +128,11 @@ def _trace(transformer, inputs):
     if isinstance(transformer, ColumnTransformer):
         return _trace_columns(transformer, inputs)
     if isinstance(transformer, SplineTransformer):
-        return np.repeat(_objects(inputs), transformer.n_features_out_ // len(inputs)).tolist()
+        return _repeat(inputs, [transformer.n_features_out_ // len(inputs)] * len(inputs))
     if isinstance(transformer, OneHotEncoder):
-        return np.repeat(_objects(inputs), _one_hot_counts(transformer)).tolist()
+        return _repeat(inputs, _one_hot_counts(transformer))
     if isinstance(transformer, KBinsDiscretizer) and transformer.encode != "ordinal":
-        return np.repeat(_objects(inputs), transformer.n_bins_).tolist()
+        return _repeat(inputs, transformer.n_bins_)
     if isinstance(transformer, PolynomialFeatures):
         return [_union(inputs[j] for j in np.flatnonzero(powers)) for powers in transformer.powers_]
     if not hasattr(transformer, "get_feature_names_out"):
@@ -163,10 +163,8 @@ def _one_hot_counts(encoder):
     return counts
 
 
-def _objects(items):
-    out = np.empty(len(items), dtype=object)
-    out[:] = items
-    return out
+def _repeat(inputs, counts):
+    return [origin for origin, count in zip(inputs, counts, strict=True) for _ in range(count)]
 
 
 def _union(origins):

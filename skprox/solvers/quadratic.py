@@ -1,7 +1,5 @@
 """The model problem of a Newton step: a quadratic with a dense Hessian, and a penalty."""
 
-from math import sqrt
-
 import numpy as np
 from numba import njit
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -52,7 +50,7 @@ def _eigenbases(hessian, penalty):
 def _sweep(hessian, gradient, coef, indptr, strength, values, vectors, starts, n_sweeps):
     """Minimise over each group in turn, `n_sweeps` times; `gradient` of the quadratic is kept up to date."""
     for _ in range(n_sweeps):
-        largest = 0.0
+        moved = False
         for g in range(strength.size):
             first, last = indptr[g], indptr[g + 1]
             size = last - first
@@ -75,8 +73,8 @@ def _sweep(hessian, gradient, coef, indptr, strength, values, vectors, starts, n
                     row = hessian[first + a]
                     for j in range(coef.size):
                         gradient[j] += move * row[j]
-                    largest = max(largest, abs(move) * sqrt(row[first + a]))
-        if largest == 0.0:
+                    moved = True
+        if not moved:
             break
 
 
