@@ -1,206 +1,266 @@
-"""The data term: the only place that knows how X is stored and what is multiplied with it."""
+"""The data term: the only place that multiplies X."""
+
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
-from numba import njit
 from scipy import sparse
 from sklearn.utils import gen_batches, gen_even_slices
 
-from skprox import losses
+from skprox import losses, storage
 
-SCRATCH_BYTES = 2**21  # a copy of some rows stays in the cache
+DENSE = 0.05  # share of entries that are stored above which a sparse chunk is squared faster as an array
 
 
+@dataclass(frozen=True)
 class Point:
-    """Coefficients with what the objective keeps for them: linear predictor, means, gradient."""
+    """Coefficients of one output, with the objective there: intercept, value, gradient in the coefficients."""
 
-    def __init__(self, coef, eta, mu, intercept):
-        self.coef, self.eta, self.mu, self.intercept = coef, eta, mu, intercept
-        self.gradient = None
+    coef: np.ndarray
+    intercept: float
+    value: float
+    gradient: np.ndarray
 
 
 class PoissonObjective:
-    """sum_i weight_i (mu_i - y_i eta_i),  eta = offset + intercept + X coef,  mu = exp(eta)
+    """sum_i weight_i (mu_i - y_i eta_i),  eta = log(exposure) + intercept + X coef,  mu = exp(eta)
 
-    A function of the coefficients alone: the intercept is always at its minimum for them (at 0
-    without `fit_intercept`). Solvers see coefficients, gradients and Hessians; whatever has as many
-    entries as X has rows stays in here and in `Point`.
+    One for each output, the counts y; they share X, weights and exposure, and each pass over X. All are
+    functions of the coefficients alone: the intercept is always at its minimum for them (at 0 without
+    `fit_intercept`), where the weighted sum of mu is that of y. What is left,
+    total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
+
+    Nothing in here has an entry for each row of X but counts, weights and exposure: linear predictors are
+    formed for a chunk of rows at a time, and forgotten.
 
     Parameters
     ----------
     X : ndarray or CSR or CSC matrix of shape (n_samples, n_features)
-    y : ndarray of shape (n_samples,)
+    counts : ndarray of shape (n_outputs, n_samples)
     weight : ndarray of shape (n_samples,)
         Non-negative, with sum one.
     offset : ndarray of shape (n_samples,)
+        Logarithm of the exposure.
     fit_intercept : bool
-    n_blocks : int
+    n_threads : int
         Number of blocks of rows that a pass over X is cut into.
     map : callable
         Runs a function over the blocks, like the builtin.
 
     Attributes
     ----------
-    total : float
-        The weighted mean of y.
-    null : Point
-        Where all coefficients are 0.
-    spread : ndarray of shape (n_features,)
-        Standard deviation of each column (root mean square without an intercept), 0 for a constant
-        column: the move in log rate that a coefficient of one makes.
+    total : ndarray of shape (n_outputs,)
+        The weighted mean of the counts.
+    scale : ndarray of shape (n_outputs,)
+        What the Hessian of each output is a multiple of: `total`, or 1 without an intercept.
+    moments : ndarray of shape (n_outputs, n_features)
+        The weighted means of the counts times each column.
+    null : list of Point
+        Where all coefficients are 0, for each output.
+    spread : ndarray of shape (n_outputs, n_features)
+        Standard deviation of each column (root mean square without an intercept), weighted by counts and
+        exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
     """
 
-    def __init__(self, X, y, weight, offset, fit_intercept, n_blocks=1, map=map):
-        self.X, self.y, self.weight, self.offset = X, y, weight, offset
-        self.profiled, self.map = fit_intercept, map
-        self.blocks = [(rows, _rows_of(X, rows)) for rows in _cut(X, n_blocks)]
-        self.total = float(weight.astype(np.float64) @ y)
-        self.count_moments = self._pull(weight * y)
-        self.null = self.at(np.zeros(X.shape[1]))
-        self.spread = self._measure_spread()
+    def __init__(self, X, counts, weight, offset, fit_intercept, n_threads=1, map=map):
+        self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
+        self.blocks = list(gen_even_slices(X.shape[0], min(n_threads, X.shape[0])))
+        with np.errstate(divide="ignore"):
+            self.log_mass = np.log(weight) + offset
+        self._measure(counts, weight, offset)
 
-    def at(self, coef):
-        """The point with these coefficients. One pass over X."""
-        if not coef.any():
-            return self._point(coef, self.offset)
-        slope = coef.astype(self.X.dtype)
-        parts = self.map(lambda block: block[1] @ slope, self.blocks)
-        return self._point(coef, np.concatenate(list(parts)) + self.offset)
+    def evaluate(self, coefs, outputs, columns=None):
+        """The objectives of `outputs` at `coefs`, a row each. One pass over X.
 
-    def between(self, start, end, step):
-        """The point start + step * (end - start), without a pass over X; `step` may exceed 1."""
-        coef = start.coef + step * (end.coef - start.coef)
-        return self._point(coef, start.eta + start.eta.dtype.type(step) * (end.eta - start.eta))
+        Returns their values, intercepts, and gradients in the coefficients at `columns` (None is all),
+        outside of which the coefficients must be zero.
+        """
+        support = np.flatnonzero(coefs.any(axis=0)) if columns is None else columns
+        slopes = self._slopes(coefs, support)
 
-    def _point(self, coef, eta):
-        mu = np.empty_like(eta)
-        intercept = losses.means(eta, self.weight, self.total, self.profiled, mu)
-        return Point(coef, eta, mu, intercept)
+        def task(rows):
+            chunk = storage.cut(self.X, rows, columns)
+            top, mass = self._masses(rows, chunk if columns is not None else storage.cut(self.X, rows, support), slopes)
+            return top, *_double(mass.sum(axis=1), mass @ chunk)
 
-    def value(self, point):
-        return losses.value(point.eta, point.mu, self.y, self.weight, point.intercept)
+        width = self.X.shape[1] if columns is None else len(columns)
+        top, mass, pulled = self._reduce(_add_scaled, task, width, len(coefs))
+        total, moments = self.total[outputs], self.moments[outputs]
+        against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
+        moments = moments if columns is None else moments[:, columns]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.profiled:
+                log_mass = top + np.log(mass)
+                values = total * log_mass - against
+                return values, np.log(total) - log_mass, pulled * (total / mass)[:, None] - moments
+            scale = np.exp(top)
+            return scale * mass - against, np.zeros(len(coefs)), pulled * scale[:, None] - moments
 
-    def gradient(self, point):
-        """Derivative in the coefficients, kept in the point. One pass over X."""
-        if point.gradient is None:
-            point.gradient = self._pull(self.weight * (point.mu - self.y))
-        return point.gradient
+    def hessian(self, point, columns, rows=slice(None)):
+        """Second derivative in the coefficients `columns`, over `scale`: some rows of that matrix. One pass over them.
 
-    def divergence(self, point, base):
-        """value(point) - value(base) - gradient(base) . (point.coef - base.coef), without cancellation."""
-        return losses.divergence(point.eta, base.eta, base.mu, self.weight, self.total, self.profiled)
+        So scaled it is the covariance of the columns under the rates, and the same for all outputs.
+        """
+        support = np.flatnonzero(point.coef)
+        slopes = self._slopes(point.coef[None], support)[0]
+        center = self.center[columns].astype(self.X.dtype)
 
-    def reach(self, point, base):
-        """Largest change in log rate between two points, where that of the intercept is left out."""
-        change = point.eta - base.eta
-        return float(np.ptp(change) if self.profiled else np.abs(change).max())
+        def task(where):
+            mass = np.exp(storage.cut(self.X, where, support) @ slopes + self.log_mass[where] + point.intercept)
+            root = np.sqrt(mass)
+            chunk = storage.cut(self.X, where, columns)
+            if sparse.issparse(chunk) and chunk.nnz > DENSE * chunk.shape[0] * chunk.shape[1]:
+                chunk = chunk.toarray()
+            if sparse.issparse(chunk):
+                chunk = sparse.diags_array(root) @ chunk
+                second = (chunk.T[rows] @ chunk).toarray()
+            else:
+                chunk = chunk - center
+                chunk *= root[:, None]
+                second = (chunk if rows == slice(None) else chunk[:, rows]).T @ chunk
+            return _double(mass.sum(), chunk.T @ root, second)
 
-    def hessian(self, point, columns):
-        """Second derivative in the coefficients `columns`, a dense matrix. One pass over them."""
-        weight, center = self.weight * point.mu, np.zeros(len(columns))
+        mass, first, second = self._reduce(_add, task, len(columns), 1)
         if self.profiled:
-            center = ((self.gradient(point) + self.count_moments) / self.total)[columns]
-        root, is_sparse = np.sqrt(weight), sparse.issparse(self.X)
+            second -= np.outer(first[rows], first / mass)
+            second /= mass
+        flat = ~self.spread[:, columns].any(axis=0)
+        second[flat[rows]] = second[:, flat] = 0.0
+        return second
 
-        def moments(rows, X):
-            X = X[:, columns]
-            if is_sparse:
-                X.data *= root[rows][
-                    X.indices if X.format == "csc" else np.repeat(range(X.shape[0]), np.diff(X.indptr))
-                ]
-                return (X.T @ X).toarray()
-            X -= center.astype(X.dtype)
-            X *= root[rows, None]
-            return X.T @ X
+    def divergence(self, coefs, points, outputs):
+        """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation. One pass over X."""
+        bases = np.array([point.coef for point in points])
+        support = np.flatnonzero((coefs != 0).any(axis=0) | bases.any(axis=0))
+        slopes, moves = self._slopes(bases, support), self._slopes(coefs - bases, support)
+        total, shift = self.total[outputs], np.zeros(len(coefs))
+        if self.profiled:
+            means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
+            shift = np.einsum("kj,kj->k", moves, means) / total
 
-        out = self._sum_batches(moments, len(columns))
-        if is_sparse:
-            out -= weight.sum(dtype=np.float64) * np.outer(center, center)
-        flat = self._flat(out.diagonal(), center)
-        out[flat] = out[:, flat] = 0.0
-        return out
+        def task(rows):
+            chunk = storage.cut(self.X, rows, support)
+            top, mass = self._masses(rows, chunk, slopes)
+            return top, *_double(mass.sum(axis=1), losses.mean_excess(mass, _predict(chunk, moves), shift))
 
-    def _measure_spread(self):
-        """Weighted by counts and exposure, half and half. One pass over X."""
-        rate = self.total / (self.weight @ self.null.mu)
-        weight = self.weight * (self.y + rate * self.null.mu) / 2
-        means = self.count_moments + rate * (self.gradient(self.null) + self.count_moments)
-        center = means / (2 * self.total) * self.profiled
-        if sparse.issparse(self.X):
-            by_row, out = self.X.format == "csr", np.zeros(len(center))
-            _add_squares(self.X.data, self.X.indices, self.X.indptr, weight, by_row, out)
-            out -= self.total * center**2
-        else:
+        top, mass, excess = self._reduce(_add_scaled, task, len(support), 2 * len(coefs))
+        return total * np.log1p(excess / mass) if self.profiled else np.exp(top) * excess
 
-            def squares(rows, X):
-                with np.errstate(over="ignore", invalid="ignore"):
-                    return weight[rows] @ (X - center.astype(X.dtype)) ** 2
+    def reach(self, moves):
+        """Largest change in log rate that moves of the coefficients make, where that of the intercept is left out."""
+        support = np.flatnonzero(moves.any(axis=0))
+        slopes = self._slopes(moves, support)
 
-            out = self._sum_batches(squares, len(center))
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite where squares overflow
-            return np.sqrt(np.where(self._flat(out, center), 0.0, out / self.total))
+        def task(rows):
+            change = _predict(storage.cut(self.X, rows, support), slopes)
+            return np.array([change.max(axis=1), -change.min(axis=1)])
 
-    def _flat(self, moments, center):
-        """Columns that are constant up to rounding, so that the intercept stands for them."""
-        noise = 4 * np.finfo(self.X.dtype).eps
-        # without a difference of sums, rounding is that of the center alone
-        return moments < self.total * (noise if sparse.issparse(self.X) else noise**2) * center**2
+        highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
+        return highest + lowest if self.profiled else np.maximum(highest, lowest)
 
-    def rounding(self, point):
+    def rounding(self, output):
         """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""
-        scale = np.abs(self.count_moments) + np.abs(self.gradient(point) + self.count_moments)
+        scale = np.abs(self.moments[output]) + np.abs(self.null[output].gradient + self.moments[output])
         return 4 * np.finfo(self.X.dtype).eps * scale
 
-    def _pull(self, residual):
-        """residual @ X"""
-        parts = self.map(lambda block: residual[block[0]] @ block[1], self.blocks)
-        return sum(np.asarray(part, dtype=np.float64) for part in parts)
+    def _measure(self, counts, weight, offset):
+        """Set the attributes that don't depend on coefficients. Two passes over X."""
+        n_features, dtype = self.X.shape[1], self.X.dtype
+        heaviest = float(self.log_mass.max())
+        masses = np.vstack([weight * counts, np.exp(self.log_mass - heaviest)])
+        sums = masses.sum(axis=1, dtype=np.float64)
 
-    def _sum_batches(self, task, width):
-        """Sum of task(rows, X[rows]) over all rows, a few at a time, so that copies stay small."""
-        n_rows, n_columns = self.X.shape
-        scratch, row_bytes = SCRATCH_BYTES, width * self.X.dtype.itemsize
-        if sparse.issparse(self.X):  # a batch must be worth the dense result that it is added to
-            scratch, row_bytes = max(scratch, 8 * width**2), 12 * self.X.nnz * width // (n_rows * n_columns)
-        size = max(1, scratch // max(1, row_bytes))
+        def task(rows):
+            return _double(masses[:, rows] @ storage.cut(self.X, rows, None))
+
+        (first,) = self._reduce(_add, task, n_features, len(sums))
+        self.total, self.moments, means = sums[:-1], first[:-1], first[-1] / sums[-1]
+        self.scale = self.total if self.profiled else np.ones(len(counts))
+        log_mass = heaviest + np.log(sums[-1])
+        self.constant = -(counts @ (weight * offset)).astype(np.float64)
+        if self.profiled:
+            self.constant += self.total - self.total * np.log(self.total)
+            values, intercepts = self.total * log_mass + self.constant, np.log(self.total) - log_mass
+            gradients = np.outer(self.total, means) - self.moments
+        else:
+            values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(counts))
+            gradients = np.exp(log_mass) * means - self.moments
+        points = zip(intercepts, values, gradients, strict=True)
+        self.null = [Point(np.zeros(n_features), *point) for point in points]
+        self.center = means if self.profiled and not sparse.issparse(self.X) else np.zeros(n_features)
+        self.spread = self._measure_spread(masses, sums, means)
+
+    def _measure_spread(self, masses, sums, means):
+        n_features, dtype = self.X.shape[1], self.X.dtype
+        center = self.center.astype(dtype)
+
+        def task(rows):
+            chunk = storage.cut(self.X, rows, None)
+            if sparse.issparse(chunk):
+                chunk = chunk.copy()
+                chunk.data *= chunk.data
+            else:
+                chunk = chunk - center
+                chunk *= chunk
+            return _double(masses[:, rows] @ chunk)
+
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite where squares overflow
+            (squares,) = self._reduce(_add, task, n_features, len(sums))
+            squares /= sums[:, None]
+            squares = (squares[:-1] + squares[-1]) / 2
+            if not self.profiled:
+                return np.sqrt(squares)
+            mean = (self.moments / self.total[:, None] + means) / 2
+            squares -= (mean - self.center) ** 2
+            # constant up to rounding: without a difference of sums, that of the center alone
+            noise = 4 * np.finfo(dtype).eps
+            flat = squares < (noise if sparse.issparse(self.X) else noise**2) * mean**2
+            return np.sqrt(np.where(flat, 0.0, squares))
+
+    def _slopes(self, coefs, support):
+        return coefs[:, support].astype(self.X.dtype)
+
+    def _masses(self, rows, chunk, slopes):
+        """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
+        masses = _predict(chunk, slopes)
+        masses += self.log_mass[rows]
+        top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
+        masses -= top[:, None]
+        return top.astype(np.float64), np.exp(masses, out=masses)
+
+    def _reduce(self, merge, task, n_columns, n_problems):
+        """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""
+        size = storage.chunk_rows(self.X, n_columns, n_problems)
 
         def run(block):
-            rows, X = block
-            batches = gen_batches(X.shape[0], X.shape[0] if _is_csc(X) else size)
-            return sum(
-                task(slice(rows.start + batch.start, rows.start + batch.stop), _rows_of(X, batch)).astype(np.float64)
-                for batch in batches
-            )
+            batches = gen_batches(block.stop - block.start, size)
+            return reduce(merge, (task(slice(block.start + b.start, block.start + b.stop)) for b in batches))
 
-        return sum(self.map(run, self.blocks))
+        return reduce(merge, self.map(run, self.blocks))
 
 
-@njit(cache=True, nogil=True)
-def _add_squares(data, indices, indptr, weight, by_row, out):
-    """Add the weighted squares of a sparse matrix to `out`, column by column."""
-    for major in range(indptr.size - 1):
-        for k in range(indptr[major], indptr[major + 1]):
-            row, column = (major, indices[k]) if by_row else (indices[k], major)
-            out[column] += weight[row] * np.float64(data[k]) ** 2
+def _predict(chunk, slopes):
+    """slopes @ chunk.T, with the rows of X along the memory."""
+    return np.ascontiguousarray(slopes @ chunk.T)
 
 
-def _cut(X, n_blocks):
-    """Row slices of near-equal length; one for CSC, whose rows can't be told apart cheaply."""
-    return gen_even_slices(X.shape[0], 1 if _is_csc(X) else min(n_blocks, X.shape[0]))
+def _double(*arrays):
+    return [np.asarray(array, dtype=np.float64) for array in arrays]
 
 
-def _is_csc(X):
-    return sparse.issparse(X) and X.format == "csc"
+def _add(first, second):
+    for a, b in zip(first, second, strict=True):
+        a += b
+    return first
 
 
-def _rows_of(X, rows):
-    """X[rows], without a copy of what it holds."""
-    if not sparse.issparse(X):
-        return X[rows]
-    if rows == slice(0, X.shape[0]):
-        return X
-    block = type(X)((rows.stop - rows.start, X.shape[1]), dtype=X.dtype)
-    start, stop = X.indptr[rows.start], X.indptr[rows.stop]
-    # set one by one: scipy's constructor copies a small part of a large array
-    block.data, block.indices = X.data[start:stop], X.indices[start:stop]
-    block.indptr = X.indptr[rows.start : rows.stop + 1] - start
-    return block
+def _add_scaled(first, second):
+    """Sums of what is given over exp(top), where top comes first, in the same form."""
+    top = np.maximum(first[0], second[0])
+    for part in (first, second):
+        scale = np.exp(part[0] - top)
+        if (scale != 1.0).any():
+            for array in part[1:]:
+                array *= scale.reshape(-1, *[1] * (array.ndim - 1))
+    _add(first[1:], second[1:])
+    return top, *first[1:]

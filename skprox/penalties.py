@@ -1,6 +1,6 @@
 """Penalties: what they are worth, their proximal map, and how far a point is from optimal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,7 @@ class GroupElasticNet:
         Group g holds the coefficients ``indices[indptr[g]:indptr[g + 1]]``.
     strength : ndarray of shape (n_groups,)
     ridge : ndarray of shape (n_features,)
+        The same for all coefficients of a group.
     """
 
     indices: np.ndarray
@@ -54,13 +55,9 @@ class GroupElasticNet:
         return prox.violation(coef, gradient, self.indices, self.indptr, self.strength, self.ridge, rounding, unit)
 
     def critical(self, gradient):
-        """The factor on all strengths above which 0 is optimal, with this gradient there.
-
-        NaN where some group has no norm to hold it at zero.
-        """
-        if not self.strength.all():
-            return np.nan
-        return np.max(self.norms(gradient) / self.strength, initial=0.0)
+        """The factor on all strengths above which the groups with a strength are zero, with this gradient there."""
+        held = self.strength > 0
+        return np.max(self.norms(gradient)[held] / self.strength[held], initial=0.0)
 
     def feasible(self, coef):
         """`coef` with zeros where the strength is infinite."""
@@ -68,9 +65,19 @@ class GroupElasticNet:
         coef[self.indices[np.repeat(np.isinf(self.strength), np.diff(self.indptr))]] = 0.0
         return coef
 
+    def held(self):
+        """The penalty that holds every group with a strength at zero."""
+        return replace(self, strength=np.where(self.strength > 0, np.inf, 0.0))
+
+    def scaled(self, factor):
+        """The same penalty times `factor`."""
+        return replace(self, strength=self.strength * factor, ridge=self.ridge * factor)
+
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""
-        return np.concatenate([self.indices[self.indptr[g] : self.indptr[g + 1]] for g in groups])
+        sizes = np.diff(self.indptr)[groups]
+        starts = np.repeat(self.indptr[groups] - np.cumsum(sizes) + sizes, sizes)
+        return self.indices[starts + np.arange(len(starts))]
 
     def restrict(self, groups):
         """The same penalty on the coefficients ``columns(groups)`` alone."""

@@ -1,12 +1,14 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
 import warnings
+from contextlib import contextmanager
 from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -54,32 +56,11 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
-        # numba takes as long to import as all else: not before there is something to fit
-        from skprox.objective import PoissonObjective
-        from skprox.solvers import solve
-
-        X, levels = label_columns(X)
-        X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
-        )
-        counts, weight, offset = check_rows(X, y, sample_weight, exposure)
-        columns = self._find_columns(levels)
-        n_outputs = None if y.ndim == 1 else y.shape[1]
+        rows, columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         penalties = self._penalties(self.alpha, columns, n_outputs)
-
-        starts = self._warm_coef((len(counts), X.shape[1]))
-        fits = []
-        with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as (n_threads, run):
-            for k, (y_k, penalty) in enumerate(zip(counts, penalties, strict=True)):
-                objective = PoissonObjective(X, y_k, weight, offset, self.fit_intercept, n_threads, run)
-                check_spread(objective.spread, columns.names)
-                monitor = self._monitor(objective, penalty, k)
-                result = solve(objective, penalty, starts[k], self.solver, self.tol, self.max_iter, monitor)
-                coef, intercept = result.point.coef, result.point.intercept
-                value = objective.value(result.point) + penalty.value(coef)
-                certificates = result.optimality, result.shortfall, objective.gradient(objective.null)
-                fits.append((coef, intercept, value, result.n_iter, *certificates))
-        self._unpack(fits, columns, X.dtype, n_outputs)
+        with self._open(rows, columns) as objective:
+            results = self._solve(objective, penalties)
+            self._unpack(results, objective, penalties, columns, n_outputs)
         return self
 
     def predict(self, X, exposure=None):
@@ -150,69 +131,113 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
 
+    def _check_rows(self, X, y, sample_weight, exposure):
+        """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
+        X, levels = label_columns(X)
+        X, y = validate_data(
+            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
+        )
+        rows = X, *check_rows(X, y, sample_weight, exposure)
+        return rows, self._find_columns(levels), None if y.ndim == 1 else y.shape[1]
+
     def _find_columns(self, levels):
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
         return find_groups(self.groups, names, levels)
 
-    def _warm_coef(self, shape):
-        """Coefficients of the last fit if they are wanted and have this shape, else zeros."""
-        if self.warm_start and hasattr(self, "coef_") and self.coef_.size == np.prod(shape):
-            return self.coef_.reshape(shape).astype(np.float64)
-        return np.zeros(shape)
+    @contextmanager
+    def _open(self, rows, columns):
+        """The objective of `rows`, with threads to evaluate it on."""
+        # numba takes as long to import as all else: not before there is something to fit
+        from skprox.objective import PoissonObjective
 
-    def _monitor(self, objective, penalty, output):
+        X = rows[0]
+        with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as threads:
+            objective = PoissonObjective(*rows, self.fit_intercept, *threads)
+            check_spread(objective.spread, columns.names)
+            yield objective
+
+    def _solve(self, objective, penalties):
+        from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
+
+        starts = self._starts(objective, penalties)
+        certificates = [Certificate.of(objective, penalty, k) for k, penalty in enumerate(penalties)]
+        problems = [*map(Problem, range(len(penalties)), certificates, starts)]
+        results = []
+        for batch in gen_batches(len(problems), LOCKSTEP):
+            monitor = self._monitor(problems[batch])
+            results += solve(objective, problems[batch], self.solver, self.tol, self.max_iter, monitor)[0]
+        return results
+
+    def _starts(self, objective, penalties):
+        """Points to start from: the last fit where it is wanted and better than zero."""
+        from skprox.objective import Point
+
+        shape = len(penalties), self.n_features_in_
+        if not self.warm_start or not hasattr(self, "coef_") or self.coef_.size != np.prod(shape):
+            return objective.null
+        coefs = self.coef_.reshape(shape).astype(np.float64)
+        coefs = np.array([penalty.feasible(coef) for penalty, coef in zip(penalties, coefs, strict=True)])
+        values, *rest = objective.evaluate(coefs, np.arange(len(coefs)))
+        warm = [Point(*each) for each in zip(coefs, rest[0], values, rest[1], strict=True)]
+        return [
+            point if point.value + penalty.value(point.coef) <= null.value else null
+            for point, penalty, null in zip(warm, penalties, objective.null, strict=True)
+        ]
+
+    def _monitor(self, problems):
         if not self.verbose:
             return lambda *args: None
 
-        def report(n_iter, point, shortfall):
-            value = objective.value(point) + penalty.value(point.coef)
-            inside = np.count_nonzero(penalty.norms(point.coef))
+        def report(k, n_iter, point, shortfall):
+            penalty = problems[k].penalty
             print(
-                f"output {output}, iteration {n_iter}: objective {value:.10g}, certificate {shortfall:.2e}, "
-                f"{inside} groups"
+                f"output {problems[k].output}, iteration {n_iter}: "
+                f"objective {point.value + penalty.value(point.coef):.10g}, certificate {shortfall:.2e}, "
+                f"{np.count_nonzero(penalty.norms(point.coef))} groups"
             )
 
         return report
 
-    def _unpack(self, fits, columns, dtype, n_outputs):
+    def _unpack(self, results, objective, penalties, columns, n_outputs):
         """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
-        coefs, intercepts, objectives, n_iters, optimalities, shortfalls, null_gradients = zip(*fits, strict=True)
+        dtype, coefs = objective.X.dtype, [result.point.coef for result in results]
 
         def shape(values):
             return np.array(values) if n_outputs else values[0]
 
         self.coef_ = shape([coef.astype(dtype) for coef in coefs])
-        self.intercept_ = shape([dtype.type(intercept) for intercept in intercepts])
-        self.n_iter_ = shape(n_iters)
-        self.objective_ = shape(objectives)
-        self.optimality_ = shape(optimalities)
+        self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
+        self.n_iter_ = shape([result.n_iter for result in results])
+        values = [result.point.value + penalty.value(coef) for result, penalty, coef in zip(results, penalties, coefs, strict=True)]
+        self.objective_ = shape(values)
+        self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
         members, sizes = np.concatenate(list(columns.groups.values())), [*map(len, columns.groups.values())]
         norms = np.sqrt(np.add.reduceat(np.array(coefs)[:, members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=1))
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
-        self._set_critical_strength(null_gradients, columns, n_outputs)
+        self._set_critical_strength(objective, columns, n_outputs)
 
-        above = [k for k, shortfall in enumerate(shortfalls) if not shortfall <= self.tol]
+        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
-            worst = max(shortfalls[k] for k in above)
+            worst = max(results[k].shortfall for k in above)
             where = f" for {len(above)} of {n_outputs} outputs, first of them {above[0]}" if n_outputs else ""
             remedies = ["raise max_iter or tol", "bring the columns of X to like scales"]
             remedies += ["pass float64"] * (dtype == np.float32) + ["try solver='auto'"] * (self.solver != "auto")
             warnings.warn(
-                f"{type(self).__name__} stopped after {max(n_iters)} iterations with a certificate of {worst:.1e}, "
+                f"{type(self).__name__} stopped after {max(r.n_iter for r in results)} iterations with a certificate of {worst:.1e}, "
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
 
-    def _set_critical_strength(self, null_gradients, columns, n_outputs):
+    def _set_critical_strength(self, objective, columns, n_outputs):
         """Set `alpha_max_` where it means something, and make sure that it is not there where it doesn't."""
         vars(self).pop("alpha_max_", None)
         if isinstance(self.alpha, Real):
             patterns = self._penalties(1.0, columns, n_outputs)
-            critical = [p.critical(gradient) for p, gradient in zip(patterns, null_gradients, strict=True)]
-            if not np.isnan(critical).any():
+            if all(pattern.strength.all() for pattern in patterns):
+                critical = [p.critical(null.gradient) for p, null in zip(patterns, objective.null, strict=True)]
                 self.alpha_max_ = np.array(critical) if n_outputs else critical[0]
 
     def __sklearn_tags__(self):

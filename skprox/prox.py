@@ -67,8 +67,8 @@ def group_norms(coef, indices, indptr):
     out = np.empty(indptr.size - 1)
     for g in range(indptr.size - 1):
         squares = 0.0
-        for j in indices[indptr[g] : indptr[g + 1]]:
-            squares += coef[j] * coef[j]
+        for k in range(indptr[g], indptr[g + 1]):
+            squares += coef[indices[k]] ** 2
         out[g] = sqrt(squares)
     return out
 
@@ -81,17 +81,20 @@ def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
     a group at zero in the unit along its gradient. Entries of infinite unit do not count.
     """
     out = np.empty(strength.size)
-    norms = group_norms(coef, indices, indptr)
     for g in range(strength.size):
-        squares, scaled, stretched = 0.0, 0.0, 0.0
-        pull = strength[g] / norms[g] if norms[g] > 0.0 else 0.0
-        for j in indices[indptr[g] : indptr[g + 1]]:
+        squares, scaled, stretched, norm = 0.0, 0.0, 0.0, 0.0
+        for k in range(indptr[g], indptr[g + 1]):
+            norm += coef[indices[k]] ** 2
+        norm = sqrt(norm)
+        pull = strength[g] / norm if norm > 0.0 else 0.0
+        for k in range(indptr[g], indptr[g + 1]):
+            j = indices[k]
             residual = abs(gradient[j] + (ridge[j] + pull) * coef[j]) - rounding[j]
             if residual > 0.0 and unit[j] < np.inf:
                 squares += residual**2
                 scaled += (residual / unit[j]) ** 2
                 stretched += (residual * unit[j]) ** 2
-        if norms[g] > 0.0 or strength[g] == 0.0:
+        if norm > 0.0 or strength[g] == 0.0:
             out[g] = sqrt(scaled)
         else:
             excess = sqrt(squares) - strength[g]

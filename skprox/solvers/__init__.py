@@ -2,31 +2,41 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
-from skprox.solvers.result import Certificate
+from skprox.solvers.result import Certificate, Problem
 
-# How many Newton steps "auto" takes, in total, while the Hessian has at most so many columns: beyond 4000 it
-# leaves Hessians (128 MB) for gradients, and next to a perfect fit many short steps pay while they are cheap.
-NEWTON_STAGES = ((30, 4000), (300, 300))
+__all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
+
+LOCKSTEP = 16  # problems that share each pass: products with so many vectors cost little more than with one
+
+# The stages of "auto": a solver, how many steps it may take, and how many columns it may work on. Beyond 4000
+# Hessians (128 MB) cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
+STAGES = ((newton, 30, 4000), (newton, 270, 300), (fista, np.inf, np.inf))
 
 
-def solve(objective, penalty, coef, solver, tol, max_iter, monitor):
-    """Minimise objective + penalty from the coefficients `coef`, or from zero if that is better."""
-    certificate = Certificate.of(objective, penalty)
-    start = objective.at(penalty.feasible(coef)) if coef.any() else objective.null
-    if not objective.value(start) + penalty.value(start.coef) <= objective.value(objective.null):
-        start = objective.null
-    if solver == "fista":
-        return fista(objective, penalty, certificate, start, tol, max_iter, monitor)
-    if solver == "newton":
-        return newton(objective, penalty, certificate, start, tol, max_iter, monitor)
-    n_iter, point = 0, start
-    for n_steps, max_columns in NEWTON_STAGES:
-        n_steps = min(n_steps, max_iter) - n_iter
-        result = newton(objective, penalty, certificate, point, tol, n_steps, monitor, max_columns)
-        n_iter, point = n_iter + result.n_iter, result.point
-        if result.shortfall <= tol or result.stalled or n_iter >= max_iter:
-            return replace(result, n_iter=n_iter)
-    result = fista(objective, penalty, certificate, point, tol, max_iter - n_iter, monitor)
-    return replace(result, n_iter=n_iter + result.n_iter)
+def solve(objective, problems, solver, tol, max_iter, monitor, model=None):
+    """Minimise objective + penalty for each of `problems`.
+
+    Returns the results, and the Hessian to start with for problems near them.
+    """
+    stages = STAGES if solver == "auto" else [({"newton": newton, "fista": fista}[solver], np.inf, np.inf)]
+    results, taken, left = [None] * len(problems), np.zeros(len(problems), dtype=int), np.arange(len(problems))
+    for algorithm, n_steps, max_columns in stages:
+        batch = [problems[k] if results[k] is None else replace(problems[k], start=results[k].point) for k in left]
+
+        def report(order, n_iter, *state, left=left, before=taken.copy()):
+            monitor(left[order], before[left[order]] + n_iter, *state)
+
+        n_steps = int(min(n_steps, max_iter - taken[left].max()))
+        found, model = algorithm(objective, batch, tol, n_steps, report, model, max_columns)
+        for k, result in zip(left, found, strict=True):
+            taken[k] += result.n_iter
+            results[k] = replace(result, n_iter=int(taken[k]))
+        left = [k for k in left if results[k].shortfall > tol and not results[k].stalled and taken[k] < max_iter]
+        left = np.array(left, dtype=int)
+        if len(left) == 0:
+            break
+    return results, model

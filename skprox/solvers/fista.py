@@ -3,36 +3,77 @@
 import numpy as np
 
 
-def fista(objective, penalty, certificate, start, tol, max_iter, monitor):
-    """Minimise objective + penalty by FISTA (Beck and Teboulle, 2009) from the point `start`.
+def fista(objective, problems, tol, max_iter, monitor, model=None, max_columns=np.inf):
+    """Minimise objective + penalty for each of `problems` by FISTA (Beck and Teboulle, 2009).
 
     A step from z is the minimiser of the expansion of the objective at z, with a quadratic term of
     curvature L * d: d is the squared spread of each column, and L is doubled until the quadratic is
     above the objective, which is tested on the divergence itself and so holds to the last digit. L
     may sink again by a tenth a step. Momentum starts anew when it points uphill (O'Donoghue and
-    Candès, 2015).
+    Candès, 2015). The problems share each pass over X. It needs no Hessian: `model` is handed on.
     """
-    metric = objective.total * objective.spread**2
-    metric[metric <= 0] = metric.max(initial=0.0) or 1.0  # constant columns: they never need to move
-    scale, momentum = 1.0, 1.0
-    current = ahead = start
+    states = [_State(problem, objective, k) for k, problem in enumerate(problems)]
+    running = states
     for n_iter in range(1, max_iter + 1):
-        gradient = objective.gradient(ahead)
-        shortfall = certificate(ahead.coef, gradient).max(initial=0.0)
-        monitor(n_iter, ahead, shortfall)
-        if shortfall <= tol:
-            return certificate.result(ahead, gradient, n_iter)
-        while True:
-            curvature = scale * metric
-            following = objective.at(penalty.prox(ahead.coef - gradient / curvature, curvature))
-            move = following.coef - ahead.coef
-            if objective.divergence(following, ahead) <= curvature @ move**2 / 2 or scale > 1e15:
-                break
-            scale *= 2.0
-        scale *= 0.9
-        if (curvature * move) @ (following.coef - current.coef) < 0:
-            momentum = 1.0
-        grown = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = objective.between(current, following, 1 + (momentum - 1) / grown)
-        current, momentum = following, grown
-    return certificate.result(current, objective.gradient(current), max_iter)
+        if n_iter > 1:
+            for state, *answer in zip(running, *_evaluate(objective, running), strict=True):
+                state.arrive(*answer)
+        for state in running:
+            state.certify(n_iter, monitor)
+        running = [state for state in running if state.shortfall > tol]
+        if not running or n_iter == max_iter:
+            break
+        searching = running
+        while searching:
+            for state in searching:
+                state.propose()
+            proposals = np.array([state.following for state in searching])
+            excess = objective.divergence(proposals, [s.point for s in searching], [s.output for s in searching])
+            searching = [state for state, d in zip(searching, excess, strict=True) if not state.accept(d)]
+        for state in running:
+            state.advance()
+    return [state.problem.result(state.point, state.shortfall, state.n_iter) for state in states], model
+
+
+def _evaluate(objective, states):
+    return objective.evaluate(np.array([state.ahead for state in states]), [state.output for state in states])
+
+
+class _State:
+    """Where one problem is: the point `point` ahead of `coef`, the step scale and the momentum."""
+
+    def __init__(self, problem, objective, order):
+        self.problem, self.output, self.order = problem, problem.output, order
+        spread = objective.spread[problem.output]
+        self.metric = objective.total[problem.output] * spread**2
+        self.metric[self.metric <= 0] = self.metric.max(initial=0.0) or 1.0  # constant columns never need to move
+        self.scale, self.momentum = 1.0, 1.0
+        self.point, self.coef, self.ahead = problem.start, problem.start.coef, None
+
+    def arrive(self, value, intercept, gradient):
+        self.point = type(self.point)(self.ahead, intercept, value, gradient)
+
+    def certify(self, n_iter, monitor):
+        self.n_iter = n_iter
+        self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
+        monitor(self.order, n_iter, self.point, self.shortfall)
+
+    def propose(self):
+        self.curvature = self.scale * self.metric
+        origin = self.point.coef - self.point.gradient / self.curvature
+        self.following = self.problem.penalty.prox(origin, self.curvature)
+
+    def accept(self, divergence):
+        move = self.following - self.point.coef
+        if divergence <= self.curvature @ move**2 / 2 or self.scale > 1e15:
+            return True
+        self.scale *= 2.0
+        return False
+
+    def advance(self):
+        self.scale *= 0.9
+        if (self.curvature * (self.following - self.point.coef)) @ (self.following - self.coef) < 0:
+            self.momentum = 1.0
+        grown = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
+        self.ahead = self.following + (self.momentum - 1) / grown * (self.following - self.coef)
+        self.coef, self.momentum = self.following, grown

@@ -1,76 +1,220 @@
-"""Proximal Newton steps on a working set of groups."""
+"""Proximal Newton steps on a working set of groups, with a kept Hessian, for many problems at once."""
+
+from dataclasses import replace
+from functools import reduce
+from itertools import groupby
 
 import numpy as np
 
-from skprox.solvers.quadratic import minimise_quadratic
+from skprox.solvers.quadratic import QuadraticModel
 
-WORKING_GROUPS = 100  # groups that may enter at once, where fewer are in play
+WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 FAR = 5.0  # largest change in log rate of a step
+NEAR = 0.1  # root mean square of that change below which it is not looked at
 STALL = 5  # steps in a row that promise no more than rounding can hide
+INNER = 0.05  # share of what is left to do that a step may leave undone
 
 
-def newton(objective, penalty, certificate, start, tol, max_iter, monitor, max_columns=np.inf):
-    """Minimise objective + penalty by proximal Newton steps from the point `start`.
+def newton(objective, problems, tol, max_iter, monitor, model=None, max_columns=np.inf):
+    """Minimise objective + penalty for each of `problems` by proximal Newton steps.
 
-    Each step minimises the second-order expansion plus the penalty over the groups that are not zero
-    and those furthest from optimal (Lee, Sun and Saunders, 2014), then goes along it as far as the
-    objective falls. Stops early, above `tol`, where more than `max_columns` columns are needed.
+    Each step minimises a second-order expansion plus the penalty over the groups that are not zero and
+    those furthest from optimal (Lee, Sun and Saunders, 2014), then goes along it as far as the objective
+    falls. The problems share the working set, each pass over the data, and a Hessian for as long as it
+    brings them to `tol` in fewer passes than a new one would cost. Once they are there on the working
+    set, one pass over all columns tells whether they are there at all.
+
+    Returns the results, and the last Hessian: problems near these may start with it. Stops early, above
+    `tol`, where more than `max_columns` columns are needed.
     """
-    point = best = start
-    lowest, idle = np.inf, 0
-    for n_iter in range(1, max_iter + 1):
-        gradient = objective.gradient(point)
-        certified = certificate(point.coef, gradient)
-        shortfall = certified.max(initial=0.0)
-        monitor(n_iter, point, shortfall)
-        if shortfall < lowest:
-            lowest, best = shortfall, point
-        if shortfall <= tol or idle >= STALL:
+    descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
+    running = [descent for descent in descents if descent.shortfall > tol]
+    while running:
+        groups = reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
+        if len(running[0].penalty.columns(groups)) > max_columns:
             break
-        groups = _working_set(penalty.norms(point.coef), certified, tol)
-        columns = penalty.columns(groups)
-        if len(columns) > max_columns:
-            break
-        target = point.coef.copy()
-        target[columns] = minimise_quadratic(
-            objective.hessian(point, columns),
-            gradient[columns],
-            point.coef[columns],
-            certificate.restrict(groups),
-            1e-2 * max(shortfall, tol),
+        if model is None:
+            model = QuadraticModel(objective, running[0].point, running[0].penalty, groups)
+        for descent in running:
+            descent.use(descent.model or model, groups)
+        active = [descent for descent in running if descent.shortfall > tol]
+        while active:
+            _propose(objective, active, tol)
+            _try(objective, active)
+            _renew_models(objective, active, tol)
+            active = [descent for descent in active if descent.goes_on(tol, max_iter)]
+        model = running[-1].model
+        _look_around(objective, running)
+        running = [descent for descent in running if descent.goes_on(tol, max_iter)]
+    return [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.idle >= STALL) for d in descents], model
+
+
+def _propose(objective, active, tol):
+    """Find where each step leads. Of problems that start together each begins with what the one before found."""
+
+    def run(chain):
+        end = None
+        for descent in chain:
+            end = descent.propose(end, tol)
+
+    proposing = [descent for descent in active if not descent.halving]
+    chains = groupby(proposing, lambda d: (d.n_iter > 0) * (1 + d.order) or -id(d.problem.start))
+    list(objective.map(run, [list(chain) for _, chain in chains]))
+    far = [d for d in proposing if d.model.bend(d.end - d.here) > NEAR**2]
+    if far:
+        moves = np.array([descent.full(descent.end - descent.here) for descent in far])
+        for descent, reach in zip(far, objective.reach(moves), strict=True):
+            descent.step = FAR / max(reach, FAR)
+
+
+def _try(objective, active):
+    """Evaluate all trials. One pass over the columns of the working set."""
+    columns = reduce(np.union1d, {id(d.model): d.model.columns for d in active}.values())
+    if 2 * len(columns) > len(active[0].point.coef):
+        columns = None
+    trials = [descent.full(descent.here + descent.step * (descent.end - descent.here)) for descent in active]
+    answers = objective.evaluate(np.array(trials), [descent.problem.output for descent in active], columns)
+    for descent, trial, value, intercept, gradient in zip(active, trials, *answers, strict=True):
+        descent.receive(trial, value, intercept, gradient, columns)
+
+
+def _look_around(objective, running):
+    """Complete the gradients. One pass over X, or none where all columns were in the working set."""
+    blind = [descent for descent in running if not descent.complete]
+    if blind:
+        coefs = np.array([descent.point.coef for descent in blind])
+        answers = objective.evaluate(coefs, [descent.problem.output for descent in blind])
+        for descent, value, intercept, gradient in zip(blind, *answers, strict=True):
+            descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
+            descent.complete = True
+    for descent in running:
+        descent.certify()
+
+
+def _renew_models(objective, active, tol):
+    """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these."""
+    for _, alike in groupby(active, lambda descent: descent.problem.output):
+        alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
+        tired = [descent for descent in alike if descent.is_tired(tol, len(active))]
+        if not tired:
+            continue
+        worst = max(tired, key=lambda descent: descent.shortfall)
+        groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
+        model = QuadraticModel(objective, worst.point, worst.penalty, groups)
+        for descent in alike:
+            descent.use(model, groups)
+
+
+class _Descent:
+    """The way down of one problem: the point it is at, the step that it tries, how it gets on.
+
+    Of a gradient only the entries on the working set are known until it is `complete`.
+    """
+
+    def __init__(self, problem, objective, order, monitor):
+        self.problem, self.certificate, self.penalty = problem, problem.certificate, problem.certificate.penalty
+        self.order, self.monitor = order, monitor
+        self.total, self.scale = objective.total[problem.output], objective.scale[problem.output]
+        self.eps = np.finfo(objective.X.dtype).eps
+        self.point, self.complete, self.model = problem.start, True, None
+        self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
+        self.rate, self.best = 1.0, (self.point, np.inf)
+        self.certify()
+
+    def certify(self):
+        """Look at the certificate over all groups."""
+        self.certified = self.certificate(self.point.coef, self.point.gradient)
+        self.shortfall = self.certified.max(initial=0.0)
+
+    def goes_on(self, tol, max_iter):
+        return self.shortfall > tol and (self.n_iter < max_iter or self.halving) and self.idle < STALL
+
+    def groups_in_play(self, tol):
+        """Groups that are not zero, and those outside that pull the most against their strength."""
+        coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
+        inside = (penalty.norms(coef) > 0) | (penalty.strength == 0)
+        pull = penalty.norms(gradient)
+        wanted = (pull > self.problem.screen * penalty.strength) | (self.certified > tol / 2)
+        outside = np.flatnonzero(wanted & ~inside & np.isfinite(penalty.strength))
+        outside = outside[np.argsort(-pull[outside] / penalty.strength[outside], kind="stable")]
+        sizes = np.diff(penalty.indptr)
+        room = max(WORKING_COLUMNS, sizes[inside].sum())
+        return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
+
+    def groups_needed(self):
+        """Groups of the working set that are not zero or may soon be."""
+        strength = self.local.penalty.strength
+        pull = self.local.penalty.norms(self.point.gradient[self.model.columns])
+        return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (pull >= strength / 2)]
+
+    def use(self, model, groups):
+        """Work with `model`, and on its groups."""
+        model.include(groups)
+        self.model, self.local = model, self.certificate.restrict(model.groups)
+        self.here = self.point.coef[model.columns]
+        self.refused, self.shortfall = False, self._shortfall()
+
+    def propose(self, start, tol):
+        """The minimiser of the model, sought from `start`."""
+        self.gradient = self.point.gradient[self.model.columns]
+        self.end = self.model.minimise(
+            self.gradient / self.scale,
+            self.here,
+            self.here if start is None else start,
+            self.local.scaled(1 / self.scale),
+            INNER * max(self.shortfall, tol),
         )
-        point, promising = _line_search(objective, penalty, point, objective.at(target))
-        idle = 0 if promising else idle + 1
-    stalled = idle >= STALL
-    last = best if stalled else point
-    return certificate.result(last, objective.gradient(last), n_iter, stalled)
+        penalty, move = self.local.penalty, self.end - self.here
+        self.paid = penalty.value(self.here)
+        self.promise = self.gradient @ move + penalty.value(self.end) - self.paid
+        self.slack = 4 * np.finfo(float).eps * (self.paid + np.abs(self.gradient) @ np.abs(move))
+        self.step, self.n_iter = 1.0, self.n_iter + 1
+        return self.end
 
+    def receive(self, trial, value, intercept, gradient, columns):
+        """Go to `trial` if the objective falls enough; else halve the step, or want a Hessian from here."""
+        whole = gradient
+        if columns is not None:
+            whole = np.full(len(trial), np.nan)
+            whole[columns] = gradient
+        there, after = trial[self.model.columns], whole[self.model.columns]
+        paid = self.local.penalty.value(there) - self.paid
+        fall = value - self.point.value + paid
+        size = abs(value) + self.total * (1 + abs(intercept) + abs(self.point.intercept))
+        if not self.step * abs(self.promise) > 1e3 * self.eps * size:
+            # the values hide so small a fall; the slopes at both ends don't
+            fall = (self.gradient + after) @ (there - self.here) / 2 + paid
+        if fall <= 1e-4 * self.step * self.promise + self.slack:
+            self.idle = 0 if self.promise < -self.slack else self.idle + 1
+            self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=whole)
+            self.here, self.complete, self.halving = there, columns is None, False
+            before, self.shortfall = self.shortfall, self._shortfall()
+            self.rate = self.shortfall / before if self.step == 1.0 else 1.0
+            self.monitor(self.order, self.n_iter, self.point, self.shortfall)
+        elif self.model.point.coef is self.point.coef:
+            self.step, self.halving = self.step / 2, True
+            if self.step < 1e-12:
+                self.idle, self.halving = STALL, False
+        else:
+            self.refused = True
+        if self.shortfall < self.best[1]:
+            self.best = self.point, self.shortfall
+        if self.idle >= STALL:
+            self.point, self.shortfall = self.best
+            self.complete = False
 
-def _working_set(norms, certified, tol):
-    """Groups in play, and those furthest from optimal: at most as many again."""
-    inside = norms > 0
-    room = max(WORKING_GROUPS, inside.sum())
-    outside = np.flatnonzero(~inside & (certified > tol / 2))
-    outside = outside[np.argsort(-certified[outside])[:room]]
-    return np.union1d(np.flatnonzero(inside), outside)
+    def is_tired(self, tol, n_problems):
+        """Whether a new Hessian would pay: it costs as much as a number of passes that grows with its columns."""
+        if self.refused or not self.rate < 1.0:
+            return True
+        remaining = np.log(self.shortfall / tol) / -np.log(self.rate)
+        return remaining > 2 + len(self.model.columns) / (20 + 4 * n_problems)
 
+    def full(self, values):
+        """Values on the working set among zeros."""
+        out = np.zeros(len(self.point.coef))
+        out[self.model.columns] = values
+        return out
 
-def _line_search(objective, penalty, start, end):
-    """First point from `end` back to `start`, by halves, where the objective falls enough.
-
-    Also returns whether the step promised more than rounding. Where a step would change rates by orders
-    of magnitude its Hessian knows nothing of where it leads, and rates that vanish on the way would leave
-    the next step without curvature: such steps are cut short from the outset.
-    """
-    slope = objective.gradient(start) @ (end.coef - start.coef)
-    before = penalty.value(start.coef)
-    promise = slope + penalty.value(end.coef) - before
-    slack = 4 * np.finfo(float).eps * (before + np.abs(objective.gradient(start)) @ np.abs(end.coef - start.coef))
-    step = min(1.0, FAR / max(objective.reach(start, end), FAR))
-    for _ in range(40):
-        point = end if step == 1.0 else objective.between(start, end, step)
-        fall = step * slope + objective.divergence(point, start) + penalty.value(point.coef) - before
-        if fall <= 1e-4 * step * promise + slack:
-            return point, promise < -slack
-        step /= 2
-    return start, False
+    def _shortfall(self):
+        return self.local(self.here, self.point.gradient[self.model.columns]).max(initial=0.0)

@@ -1,52 +1,80 @@
-"""What solvers share: the certificate that stops them and the result they return."""
+"""What solvers share: the problem, the certificate that stops them, and the result they return."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """How far a point is from optimal, a number a group: the larger of two shares.
+    """How far a point is from optimal, a number a group: a bound on two shares.
 
     Both are of the distance of -gradient to the subdifferential of the penalty, less the rounding
     error of the gradient itself: one relative to the largest such distance at the null model, the
     other to the gradient that a move of one in the log rate would make. The first depends on the
     scale of the columns and on how far off the null model is, the second on neither.
+
+    `unit` is the smaller of what the two are relative to, a number a coefficient, `move` the second.
     """
 
     penalty: object
     rounding: np.ndarray
-    unit: np.ndarray
-    null: float = 0.0
+    move: np.ndarray
+    null: float = 1.0
 
     @classmethod
-    def of(cls, objective, penalty):
-        unit = np.where(objective.spread > 0, objective.total * objective.spread, np.inf)
-        bare = cls(penalty, objective.rounding(objective.null), unit)
-        return replace(bare, null=bare.optimality(objective.null.coef, objective.gradient(objective.null)))
+    def of(cls, objective, penalty, output):
+        spread = objective.spread[output]
+        move = np.where(spread > 0, objective.total[output] * spread, np.inf)
+        return cls(penalty, objective.rounding(output), move).at_null(penalty, objective.null[output])
+
+    def at_null(self, penalty, point):
+        """The same for another penalty, with the null model at `point`."""
+        distance = penalty.violation(point.coef, point.gradient, self.rounding).max(initial=0.0)
+        return replace(self, penalty=penalty, null=distance or 1.0)
+
+    @cached_property
+    def unit(self):
+        return np.minimum(self.move, self.null)
 
     def __call__(self, coef, gradient):
-        scaled = self.penalty.violation(coef, gradient, self.rounding, self.unit)
-        return np.maximum(scaled, self._shares(coef, gradient))
+        return self.penalty.violation(coef, gradient, self.rounding, self.unit)
 
     def optimality(self, coef, gradient):
         """The first of the two shares, its largest entry."""
-        return self._shares(coef, gradient).max(initial=0.0)
+        return self.penalty.violation(coef, gradient, self.rounding).max(initial=0.0) / self.null
 
     def restrict(self, groups):
         """The same for some groups alone."""
         columns = self.penalty.columns(groups)
         return replace(
-            self, penalty=self.penalty.restrict(groups), rounding=self.rounding[columns], unit=self.unit[columns]
+            self, penalty=self.penalty.restrict(groups), rounding=self.rounding[columns], move=self.move[columns]
         )
 
-    def result(self, point, gradient, n_iter, stalled=False):
-        shortfall = self(point.coef, gradient).max(initial=0.0)
-        return Result(point, n_iter, self.optimality(point.coef, gradient), shortfall, stalled)
+    def scaled(self, factor):
+        """The same for gradients and a penalty times `factor`."""
+        return Certificate(self.penalty.scaled(factor), self.rounding * factor, self.move * factor, self.null * factor)
 
-    def _shares(self, coef, gradient):
-        return self.penalty.violation(coef, gradient, self.rounding) / (self.null or 1.0)
+
+@dataclass(frozen=True)
+class Problem:
+    """One output of an objective and a penalty, the certificate of both, and the point to start from.
+
+    Groups whose gradient exceeds `screen` times their strength at the start are likely to be in play.
+    """
+
+    output: int
+    certificate: Certificate
+    start: object
+    screen: float = 1.0
+
+    @property
+    def penalty(self):
+        return self.certificate.penalty
+
+    def result(self, point, shortfall, n_iter, stalled=False):
+        return Result(point, n_iter, self.certificate.optimality(point.coef, point.gradient), shortfall, stalled)
 
 
 @dataclass(frozen=True)

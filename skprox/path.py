@@ -1,0 +1,227 @@
+"""Regularization paths: one model for each of many strengths."""
+
+import warnings
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from scipy.special import xlogy
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils._param_validation import Interval, validate_params
+
+from skprox.metrics import mean_deviance, share_explained
+
+
+@dataclass(frozen=True)
+class RegularizationPath:
+    """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
+
+    With a 2-D target all but `alphas` have an axis of outputs after that of strengths.
+
+    Attributes
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        The strengths, in descending order.
+    coefs : ndarray of shape (n_alphas, n_features)
+        Coefficients.
+    intercepts : ndarray of shape (n_alphas,)
+        Intercepts.
+    group_norms : ndarray of shape (n_alphas, n_groups)
+        Euclidean norms of the coefficients of each group, in the order of `groups`.
+    deviance_explained : ndarray of shape (n_alphas,)
+        Share of the Poisson deviance of the rows of the fit that the model explains: D² of `score`.
+    optimality : ndarray of shape (n_alphas,)
+        The certificate of each model, as in `optimality_`.
+    n_iter : ndarray of shape (n_alphas,)
+        Number of steps of each model.
+    groups : dict
+        Name of a group to the positions of its columns.
+    feature_names : list of str
+        Names of the columns.
+    """
+
+    alphas: np.ndarray
+    coefs: np.ndarray
+    intercepts: np.ndarray
+    group_norms: np.ndarray
+    deviance_explained: np.ndarray
+    optimality: np.ndarray
+    n_iter: np.ndarray
+    groups: dict
+    feature_names: list
+
+    def to_frame(self):
+        """The norms of the groups as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a strength (and output), a column a group, then `intercept`, `deviance_explained`,
+            `optimality` and `n_iter`. The index is `alpha` (and `output`).
+        """
+        shape = self.intercepts.shape
+        names = ["alpha", "output"][: len(shape)]
+        index = pd.MultiIndex.from_product([self.alphas, *map(range, shape[1:])], names=names)
+        frame = pd.DataFrame(self.group_norms.reshape(len(index), -1), index=index, columns=list(self.groups))
+        if len(names) == 1:
+            frame.index = index.get_level_values(0)
+        for name in ("intercepts", "deviance_explained", "optimality", "n_iter"):
+            frame[name.removesuffix("s")] = getattr(self, name).ravel()
+        return frame
+
+
+@validate_params(
+    {
+        "estimator": "no_validation",
+        "alphas": ["array-like", None],
+        "n_alphas": [Interval(Integral, 1, None, closed="left")],
+        "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither")],
+    },
+    prefer_skip_nested_validation=False,
+)
+def regularization_path(
+    estimator, X, y, *, alphas=None, n_alphas=100, alpha_min_ratio=1e-2, sample_weight=None, exposure=None
+):
+    """Fit an estimator at each of a grid of strengths.
+
+    Each model starts from the one before it, strongest first. Groups of columns enter by the sequential
+    strong rule [1]_, and the optimality conditions of all others are checked in full: every model meets the
+    `tol` of the estimator. Several strengths are solved in lockstep, so that they share each pass over X.
+
+    Parameters
+    ----------
+    estimator : PoissonGLMRegressor or GroupLassoPoisson
+        What to fit: all of its parameters but `alpha` and `warm_start` count. It is not changed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The covariates.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The counts.
+    alphas : array-like of shape (n_alphas,), default=None
+        The strengths, positive and finite. None is `n_alphas` of them, evenly spaced in logarithm from
+        the critical strength (the smallest at which all penalised coefficients are 0, in all outputs)
+        down to `alpha_min_ratio` times that.
+    n_alphas : int, default=100
+        Number of strengths where `alphas` is None.
+    alpha_min_ratio : float, default=1e-2
+        The smallest strength as a share of the largest where `alphas` is None.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row; None is 1.
+    exposure : array-like of shape (n_samples,), default=None
+        The exposure of each row; None is 1.
+
+    Returns
+    -------
+    RegularizationPath
+        The models, strongest penalty first.
+
+    References
+    ----------
+    .. [1] Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems",
+       Journal of the Royal Statistical Society B 74(2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import GroupLassoPoisson, regularization_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 6))
+    >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+    >>> model = GroupLassoPoisson(groups=["a", "a", "b", "b", "c", "c"])
+    >>> path = regularization_path(model, X, y, n_alphas=3, alpha_min_ratio=0.1)
+    >>> path.coefs.shape
+    (3, 6)
+    >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
+    [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.4, 0.02, 0.0]]
+    """
+    if not isinstance(estimator.alpha, Real):
+        raise ValueError(
+            f"A path varies alpha as one number, but alpha of {estimator} has a structure. Give the pattern of "
+            "strengths as penalty_weights (group_weights of GroupLassoPoisson), which multiply alpha."
+        )
+    estimator = clone(estimator).set_params(warm_start=False)
+    estimator._validate_params()
+    (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
+    patterns = estimator._penalties(1.0, columns, n_outputs)
+    alphas = None if alphas is None else _check_alphas(alphas)
+    if alphas is None and any(((pattern.strength == 0) & (pattern.norms(pattern.ridge) > 0)).any() for pattern in patterns):
+        raise ValueError("alphas=None needs an L1 penalty on each column that has a ridge penalty; give alphas.")
+    with estimator._open((X, counts, weight, offset), columns) as objective:
+        starts = [_without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
+        critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
+        if alphas is None:
+            alphas = max(critical) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
+        ways = zip(patterns, starts, critical, strict=True)
+        outputs = [_follow(estimator, objective, k, *way, alphas) for k, way in enumerate(ways)]
+    _warn_of_shortfalls(outputs, alphas, estimator.tol)
+
+    def collect(attribute, dtype=None):
+        array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
+        return array if n_outputs else array[:, 0]
+
+    saturated = ((counts - xlogy(counts, counts)) @ weight)[: n_outputs or 1]
+    exposures = np.exp(offset)
+    null = mean_deviance(counts.T, np.outer(exposures, counts @ weight / (weight @ exposures)), weight)
+    coefs = collect(lambda result: result.point.coef, X.dtype)
+    return RegularizationPath(
+        alphas=alphas,
+        coefs=coefs,
+        intercepts=collect(lambda result: result.point.intercept, X.dtype),
+        group_norms=collect(lambda result: patterns[0].norms(result.point.coef)),
+        deviance_explained=share_explained(2 * (collect(lambda result: result.point.value) - saturated), null),
+        optimality=collect(lambda result: result.optimality),
+        n_iter=collect(lambda result: result.n_iter),
+        groups=columns.groups,
+        feature_names=columns.names,
+    )
+
+
+def _check_alphas(alphas):
+    alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
+    if alphas.ndim != 1 or not (alphas > 0).all():
+        raise ValueError(f"alphas must be a sequence of positive numbers; got shape {alphas.shape}, least {alphas.min()}.")
+    return np.sort(alphas)[::-1]
+
+
+def _without_penalised(estimator, objective, output, pattern):
+    """The solution where all penalised groups are held at zero: the one at the critical strength."""
+    from skprox.solvers import Certificate, Problem, solve
+
+    held = pattern.held()
+    certificate = Certificate.of(objective, held, output)
+    problem = Problem(output, certificate, objective.null[output])
+    monitor = estimator._monitor([problem])
+    return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter, monitor)[0][0].point
+
+
+def _follow(estimator, objective, output, pattern, point, last, alphas):
+    """Results at `alphas`, from the solution `point` at the strength `last`, so many at a time."""
+    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
+
+    results, model = [], None
+    certificate = Certificate.of(objective, pattern, output)
+    for batch in gen_batches(len(alphas), LOCKSTEP):
+        problems = [
+            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point, 2 - last / alpha)
+            for alpha in alphas[batch]
+        ]
+        monitor = estimator._monitor(problems)
+        found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, monitor, model)
+        results += found
+        point, last = found[-1].point, alphas[batch][-1]
+    return results
+
+
+def _warn_of_shortfalls(outputs, alphas, tol):
+    short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
+    above = [alpha for shortfall, alpha in short if not shortfall <= tol]
+    if above:
+        warnings.warn(
+            f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
+            f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
+            "the columns of X to like scales, or keep to larger alphas.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )

@@ -1,0 +1,81 @@
+"""How a design is stored, and how rows and columns are cut out of it.
+
+Everything else multiplies what `cut` returns, an array or a sparse matrix, with ``@``.
+"""
+
+import numpy as np
+from numba import njit
+from scipy import sparse
+
+CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
+CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
+
+
+def prepare(X):
+    """X in a form that `cut` can take: a sparse array in order and without duplicates."""
+    if not sparse.issparse(X):
+        return X
+    X = {"csr": sparse.csr_array, "csc": sparse.csc_array}[X.format](X)
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def chunk_rows(X, n_columns, n_problems=1):
+    """How many rows of X, cut to so many columns, to work on at once for so many linear predictors."""
+    if not sparse.issparse(X):
+        return max(CHUNK_ROWS, CHUNK_BYTES // (X.dtype.itemsize * (n_columns + 2 * n_problems)))
+    # a column must have something in a chunk to be worth looking up, and to be worth its part of a gradient
+    return max(CHUNK_BYTES // (X.dtype.itemsize * n_problems), 8 * X.shape[0] * X.shape[1] // max(X.nnz, 1))
+
+
+def cut(X, rows, columns):
+    """X[rows][:, columns] for a slice and an array of positions (None is all): views where there can be."""
+    if not sparse.issparse(X):
+        if columns is None or len(columns) == X.shape[1] and (columns[1:] > columns[:-1]).all():
+            return X[rows]
+        if X.flags.c_contiguous:
+            return X[rows].take(columns, axis=1)
+        return X.T[columns, rows].T
+    whole = rows == slice(0, X.shape[0])
+    if X.format == "csr":
+        block = X if whole else _sparse(X, rows, X.shape[1], *_csr_rows(X, rows))
+        return block if columns is None else block[:, columns]
+    if whole:
+        return X if columns is None else X[:, columns]
+    columns = np.arange(X.shape[1]) if columns is None else columns
+    parts = _csc_rows(X.data, X.indices, X.indptr, columns, rows.start, rows.stop)
+    return _sparse(X, rows, len(columns), *parts)
+
+
+def _sparse(like, rows, n_columns, data, indices, indptr):
+    """A matrix of the type of `like` from its parts, which scipy's constructor would check and copy."""
+    block = type(like)((rows.stop - rows.start, n_columns), dtype=like.dtype)
+    block.data, block.indices, block.indptr = data, indices, indptr
+    return block
+
+
+def _csr_rows(X, rows):
+    start, stop = X.indptr[rows.start], X.indptr[rows.stop]
+    return X.data[start:stop], X.indices[start:stop], X.indptr[rows.start : rows.stop + 1] - start
+
+
+@njit(cache=True, nogil=True)
+def _csc_rows(data, indices, indptr, columns, first, last):
+    """The parts of a CSC matrix of some columns and the rows from `first` to `last`."""
+    starts = np.empty(columns.size, dtype=np.int64)
+    ends = np.empty(columns.size + 1, dtype=indptr.dtype)
+    ends[0] = 0
+    for c in range(columns.size):
+        start, stop = indptr[columns[c]], indptr[columns[c] + 1]
+        within = indices[start:stop]
+        starts[c] = start + np.searchsorted(within, first)
+        ends[c + 1] = ends[c] + start + np.searchsorted(within, last) - starts[c]
+    values = np.empty(ends[-1], dtype=data.dtype)
+    where = np.empty(ends[-1], dtype=indices.dtype)
+    for c in range(columns.size):
+        for k in range(ends[c + 1] - ends[c]):
+            values[ends[c] + k] = data[starts[c] + k]
+            where[ends[c] + k] = indices[starts[c] + k] - first
+    return values, where, ends
