@@ -12,6 +12,7 @@ import numpy as np
 SPLINE = re.compile(r"(.+)_sp_\d+")  # SplineTransformer
 POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
 LEFT_ALONE = re.compile(r"(.*__)?(remainder|passthrough)(-\d+)?")  # ColumnTransformer: columns passed through
+NAME_RULES = "auto", "prefix", "feature"
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ class PoissonObjective:
 
     Attributes
     ----------
+    density : float
+        Share of the entries of X that are stored.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -64,6 +66,7 @@ class PoissonObjective:
 
     def __init__(self, X, counts, weight, offset, fit_intercept, n_threads=1, map=map):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
+        self.density = X.nnz / np.prod(X.shape) if sparse.issparse(X) else 1.0
         self.blocks = list(gen_even_slices(X.shape[0], min(n_threads, X.shape[0])))
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weight) + offset
@@ -127,6 +130,21 @@ class PoissonObjective:
         flat = ~self.spread[:, columns].any(axis=0)
         second[flat[rows]] = second[:, flat] = 0.0
         return second
+
+    def factor(self, point, columns):
+        """Rows, one for each of `columns`, whose products with each other are `hessian`. One pass over the columns."""
+        support = np.flatnonzero(point.coef)
+        slopes = self._slopes(point.coef[None], support)[0]
+        everything = slice(0, self.X.shape[0])
+        mass = np.exp(storage.cut(self.X, everything, support) @ slopes + self.log_mass + point.intercept)
+        rows = storage.cut(self.X, everything, columns)
+        rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
+        if self.profiled:
+            rows -= (rows @ mass / mass.sum())[:, None]
+            mass = mass / mass.sum()
+        rows *= np.sqrt(mass)
+        rows[~self.spread[:, columns].any(axis=0)] = 0.0
+        return rows
 
     def divergence(self, coefs, points, outputs):
         """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation. One pass over X."""

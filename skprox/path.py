@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,6 +14,11 @@ from sklearn.utils import check_array, gen_batches
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skprox.metrics import mean_deviance, share_explained
+
+NEAR_STEPS, FAR_STEPS = (
+    4,
+    6,
+)  # of problems in lockstep: up to the one more go together next time, beyond the other fewer
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,6 @@ class RegularizationPath:
         Coefficients.
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
-    group_norms : ndarray of shape (n_alphas, n_groups)
-        Euclidean norms of the coefficients of each group, in the order of `groups`.
     deviance_explained : ndarray of shape (n_alphas,)
         Share of the Poisson deviance of the rows of the fit that the model explains: D² of `score`.
     optimality : ndarray of shape (n_alphas,)
@@ -46,12 +50,17 @@ class RegularizationPath:
     alphas: np.ndarray
     coefs: np.ndarray
     intercepts: np.ndarray
-    group_norms: np.ndarray
     deviance_explained: np.ndarray
     optimality: np.ndarray
     n_iter: np.ndarray
     groups: dict
     feature_names: list
+
+    @cached_property
+    def group_norms(self):
+        """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
+        members, sizes = np.concatenate(list(self.groups.values())), [*map(len, self.groups.values())]
+        return np.sqrt(np.add.reduceat(self.coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
 
     def to_frame(self):
         """The norms of the groups as a table.
@@ -146,14 +155,16 @@ def regularization_path(
     (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
     patterns = estimator._penalties(1.0, columns, n_outputs)
     alphas = None if alphas is None else _check_alphas(alphas)
-    if alphas is None and any(((pattern.strength == 0) & (pattern.norms(pattern.ridge) > 0)).any() for pattern in patterns):
+    if alphas is None and any(
+        ((pattern.strength == 0) & (pattern.norms(pattern.ridge) > 0)).any() for pattern in patterns
+    ):
         raise ValueError("alphas=None needs an L1 penalty on each column that has a ridge penalty; give alphas.")
     with estimator._open((X, counts, weight, offset), columns) as objective:
         starts = [_without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
         critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
         if alphas is None:
             alphas = max(critical) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
-        ways = zip(patterns, starts, critical, strict=True)
+        ways = zip(patterns, starts, strict=True)
         outputs = [_follow(estimator, objective, k, *way, alphas) for k, way in enumerate(ways)]
     _warn_of_shortfalls(outputs, alphas, estimator.tol)
 
@@ -169,7 +180,6 @@ def regularization_path(
         alphas=alphas,
         coefs=coefs,
         intercepts=collect(lambda result: result.point.intercept, X.dtype),
-        group_norms=collect(lambda result: patterns[0].norms(result.point.coef)),
         deviance_explained=share_explained(2 * (collect(lambda result: result.point.value) - saturated), null),
         optimality=collect(lambda result: result.optimality),
         n_iter=collect(lambda result: result.n_iter),
@@ -181,7 +191,9 @@ def regularization_path(
 def _check_alphas(alphas):
     alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
     if alphas.ndim != 1 or not (alphas > 0).all():
-        raise ValueError(f"alphas must be a sequence of positive numbers; got shape {alphas.shape}, least {alphas.min()}.")
+        raise ValueError(
+            f"alphas must be a sequence of positive numbers; got shape {alphas.shape}, least {alphas.min()}."
+        )
     return np.sort(alphas)[::-1]
 
 
@@ -196,21 +208,27 @@ def _without_penalised(estimator, objective, output, pattern):
     return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter, monitor)[0][0].point
 
 
-def _follow(estimator, objective, output, pattern, point, last, alphas):
-    """Results at `alphas`, from the solution `point` at the strength `last`, so many at a time."""
+def _follow(estimator, objective, output, pattern, point, alphas):
+    """Results at `alphas`, in descending order, from `point` on, so many at a time."""
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
-    results, model = [], None
+    results, model, size = [], None, LOCKSTEP
     certificate = Certificate.of(objective, pattern, output)
-    for batch in gen_batches(len(alphas), LOCKSTEP):
+    while len(results) < len(alphas):
         problems = [
-            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point, 2 - last / alpha)
-            for alpha in alphas[batch]
+            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
+            for alpha in alphas[len(results) : len(results) + size]
         ]
         monitor = estimator._monitor(problems)
         found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, monitor, model)
         results += found
-        point, last = found[-1].point, alphas[batch][-1]
+        point = found[-1].point
+        # far from where they start problems take many steps, each of its own Hessian: then fewer go together;
+        # and where steps cost more than passes, there is little to share
+        most = max(result.n_iter for result in found)
+        size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
+        width = max(1, np.count_nonzero(point.coef))
+        size = min(size, max(2, 2 * objective.X.shape[0] // width), LOCKSTEP)
     return results
 
 

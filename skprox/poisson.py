@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skprox.groups import find_groups, label_columns
+from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
 from skprox.metrics import mean_deviance, share_explained
 from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
@@ -141,8 +141,12 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         return rows, self._find_columns(levels), None if y.ndim == 1 else y.shape[1]
 
     def _find_columns(self, levels):
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        return find_groups(self.groups, names, levels)
+        if hasattr(self, "feature_names_in_"):
+            return find_groups(self.groups, self.feature_names_in_, levels)
+        names = [f"x{j}" for j in range(self.n_features_in_)]
+        if isinstance(self.groups, str) and self.groups in NAME_RULES:  # nothing to read in these names
+            return Columns(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)))
+        return find_groups(self.groups, names)
 
     @contextmanager
     def _open(self, rows, columns):
@@ -208,7 +212,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self.coef_ = shape([coef.astype(dtype) for coef in coefs])
         self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
-        values = [result.point.value + penalty.value(coef) for result, penalty, coef in zip(results, penalties, coefs, strict=True)]
+        values = [
+            result.point.value + penalty.value(coef)
+            for result, penalty, coef in zip(results, penalties, coefs, strict=True)
+        ]
         self.objective_ = shape(values)
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
@@ -396,8 +403,8 @@ class PoissonGLMRegressor(_PoissonRegression):
         ratio = per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
-        singles = np.arange(len(columns.names))[:, None]
-        return [GroupElasticNet.from_groups(singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+        singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
+        return [GroupElasticNet(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
 
 
 class GroupLassoPoisson(_PoissonRegression):

@@ -4,66 +4,59 @@ import pytest
 from skprox import losses
 
 
-@pytest.fixture
-def problem(rng):
-    eta, y = rng.normal(size=200), rng.poisson(2.0, size=200).astype(float)
-    weight = rng.uniform(size=200)
-    weight[:20] = 0
-    return eta, y, weight / weight.sum()
+def exact_excess(d):
+    """exp(d) - 1 - d in extended precision, by its series where that would cancel."""
+    d = np.asarray(d, dtype=np.longdouble)
+    series, term = np.zeros_like(d), d * d / 2
+    for k in range(3, 40):
+        series += term
+        term = term * d / k
+    return np.where(np.abs(d) < 1, series, np.exp(d) - 1 - d)
 
 
-def exact(eta, y, weight, profiled):
-    """The loss in extended precision."""
-    eta, weight = eta.astype(np.longdouble), weight.astype(np.longdouble)
-    b = np.log(weight @ y / (weight @ np.exp(eta))) if profiled else 0
-    return weight @ (np.exp(eta + b) - y * (eta + b))
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_excess_has_no_cancellation(sign):
+    """On both sides of every branch, down to moves whose square is next to nothing."""
+    moves = sign * np.concatenate([np.geomspace(1e-150, 700, 500), [1e-3, np.nextafter(1e-3, 0), 0.0]])
+    got = np.array([losses.exp_excess(d) for d in moves])
+    np.testing.assert_allclose(got, exact_excess(moves).astype(float), rtol=1e-12)
 
 
-@pytest.mark.parametrize("profiled", [True, False])
-@pytest.mark.parametrize("shift", [0.0, 30.0])
-def test_value(problem, profiled, shift):
-    eta, y, weight = problem
-    eta, mu = eta + shift, np.empty(200)
-    b = losses.means(eta, weight, weight @ y, profiled, mu)
-    assert losses.value(eta, mu, y, weight, b) == pytest.approx(float(exact(eta, y, weight, profiled)), rel=1e-13)
-    if profiled:
-        assert weight @ mu == pytest.approx(weight @ y, rel=1e-13)
+def test_excess_at_the_ends():
+    assert losses.exp_excess(0.0) == 0
+    assert np.isfinite(losses.exp_excess(708.9))
+    assert losses.exp_excess(710.0) == losses.exp_excess(1e300) == losses.exp_excess(np.inf) == np.inf
+    assert losses.exp_excess(-1e300) == 1e300
 
 
-def test_profiled_means_do_not_overflow(problem):
-    eta, y, weight = problem
-    mu = np.empty(200)
-    b = losses.means(1e4 * eta, weight, weight @ y, True, mu)
-    assert np.isfinite(b)
-    assert np.isfinite(mu).all()
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("size", [3.0, 1e-1, 1e-3, 1e-5, 1e-9])
+def test_mean_excess(rng, size, dtype):
+    """Its value is of the order of size**2, and as exact."""
+    weight = rng.uniform(size=(3, 200)).astype(dtype)
+    weight[:, :20] = 0
+    moves, shift = (size * rng.normal(size=(3, 200))).astype(dtype), size * rng.normal(size=3)
+    wanted = (weight.astype(np.longdouble) * exact_excess(moves.astype(np.longdouble) - shift[:, None])).sum(axis=1)
+    got = losses.mean_excess(weight, moves, shift)
+    assert got.dtype == np.float64
+    np.testing.assert_allclose(got, wanted.astype(float), rtol=1e-9)
 
 
-def test_rows_without_weight_do_not_count(problem):
-    eta, y, weight = problem
-    far = np.where(weight == 0, 1e6, eta)
-    for profiled in (True, False):
-        mu, mu_far = np.empty(200), np.empty(200)
-        assert losses.means(far, weight, 1.0, profiled, mu_far) == losses.means(eta, weight, 1.0, profiled, mu)
-        assert losses.value(far, mu_far, y, weight, 0.0) == losses.value(eta, mu, y, weight, 0.0)
+def test_rows_without_weight_do_not_count(rng):
+    """Whatever would become of them: infinity times zero is no number."""
+    weight, moves = rng.uniform(size=(2, 50)), rng.normal(size=(2, 50))
+    weight[:, ::5] = 0
+    far = np.where(weight == 0, 1e6, moves)
+    far[0, 0], far[1, 0] = np.inf, np.nan
+    np.testing.assert_array_equal(
+        losses.mean_excess(weight, far, np.zeros(2)), losses.mean_excess(weight, moves, np.zeros(2))
+    )
 
 
-@pytest.mark.parametrize("profiled", [True, False])
-@pytest.mark.parametrize("size", [3.0, 1e-1, 1e-3, 1e-5])
-def test_divergence_has_no_cancellation(problem, rng, profiled, size):
-    """Loss less its expansion, against extended precision; its own value is of the order of size**2."""
-    eta, y, weight = problem
-    total, mu = weight @ y, np.empty(200)
-    losses.means(eta, weight, total, profiled, mu)
-    move = size * rng.normal(size=200)
-    slope = (weight * (mu.astype(np.longdouble) - y)) @ move.astype(np.longdouble)
-    moved = (eta.astype(np.longdouble) + move).astype(np.longdouble)
-    wanted = exact(moved, y, weight, profiled) - exact(eta, y, weight, profiled) - slope
-    got = losses.divergence(eta + move, eta, mu, weight, total, profiled)
-    assert got == pytest.approx(float(wanted), rel=1e-6 if size < 1e-4 else 1e-9)
-
-
-def test_divergence_of_a_leap_is_infinite_not_nan(problem):
-    eta, y, weight = problem
-    mu = np.empty(200)
-    losses.means(eta, weight, weight @ y, False, mu)
-    assert losses.divergence(eta + 1e4, eta, mu, weight, weight @ y, False) == np.inf
+def test_mean_excess_of_a_leap_is_infinite_not_nan(rng):
+    """In the row that leaps, and in no other."""
+    weight, moves = rng.uniform(size=(3, 50)), rng.normal(size=(3, 50))
+    moves[1, 7], moves[2, 7] = 1e4, -1e4
+    got = losses.mean_excess(weight, moves, np.zeros(3))
+    assert got[1] == np.inf
+    assert np.isfinite(got[[0, 2]]).all()

@@ -2,15 +2,61 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
+import skprox.storage
+from skprox import losses
 from skprox.objective import PoissonObjective
 
+OUTPUTS = [0, 1, 0]  # of the rows of coefficients that are evaluated at once
 
-def build(X, storage, intercept, n_blocks=1, dtype=float):
-    rng = np.random.default_rng(1)
-    n = len(X)
-    y, weight, offset = rng.poisson(2.0, size=n), rng.uniform(size=n), rng.normal(size=n)
-    arrays = [a.astype(dtype) for a in (y, weight / weight.sum(), offset)]
-    return PoissonObjective(storage(X.astype(dtype)), *arrays, intercept, n_blocks)
+
+class Exact:
+    """The formulas in extended precision, over the rows that have a weight."""
+
+    def __init__(self, X, counts, weight, offset, intercept):
+        rows = weight > 0
+        self.X, self.weight, self.offset = (a[rows].astype(np.longdouble) for a in (X, weight, offset))
+        self.counts, self.intercept = counts[:, rows].astype(np.longdouble), intercept
+
+    def profile(self, coef, output):
+        """The intercept for these coefficients, and the linear predictor with it."""
+        eta, top = self.offset + self.X @ coef, (self.offset + self.X @ coef).max()
+        total = self.weight @ self.counts[output]
+        b = np.log(total) - top - np.log(self.weight @ np.exp(eta - top)) if self.intercept else np.longdouble(0)
+        return b, eta + b
+
+    def value(self, coef, output):
+        eta = self.profile(coef, output)[1]
+        return self.weight @ (np.exp(eta) - self.counts[output] * eta)
+
+    def gradient(self, coef, output):
+        return (self.weight * (np.exp(self.profile(coef, output)[1]) - self.counts[output])) @ self.X
+
+    def hessian(self, coef, output):
+        mass = self.weight * np.exp(self.profile(coef, output)[1])
+        second = (self.X * mass[:, None]).T @ self.X
+        return second - np.outer(mass @ self.X, mass @ self.X) / mass.sum() if self.intercept else second
+
+    def evaluate(self, coefs, outputs):
+        """As the method of that name."""
+        rows = list(zip(coefs, outputs, strict=True))
+        values, intercepts = [self.value(*row) for row in rows], [self.profile(*row)[0] for row in rows]
+        return [np.array(a, dtype=float) for a in (values, intercepts, [self.gradient(*row) for row in rows])]
+
+
+def make(X, to_storage, intercept=True, n_threads=1, dtype=float, weight=None):
+    """An objective with two outputs, some rows without weight, and the same in extended precision."""
+    rng, n = np.random.default_rng(1), len(X)
+    if weight is None:
+        weight = rng.uniform(size=n) * (np.arange(n) % 7 > 0)
+    counts, offset = rng.poisson([[2.0], [5.0]], size=(2, n)), rng.normal(size=n)
+    arrays = [a.astype(dtype) for a in (X, counts, weight / weight.sum(), offset)]
+    return PoissonObjective(to_storage(arrays[0]), *arrays[1:], intercept, n_threads), Exact(*arrays, intercept)
+
+
+def point_at(objective, coef, output):
+    """What a solver stands on."""
+    value, intercept, gradient = (answer[0] for answer in objective.evaluate(coef[None], [output]))
+    return type(objective.null[output])(coef, intercept, value, gradient)
 
 
 @pytest.fixture
@@ -18,58 +64,264 @@ def X(rng):
     return rng.normal(size=(60, 5)) * (rng.uniform(size=(60, 5)) < 0.5) + 0.1
 
 
-@pytest.mark.parametrize("intercept", [True, False])
-@pytest.mark.parametrize("n_blocks", [1, 3])
-def test_derivatives(X, rng, storage, intercept, n_blocks):
-    objective = build(X, storage, intercept, n_blocks)
-    coef = 0.3 * rng.normal(size=5)
-    point = objective.at(coef)
-    gradient = approx_fprime(coef, lambda c: objective.value(objective.at(c)), 1e-7)
-    np.testing.assert_allclose(objective.gradient(point), gradient, atol=1e-6)
-
-    hessian = approx_fprime(coef, lambda c: objective.gradient(objective.at(c)).copy(), 1e-7)
-    columns = np.array([3, 0, 4])
-    np.testing.assert_allclose(objective.hessian(point, columns), hessian[np.ix_(columns, columns)], atol=1e-6)
+@pytest.fixture
+def coefs(rng):
+    return 0.4 * rng.normal(size=(3, 5))
 
 
-@pytest.mark.parametrize("intercept", [True, False])
-def test_spread(X, storage, intercept):
-    objective = build(X, storage, intercept)
-    weight = objective.weight * np.exp(objective.offset)
-    weight = objective.weight * objective.y + weight * objective.total / weight.sum()
-    center = weight @ X / weight.sum() if intercept else 0
-    np.testing.assert_allclose(objective.spread, np.sqrt(weight @ (X - center) ** 2 / weight.sum()))
+@pytest.fixture(params=[1, 3])
+def n_threads(request, monkeypatch):
+    """The number of blocks; where there are several, each has several chunks too."""
+    if request.param > 1:
+        monkeypatch.setattr(skprox.storage, "CHUNK_BYTES", 16)
+        monkeypatch.setattr(skprox.storage, "CHUNK_ROWS", 4)
+    return request.param
 
 
-def test_points_in_between_need_no_product(X, rng, storage):
-    objective = build(X, storage, True)
-    start, end = objective.at(rng.normal(size=5)), objective.at(rng.normal(size=5))
-    for step in (0.25, 1.5):
-        between = objective.between(start, end, step)
-        direct = objective.at(start.coef + step * (end.coef - start.coef))
-        np.testing.assert_allclose(between.eta, direct.eta, atol=1e-12)
-        assert objective.value(between) == pytest.approx(objective.value(direct))
+@pytest.fixture(params=[True, False], ids=["intercept", "no intercept"])
+def intercept(request):
+    return request.param
 
 
-def test_float32_is_kept(X, rng, storage):
-    objective = build(X, storage, True, dtype=np.float32)
-    point = objective.at(rng.normal(size=5))
-    assert point.eta.dtype == point.mu.dtype == objective.X.dtype == np.float32
+def test_values_intercepts_and_gradients(X, coefs, storage, intercept, n_threads):
+    objective, exact = make(X, storage, intercept, n_threads)
+    for got, wanted in zip(objective.evaluate(coefs, OUTPUTS), exact.evaluate(coefs, OUTPUTS), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
 
 
-def test_constant_columns_are_flat(X, storage):
+def test_gradient_is_the_slope_of_the_value(X, coefs, storage, intercept):
+    objective, _ = make(X, storage, intercept)
+    gradients = objective.evaluate(coefs, OUTPUTS)[2]
+    for coef, output, gradient in zip(coefs, OUTPUTS, gradients, strict=True):
+        slope = approx_fprime(coef, lambda c, k=output: objective.evaluate(c[None], [k])[0][0], 1e-7)
+        np.testing.assert_allclose(gradient, slope, atol=1e-6)
+
+
+@pytest.mark.parametrize("columns", [[3, 0, 4], [0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2]])
+def test_evaluation_on_some_columns(X, coefs, storage, intercept, n_threads, columns):
+    """Outside of which the coefficients are zero; the gradient comes in their order."""
+    objective, exact = make(X, storage, intercept, n_threads)
+    part = np.zeros_like(coefs)
+    part[:, columns] = coefs[:, columns]
+    values, intercepts, gradients = objective.evaluate(part, OUTPUTS, np.array(columns))
+    wanted = exact.evaluate(part, OUTPUTS)
+    np.testing.assert_allclose(values, wanted[0], rtol=1e-11)
+    np.testing.assert_allclose(intercepts, wanted[1], rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(gradients, wanted[2][:, columns], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("columns", [[3, 0, 4], [0, 1, 2, 3, 4]])
+def test_hessian(X, coefs, storage, intercept, n_threads, columns):
+    objective, exact = make(X, storage, intercept, n_threads)
+    for output in (0, 1):
+        coef = coefs[output] * [1, 0, 1, 1, 1]
+        point = point_at(objective, coef, output)
+        scale = exact.weight @ exact.counts[output] if intercept else 1.0
+        assert objective.scale[output] == pytest.approx(float(scale))
+        wanted = (exact.hessian(coef, output)[np.ix_(columns, columns)] / scale).astype(float)
+        np.testing.assert_allclose(objective.hessian(point, np.array(columns)), wanted, rtol=1e-10, atol=1e-13)
+        for rows in (slice(1, None), slice(0, 2), slice(2, 2)):
+            got = objective.hessian(point, np.array(columns), rows)
+            np.testing.assert_allclose(got, wanted[rows], rtol=1e-10, atol=1e-13)
+
+        slopes = approx_fprime(coef, lambda c, k=output: objective.evaluate(c[None], [k])[2][0], 1e-7)
+        np.testing.assert_allclose(objective.hessian(point, np.arange(5)), slopes / float(scale), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [3.0, 1e-1, 1e-3, 1e-5])
+def test_divergence_has_no_cancellation(X, coefs, rng, storage, intercept, n_threads, size):
+    """Value less its expansion, against extended precision; it is of the order of size**2."""
+    objective, exact = make(X, storage, intercept, n_threads)
+    ends = coefs + size * rng.normal(size=coefs.shape)
+    points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
+    got = objective.divergence(ends, points, OUTPUTS)
+    for k, output in enumerate(OUTPUTS):
+        move = ends[k].astype(np.longdouble) - coefs[k]
+        slope = exact.gradient(coefs[k], output) @ move
+        wanted = exact.value(ends[k], output) - exact.value(coefs[k], output) - slope
+        np.testing.assert_allclose(got[k], float(wanted), rtol=1e-7 if size < 1e-4 else 1e-10)
+
+
+@pytest.mark.parametrize("size", [1e-7, 1e-12])
+def test_divergence_of_tiny_moves(X, coefs, rng, storage, intercept, size):
+    """It is then half of move.Hessian move, however small."""
+    objective, exact = make(X, storage, intercept)
+    points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
+    ends = coefs + size * rng.normal(size=coefs.shape)
+    got = objective.divergence(ends, points, OUTPUTS)
+    for k, output in enumerate(OUTPUTS):
+        move = (ends[k] - coefs[k]).astype(np.longdouble)
+        np.testing.assert_allclose(got[k], float(move @ exact.hessian(coefs[k], output) @ move / 2), rtol=1e-5)
+
+
+def test_divergence_from_and_to_zero(X, coefs, storage, intercept):
+    """Of columns that are zero at one end only, and of no move at all."""
+    objective, exact = make(X, storage, intercept)
+    coefs = coefs * [[1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1]]
+    ends = np.roll(coefs, 1, axis=0)
+    points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
+    got = objective.divergence(ends, points, OUTPUTS)
+    for k, output in enumerate(OUTPUTS):
+        wanted = exact.value(ends[k], output) - exact.value(coefs[k], output)
+        wanted -= exact.gradient(coefs[k], output) @ (ends[k] - coefs[k])
+        np.testing.assert_allclose(got[k], float(wanted), rtol=1e-11)
+    assert objective.divergence(coefs, points, OUTPUTS).tolist() == [0, 0, 0]
+
+
+def test_reach(X, coefs, storage, intercept, n_threads):
+    objective, _ = make(X, storage, intercept, n_threads, weight=np.ones(60))
+    moves = coefs * [1, 0, 1, 1, 0]
+    changes = X @ moves.T
+    wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
+    np.testing.assert_allclose(objective.reach(moves), wanted)
+    assert objective.reach(np.zeros((1, 5))).tolist() == [0]
+
+
+def test_totals_and_moments(X, storage, n_threads):
+    objective, exact = make(X, storage, True, n_threads)
+    masses = exact.counts * exact.weight
+    np.testing.assert_allclose(objective.total, masses.sum(axis=1).astype(float))
+    np.testing.assert_allclose(objective.moments, (masses @ exact.X).astype(float), atol=1e-14)
+
+
+def test_null_points(X, storage, intercept, n_threads):
+    objective, exact = make(X, storage, intercept, n_threads)
+    values, intercepts, gradients = exact.evaluate(np.zeros((2, 5)), [0, 1])
+    for k in (0, 1):
+        null = objective.null[k]
+        assert not null.coef.any()
+        assert null.value == pytest.approx(values[k])
+        assert null.intercept == pytest.approx(intercepts[k])
+        np.testing.assert_allclose(null.gradient, gradients[k], atol=1e-13)
+
+
+def test_rounding(X, storage, intercept):
+    """A few units in the last place of the two sums whose difference the gradient is."""
+    objective, exact = make(X, storage, intercept)
+    for k in (0, 1):
+        mu = np.exp(exact.profile(np.zeros(5), k)[1])
+        sums = np.abs((exact.weight * exact.counts[k]) @ exact.X) + np.abs((exact.weight * mu) @ exact.X)
+        np.testing.assert_allclose(objective.rounding(k), 4 * np.finfo(float).eps * sums.astype(float))
+
+
+def test_spread(X, storage, intercept, n_threads):
+    objective, exact = make(X, storage, intercept, n_threads)
+    for k in (0, 1):
+        by_count, by_exposure = exact.weight * exact.counts[k], exact.weight * np.exp(exact.offset)
+        weight = by_count / by_count.sum() + by_exposure / by_exposure.sum()
+        center = weight @ exact.X / 2 if intercept else 0
+        wanted = np.sqrt(weight @ (exact.X - center) ** 2 / 2)
+        np.testing.assert_allclose(objective.spread[k], wanted.astype(float))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("large", [1.0, 1e3])
+def test_constant_columns_are_flat(X, storage, large, dtype, n_threads):
     """The intercept stands for them, whatever their size."""
-    X[:, 2] = 1e3
-    objective = build(X, storage, True)
-    null = objective.at(np.zeros(5))
-    assert objective.spread[2] == 0
-    assert not objective.hessian(null, np.arange(5))[2].any()
+    X[:, 2] = large * np.pi
+    objective, _ = make(X, storage, True, n_threads, dtype)
+    assert (objective.spread[:, 2] == 0).all()
+    assert (objective.spread[:, [0, 1, 3, 4]] > 0).all()
+    columns = np.arange(5)[::-1]
+    hessian = objective.hessian(objective.null[1], columns)
+    assert not hessian[2].any()
+    assert not hessian[:, 2].any()
+    assert not objective.hessian(objective.null[1], columns, slice(1, 4))[1].any()
+    without, _ = make(X, storage, False, n_threads, dtype)
+    np.testing.assert_allclose(without.spread[:, 2], large * np.pi, rtol=1e-5)
+    assert without.hessian(without.null[1], columns)[2, 2] > 0
 
 
-@pytest.mark.parametrize("n_blocks", [1, 4])
-def test_blocks_are_views(X, storage, n_blocks):
-    objective = build(X, storage, True, n_blocks)
-    whole = getattr(objective.X, "data", None) if not isinstance(objective.X, np.ndarray) else objective.X
-    for _, block in objective.blocks:
-        part = block if isinstance(block, np.ndarray) else block.data
-        assert np.shares_memory(part, whole)
+@pytest.mark.parametrize("to_array", [np.ascontiguousarray, np.asfortranarray])
+def test_arrays_with_columns_far_from_zero(X, to_array):
+    """A mean a hundred million times the spread costs no more digits than X itself has lost to it."""
+    _, near = make(X, to_array)
+    objective, _ = make(X + np.array([0, 1e8, 0, 0, 0]), to_array)
+    hessian, spread = near.hessian(np.zeros(5), 0) / objective.scale[0], make(X, to_array)[0].spread
+    np.testing.assert_allclose(objective.hessian(objective.null[0], np.arange(5)), hessian.astype(float), atol=1e-7)
+    np.testing.assert_allclose(objective.spread, spread, rtol=1e-6)
+
+
+def test_rows_without_weight_do_not_count(X, coefs, storage, intercept, n_threads):
+    """Whatever stands in them."""
+    weight = np.arange(60.0) % 5
+    weight[20:40] = 0  # whole chunks
+    objective, _ = make(X, storage, intercept, n_threads, weight=weight)
+    far = np.where(weight[:, None] == 0, 1e6, X)
+    other, exact = make(far, storage, intercept, n_threads, weight=weight)
+    for got, wanted in zip(other.evaluate(coefs, OUTPUTS), exact.evaluate(coefs, OUTPUTS), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
+    points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
+    columns = np.array([1, 3])
+    same = {
+        "hessian": [o.hessian(points[1], columns) for o in (objective, other)],
+        "divergence": [o.divergence(-coefs, points, OUTPUTS) for o in (objective, other)],
+        "spread": [o.spread for o in (objective, other)],
+        "null gradients": [[null.gradient for null in o.null] for o in (objective, other)],
+        "rounding": [o.rounding(1) for o in (objective, other)],
+    }
+    for name, (wanted, got) in same.items():
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-13, err_msg=name)
+
+
+def test_reach_leaves_out_rows_without_weight(X, coefs, storage, intercept, n_threads):
+    weight = np.arange(60.0) % 5
+    far = np.where(weight[:, None] == 0, 1e6, X)
+    objective, _ = make(far, storage, intercept, n_threads, weight=weight)
+    changes = X[weight > 0] @ coefs.T
+    wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
+    np.testing.assert_allclose(objective.reach(coefs), wanted)
+
+
+def test_nothing_overflows(X, storage, n_threads):
+    """At linear predictors of ten thousand, where one row holds all of the rates."""
+    objective, exact = make(X, storage, True, n_threads)
+    coefs = 1e4 * np.array([[1.0, -2.0, 0.5, 0.0, 1.0], [-1.0, 1.0, 0.0, 3.0, 0.0]])
+    for got, wanted in zip(objective.evaluate(coefs, [0, 1]), exact.evaluate(coefs, [0, 1]), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-10)
+    point = point_at(objective, coefs[0], 0)
+    hessian = objective.hessian(point, np.arange(5))
+    np.testing.assert_allclose(hessian, exact.hessian(coefs[0], 0).astype(float) / objective.scale[0], atol=1e-8)
+    leap = objective.divergence(coefs, objective.null, [0, 1])
+    assert (leap > 0).all()
+    assert not np.isnan(leap).any()
+
+
+def test_without_an_intercept_a_leap_is_infinite(X, storage, n_threads):
+    objective, _ = make(np.abs(X), storage, False, n_threads)
+    coefs = np.full((2, 5), 1e4)
+    values, intercepts, _ = objective.evaluate(coefs, [0, 1])
+    assert (values == np.inf).all()
+    assert (intercepts == 0).all()
+    assert (objective.divergence(coefs, objective.null, [0, 1]) == np.inf).all()
+    assert np.isfinite(objective.evaluate(-coefs, [0, 1])[0]).all()
+    assert np.isfinite(objective.divergence(-coefs, objective.null, [0, 1])).all()
+
+
+def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
+    """Chunks and what is computed from them are float32, and sums of them as exact as that allows."""
+    objective, exact = make(X, storage, intercept, n_threads, np.float32)
+    seen, cut, mean_excess = [], skprox.storage.cut, losses.mean_excess
+
+    def cut_and_note(*args):
+        seen.append(cut(*args).dtype)
+        return cut(*args)
+
+    def sum_and_note(weight, moves, shift):
+        seen.extend([weight.dtype, moves.dtype])
+        return mean_excess(weight, moves, shift)
+
+    monkeypatch.setattr(skprox.storage, "cut", cut_and_note)
+    monkeypatch.setattr(losses, "mean_excess", sum_and_note)
+    for got, wanted in zip(objective.evaluate(coefs, OUTPUTS), exact.evaluate(coefs, OUTPUTS), strict=True):
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
+    point = point_at(objective, coefs[1], 1)
+    hessian = objective.hessian(point, np.arange(5))
+    assert hessian.dtype == np.float64
+    np.testing.assert_allclose(hessian, exact.hessian(coefs[1], 1).astype(float) / objective.scale[1], atol=1e-5)
+    end = coefs[1] + 1e-3
+    wanted = exact.value(end, 1) - exact.value(coefs[1], 1) - exact.gradient(coefs[1], 1) @ (end - coefs[1])
+    np.testing.assert_allclose(objective.divergence(end[None], [point], [1]), float(wanted), rtol=1e-3)
+    np.testing.assert_allclose(objective.reach(end[None]), objective.reach(end[None].astype(np.float32)), rtol=1e-6)
+    assert set(seen) == {np.dtype(np.float32)}

@@ -10,6 +10,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.solvers import fista, newton, quadratic, result
+from skprox.solvers.quadratic import QuadraticModel
 
 TOL = 1e-8
 
@@ -188,10 +189,25 @@ def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(rng):
 
 def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
     X, y, _ = gaussian_problem(rng, 300, 50)
-    monkeypatch.setattr(skprox.solvers, "NEWTON_STAGES", [(30, 10)])
+    monkeypatch.setattr(skprox.solvers, "STAGES", ((newton, 30, 10), (fista, np.inf, np.inf)))
     model = PoissonGLMRegressor(alpha=0.01, tol=TOL).fit(X, y)
     assert_solves(model, Oracle(X, y, range(50), 0.0, 0.01), 2 * TOL)
     assert model.n_iter_ > 10  # so fista finished it
+
+
+@pytest.mark.parametrize("stages", [(1, 1), (1, 2)])
+def test_auto_goes_on_where_a_stage_ended(rng, monkeypatch, stages):
+    """Several problems at once, each with its own number of steps."""
+    X, y, _ = gaussian_problem(rng, 200, 20)
+    steps = tuple((newton, n, np.inf) for n in stages)
+    monkeypatch.setattr(skprox.solvers, "STAGES", (*steps, (fista, np.inf, np.inf)))
+    model = PoissonGLMRegressor(alpha=0.001, l1_ratio=0.5, tol=1e-11)
+    model.fit(X, np.column_stack([y, np.ones(200), 5 * y[::-1]]))
+    for k, counts in [(0, y), (2, 5 * y[::-1])]:
+        assert_solves(model, Oracle(X, counts, range(20), 0.0005, 0.0005), 2e-11, output=k)
+        assert model.n_iter_[k] > sum(stages)
+    assert not model.coef_[1].any()
+    assert model.n_iter_[1] == 1  # the null model explains all there is
 
 
 def test_every_loop_is_bounded(rng):
@@ -204,23 +220,51 @@ def test_every_loop_is_bounded(rng):
         assert model.n_iter_ == 2
 
 
-def test_quadratic_model_is_minimised(rng):
-    """The inner problem of a Newton step, singular and with groups of several sizes, by its optimality conditions."""
+class Quadratic:
+    """An objective whose Hessian is the same everywhere."""
+
+    def __init__(self, matrix):
+        self.matrix, self.X = matrix, matrix
+
+    def hessian(self, point, columns, rows=slice(None)):
+        return self.matrix[np.ix_(columns[rows], columns)]
+
+
+@pytest.mark.parametrize("order", [[range(6)], [[4, 1], [0, 1, 5], [2, 3]], [[2], [0, 4]]])
+@pytest.mark.parametrize("strength", [0.0, 0.1, 1.0])
+def test_quadratic_model_is_minimised(rng, order, strength):
+    """The inner problem of a Newton step, singular and with groups of several sizes, by its optimality conditions.
+
+    The groups come in all at once or a few at a time, and some not at all.
+    """
     from skprox.penalties import GroupElasticNet
 
     A = rng.normal(size=(6, 12))
-    hessian, gradient, coef = A.T @ A, A.T @ rng.normal(size=6), rng.normal(size=12)
+    matrix, gradient, coef = A.T @ A, A.T @ rng.normal(size=6), rng.normal(size=12)
     sizes = np.array([1, 1, 3, 1, 4, 2])
-    groups = np.split(np.arange(12), np.cumsum(sizes)[:-1])
-    for strength in (0.0, 0.1, 1.0):
-        penalty = GroupElasticNet.from_groups(groups, np.full(6, strength), np.zeros(12))
-        certificate = result.Certificate(penalty, np.zeros(12), np.ones(12))
-        best = quadratic.minimise_quadratic(hessian, gradient, coef, certificate, 1e-10)
-        assert penalty.violation(best, gradient + hessian @ (best - coef)).max() < 1e-10
+    groups = np.split(rng.permutation(12), np.cumsum(sizes)[:-1])
+    penalty = GroupElasticNet.from_groups(
+        groups, np.full(6, strength), 0.1 * np.arange(6).repeat(sizes)[np.argsort(np.concatenate(groups))]
+    )
+    model = QuadraticModel(Quadratic(matrix), None, penalty, np.array(order[0]))
+    for more in order[1:]:
+        model.include(np.array(more))
+    columns = model.columns
+    assert sorted(columns) == sorted(np.concatenate([groups[g] for g in np.unique(np.concatenate(order))]))
+    certificate = result.Certificate(penalty, np.zeros(12), np.ones(12)).restrict(model.groups)
+    start = np.zeros(len(columns)) if strength else coef[columns]
+    best, slope = model.minimise(gradient[columns], coef[columns], start, certificate, 1e-10)
+    wanted = gradient[columns] + matrix[np.ix_(columns, columns)] @ (best - coef[columns])
+    np.testing.assert_allclose(slope, wanted, atol=1e-12)
+    full = np.zeros(12)
+    full[columns] = best
+    everywhere = np.zeros(12)
+    everywhere[columns] = wanted
+    assert penalty.violation(full, everywhere)[model.groups].max() < 1e-10
 
 
 def test_solvers_know_neither_loss_nor_penalty_nor_storage():
-    for module in (skprox.solvers, fista, newton, result):
+    for module in (skprox.solvers, fista, newton, quadratic, result):
         source = inspect.getsource(inspect.getmodule(module) or module)
         names = {
             alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"

@@ -12,9 +12,9 @@ __all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
 
 LOCKSTEP = 16  # problems that share each pass: products with so many vectors cost little more than with one
 
-# The stages of "auto": a solver, how many steps it may take, and how many columns it may work on. Beyond 4000
-# Hessians (128 MB) cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
-STAGES = ((newton, 30, 4000), (newton, 270, 300), (fista, np.inf, np.inf))
+# The stages of "auto": a solver, how many steps it may take, and how many entries its Hessian may have. Beyond
+# 128 MB Hessians cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
+STAGES = ((newton, 30, 4000**2), (newton, 270, 300**2), (fista, np.inf, np.inf))
 
 
 def solve(objective, problems, solver, tol, max_iter, monitor, model=None):
@@ -24,14 +24,14 @@ def solve(objective, problems, solver, tol, max_iter, monitor, model=None):
     """
     stages = STAGES if solver == "auto" else [({"newton": newton, "fista": fista}[solver], np.inf, np.inf)]
     results, taken, left = [None] * len(problems), np.zeros(len(problems), dtype=int), np.arange(len(problems))
-    for algorithm, n_steps, max_columns in stages:
+    for algorithm, n_steps, max_entries in stages:
         batch = [problems[k] if results[k] is None else replace(problems[k], start=results[k].point) for k in left]
 
         def report(order, n_iter, *state, left=left, before=taken.copy()):
             monitor(left[order], before[left[order]] + n_iter, *state)
 
         n_steps = int(min(n_steps, max_iter - taken[left].max()))
-        found, model = algorithm(objective, batch, tol, n_steps, report, model, max_columns)
+        found, model = algorithm(objective, batch, tol, n_steps, report, model, max_entries)
         for k, result in zip(left, found, strict=True):
             taken[k] += result.n_iter
             results[k] = replace(result, n_iter=int(taken[k]))

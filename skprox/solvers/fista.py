@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def fista(objective, problems, tol, max_iter, monitor, model=None, max_columns=np.inf):
+def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
     """Minimise objective + penalty for each of `problems` by FISTA (Beck and Teboulle, 2009).
 
     A step from z is the minimiser of the expansion of the objective at z, with a quadratic term of

@@ -6,16 +6,18 @@ from itertools import groupby
 
 import numpy as np
 
+from skprox.solvers.anderson import Anderson
 from skprox.solvers.quadratic import QuadraticModel
 
 WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 FAR = 5.0  # largest change in log rate of a step
 NEAR = 0.1  # root mean square of that change below which it is not looked at
 STALL = 5  # steps in a row that promise no more than rounding can hide
+NEEDED = 0.9
 INNER = 0.05  # share of what is left to do that a step may leave undone
 
 
-def newton(objective, problems, tol, max_iter, monitor, model=None, max_columns=np.inf):
+def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
     """Minimise objective + penalty for each of `problems` by proximal Newton steps.
 
     Each step minimises a second-order expansion plus the penalty over the groups that are not zero and
@@ -25,16 +27,18 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_columns=
     set, one pass over all columns tells whether they are there at all.
 
     Returns the results, and the last Hessian: problems near these may start with it. Stops early, above
-    `tol`, where more than `max_columns` columns are needed.
+    `tol`, where the Hessian, or a factor of it, would have more than `max_entries` entries.
     """
     descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
     running = [descent for descent in descents if descent.shortfall > tol]
     while running:
         groups = reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
-        if len(running[0].penalty.columns(groups)) > max_columns:
+        n_columns = len(running[0].penalty.columns(groups))
+        if n_columns * min(n_columns, objective.X.shape[0]) > max_entries:
             break
         if model is None:
             model = QuadraticModel(objective, running[0].point, running[0].penalty, groups)
+        model.forget(groups)
         for descent in running:
             descent.use(descent.model or model, groups)
         active = [descent for descent in running if descent.shortfall > tol]
@@ -46,7 +50,10 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_columns=
         model = running[-1].model
         _look_around(objective, running)
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    return [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.idle >= STALL) for d in descents], model
+    results = [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.idle >= STALL) for d in descents]
+    if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents)) / 2:
+        model = None  # what has aged so much will not do for the next
+    return results, model
 
 
 def _propose(objective, active, tol):
@@ -60,7 +67,7 @@ def _propose(objective, active, tol):
     proposing = [descent for descent in active if not descent.halving]
     chains = groupby(proposing, lambda d: (d.n_iter > 0) * (1 + d.order) or -id(d.problem.start))
     list(objective.map(run, [list(chain) for _, chain in chains]))
-    far = [d for d in proposing if d.model.bend(d.end - d.here) > NEAR**2]
+    far = [d for d in proposing if d.bend > NEAR**2]
     if far:
         moves = np.array([descent.full(descent.end - descent.here) for descent in far])
         for descent, reach in zip(far, objective.reach(moves), strict=True):
@@ -134,8 +141,7 @@ class _Descent:
         coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
         inside = (penalty.norms(coef) > 0) | (penalty.strength == 0)
         pull = penalty.norms(gradient)
-        wanted = (pull > self.problem.screen * penalty.strength) | (self.certified > tol / 2)
-        outside = np.flatnonzero(wanted & ~inside & np.isfinite(penalty.strength))
+        outside = np.flatnonzero((self.certified > tol / 2) & ~inside)
         outside = outside[np.argsort(-pull[outside] / penalty.strength[outside], kind="stable")]
         sizes = np.diff(penalty.indptr)
         room = max(WORKING_COLUMNS, sizes[inside].sum())
@@ -145,25 +151,29 @@ class _Descent:
         """Groups of the working set that are not zero or may soon be."""
         strength = self.local.penalty.strength
         pull = self.local.penalty.norms(self.point.gradient[self.model.columns])
-        return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (pull >= strength / 2)]
+        return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (pull >= NEEDED * strength)]
 
     def use(self, model, groups):
         """Work with `model`, and on its groups."""
         model.include(groups)
         self.model, self.local = model, self.certificate.restrict(model.groups)
         self.here = self.point.coef[model.columns]
-        self.refused, self.shortfall = False, self._shortfall()
+        self.refused, self.shortfall, self.past = False, self._shortfall(), Anderson()
 
     def propose(self, start, tol):
         """The minimiser of the model, sought from `start`."""
         self.gradient = self.point.gradient[self.model.columns]
-        self.end = self.model.minimise(
-            self.gradient / self.scale,
+        gradient = self.gradient / self.scale
+        self.end, slope = self.model.minimise(
+            gradient,
             self.here,
             self.here if start is None else start,
             self.local.scaled(1 / self.scale),
             INNER * max(self.shortfall, tol),
         )
+        move = self.end - self.here
+        self.bend = (slope - gradient) @ move  # the mean square of the change in log rate
+        (self.end,) = self.past.extrapolate(move, slope - gradient, self.end)
         penalty, move = self.local.penalty, self.end - self.here
         self.paid = penalty.value(self.here)
         self.promise = self.gradient @ move + penalty.value(self.end) - self.paid
@@ -208,7 +218,7 @@ class _Descent:
         if self.refused or not self.rate < 1.0:
             return True
         remaining = np.log(self.shortfall / tol) / -np.log(self.rate)
-        return remaining > 2 + len(self.model.columns) / (20 + 4 * n_problems)
+        return remaining > 2 + self.model.cost(n_problems)
 
     def full(self, values):
         """Values on the working set among zeros."""

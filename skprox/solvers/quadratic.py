@@ -2,11 +2,13 @@
 
 import numpy as np
 from numba import njit
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import get_lapack_funcs
 
 from skprox.prox import group_step
+from skprox.solvers.anderson import Anderson
 
 ROUNDS, SWEEPS = 20, 10
+RELAXATIONS = 200
 NEWTON_STEPS = 30_000  # times columns, in a round: fewer where factorising costs more
 
 
@@ -15,14 +17,21 @@ class QuadraticModel:
 
     Where linear predictors have moved by at most e everywhere, the Hessian H of then is still within
     exp(-e) H and exp(e) H: one serves many steps, strengths and outputs.
+
+    `rows` is the Hessian itself, or where there are more columns than rows of X, as far as that is known
+    at the outset, a factor F of it, Hessian = F F'. The factor is as large as the columns: it is read again and
+    again, and float32 will do, since steps are corrected by gradients in full.
     """
 
     def __init__(self, objective, point, penalty, groups):
         self.objective, self.point, self.partition = objective, point, penalty
-        self.groups = np.empty(0, dtype=int)
-        self.columns = np.empty(0, dtype=int)
-        self.hessian = np.empty((0, 0))
+        self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
+        n_rows, n_columns = objective.X.shape[0], len(penalty.columns(groups))
+        # a Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups
+        self.factored = n_columns > (2 if n_columns == len(groups) else 1) * n_rows
+        self.rows = np.empty((0, n_rows), np.float32) if self.factored else np.empty((0, 0))
         self.values, self.vectors, self.starts = np.empty(0), np.empty(0), np.zeros(1, dtype=int)
+        self.kept = None
         self.include(groups)
 
     def include(self, groups):
@@ -33,31 +42,64 @@ class QuadraticModel:
         old = len(self.columns)
         self.groups = np.concatenate([self.groups, new])
         self.columns = np.concatenate([self.columns, self.partition.columns(new)])
-        added = self.objective.hessian(self.point, self.columns, slice(old, None))
-        grown = np.empty((len(self.columns),) * 2)
-        grown[:old, :old], grown[old:], grown[:old, old:] = self.hessian, added, added[:, :old].T
-        self.hessian = grown
+        if self.factored:
+            added = self.objective.factor(self.point, self.columns[old:])
+            self.rows = np.concatenate([self.rows, added], dtype=np.float32)
+        else:
+            added = self.objective.hessian(self.point, self.columns, slice(old, None))
+            grown = np.empty((len(self.columns),) * 2)
+            grown[:old, :old], grown[old:], grown[:old, old:] = self.rows, added, added[:, :old].T
+            self.rows = grown
         self._add_eigenbases(new, old)
+
+    def forget(self, groups):
+        """Leave all but `groups` out, where that is worth a copy."""
+        kept = np.isin(self.groups, groups)
+        sizes = np.diff(self.partition.indptr)[self.groups]
+        where = np.flatnonzero(np.repeat(kept, sizes))
+        if 1.3 * len(where) < len(self.columns):
+            self.vectors = self.vectors[np.repeat(kept, sizes**2)]
+            self.starts = np.cumsum([0, *sizes[kept] ** 2])
+            self.groups, self.columns, self.values = self.groups[kept], self.columns[where], self.values[where]
+            self.rows = self.rows[where] if self.factored else self.rows.take(where, axis=0).take(where, axis=1)
+            self.kept = None
+
+    def cost(self, n_problems):
+        """How many steps of so many problems in lockstep a Hessian costs, by the operations of both."""
+        n_rows, n_columns = self.objective.X.shape[0], len(self.columns)
+        if self.factored:
+            return 4.0  # no product of columns, but all that follows from one
+        return self.objective.density * n_rows * n_columns / ((n_problems + 1.5) * (8 * n_rows + 40 * n_columns))
 
     def _add_eigenbases(self, groups, first):
         """Eigenvalues and eigenvectors of the diagonal blocks of `groups`, which start at `first`."""
         sizes = np.diff(self.partition.indptr)[groups]
-        values, vectors = self.hessian.diagonal()[first:].copy(), np.ones((sizes**2).sum())
-        stops = np.cumsum(sizes)
+        stops = first + np.cumsum(sizes)
         starts = np.concatenate([[0], np.cumsum(sizes**2)])
+        vectors = np.ones(starts[-1])
+        if self.factored:
+            values = np.einsum("ij,ij->i", self.rows[first:], self.rows[first:], dtype=np.float64)
+        else:
+            values = self.rows.diagonal()[first:].copy()
         for g in np.flatnonzero(sizes > 1):
-            rows = slice(first + stops[g] - sizes[g], first + stops[g])
-            spectrum, basis = np.linalg.eigh(self.hessian[rows, rows])
+            members = slice(stops[g] - sizes[g], stops[g])
+            block = (
+                (self.rows[members] @ self.rows[members].T).astype(np.float64)
+                if self.factored
+                else self.rows[members, members]
+            )
+            spectrum, basis = np.linalg.eigh(block)
             noise = sizes[g] * np.finfo(float).eps * spectrum[-1]
-            values[rows.start - first : rows.stop - first] = np.where(spectrum > noise, spectrum, 0.0)
+            values[members.start - first : members.stop - first] = np.where(spectrum > noise, spectrum, 0.0)
             vectors[starts[g] : starts[g + 1]] = basis.ravel()
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
 
-    def bend(self, move):
-        """move . Hessian move"""
-        moved = np.flatnonzero(move)
-        return move[moved] @ self.hessian[np.ix_(moved, moved)] @ move[moved]
+    def times(self, move):
+        """Hessian @ move"""
+        moved, move = np.flatnonzero(move), move.astype(self.rows.dtype)
+        half = self.rows.T @ move if 2 * len(moved) > len(move) else move[moved] @ self.rows[moved]
+        return (self.rows @ half if self.factored else half).astype(np.float64)
 
     def minimise(self, gradient, coef, start, certificate, tol):
         """argmin_u  gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + penalty(u), from `start`.
@@ -67,51 +109,135 @@ class QuadraticModel:
         zero the norm of a group is smooth, with curvature strength * (I - v v') / ||u_g||, v = u_g / ||u_g||.
 
         Arrays are in the order of `columns`, and the penalty of `certificate` in that of `groups`. The
-        largest entry of the certificate is at most `tol` in the end, unless that takes too long.
+        largest entry of the certificate is at most `tol` in the end, unless that takes too long. Returns the
+        gradient of the quadratic there, too.
         """
-        gradient, penalty = gradient + self._product(start - coef), certificate.penalty
-        coef = start.copy()
-        bases = self.values, self.vectors, self.starts
+        if self.factored:
+            return self._relax(gradient, coef, start, certificate, tol)
+        gradient, coef = gradient + self.times(start - coef), start.copy()
         for _ in range(ROUNDS):
-            _sweep(
-                self.hessian, gradient, coef, penalty.indptr, penalty.strength, penalty.ridge, *bases, SWEEPS
-            )
+            self._sweep(gradient, gradient, coef, certificate, tol, SWEEPS)
             if certificate(coef, gradient).max() <= tol:
                 break
             for _ in range(NEWTON_STEPS // len(coef) + 1):
-                if not _newton_step(self.hessian, gradient, coef, penalty):
+                if not _newton_step(self, gradient, coef, certificate.penalty):
                     break
-        return coef
+        return coef, gradient
 
-    def _product(self, move):
-        moved = np.flatnonzero(move)
-        return move[moved] @ self.hessian[moved] if len(moved) < len(move) else self.hessian @ move
+    def _relax(self, gradient, coef, start, certificate, tol):
+        """Sweeps alone, most of them over the groups in play, extrapolated."""
+        penalty, past = certificate.penalty, Anderson()
+        moves, coef = self._image(start - coef), start.copy()
+        for n_rounds in range(RELAXATIONS):
+            before = moves.copy()
+            if self._sweep(gradient, moves, coef, certificate, tol, 1) <= tol:
+                break
+            inside = np.flatnonzero(penalty.norms(coef) > 0)
+            wide = self._wide(penalty, coef, inside, n_rounds)
+            if wide is None:
+                self._sweep(gradient, moves, coef, certificate, tol, SWEEPS, inside)
+            else:
+                wide.step(gradient, moves, coef, penalty)
+            further = past.extrapolate(moves - before, moves - before, coef.copy(), moves.copy())
+            values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
+            if values[0] < values[1]:
+                coef, moves = further
+        return coef, gradient + self.rows @ moves.astype(self.rows.dtype)
+
+    def _image(self, move):
+        return (self.rows.T @ move.astype(self.rows.dtype)).astype(np.float64)
+
+    def _wide(self, penalty, coef, inside, n_rounds):
+        """Newton's matrix at some coefficients with nearly these groups in play, if they all have a strength."""
+        if penalty.ridge.any() or not penalty.strength[inside].all() or n_rounds == 0 or len(inside) == 0:
+            return None
+        wide = self.kept
+        if wide is None or 10 * len(np.setxor1d(wide.groups, inside)) > len(inside) or n_rounds % 10 == 0:
+            wide = self.kept = _WideFactor(self.rows, penalty, coef, inside)
+        return wide
+
+    def solve(self, inside, bend, right):
+        """(Hessian + diag(bend))^-1 right on the columns `inside`.
+
+        A factor is kept for sets of columns that differ by few: a column that left is a constraint,
+        one that came is an unknown more, both by the Schur complement.
+        """
+        kept = self.kept
+        if kept is not None and np.array_equal(kept.bend, bend):
+            gone, new = np.flatnonzero(~np.isin(kept.inside, inside)), np.setdiff1d(inside, kept.inside)
+            if 8 * (len(gone) + len(new)) < len(inside):
+                return self._solve_nearby(kept, inside, gone, new, right)
+        self.kept = _Factor(inside, _submatrix(self.rows, inside, bend), bend)
+        return self.kept.solve(right)
+
+    def _solve_nearby(self, kept, inside, gone, new, right):
+        whole = np.zeros(len(self.columns))
+        whole[inside] = right
+        n_new, still = len(new), np.delete(np.arange(len(kept.inside)), gone)
+        border = np.zeros((len(kept.inside), n_new + len(gone) + 1))
+        border[:, :n_new] = self.rows[new][:, kept.inside].T
+        border[gone, n_new + np.arange(len(gone))] = 1.0
+        border[still, -1] = whole[kept.inside[still]]
+        border = kept.half_solve(border)
+        border, halfway = border[:, :-1], border[:, -1]
+        corner = -border.T @ border
+        corner[:n_new, :n_new] += self.rows[np.ix_(new, new)] + np.diag(kept.bend[new])
+        wanted = np.concatenate([whole[new], np.zeros(len(gone))]) - border.T @ halfway
+        beside = np.linalg.lstsq(corner, wanted, rcond=None)[0]
+        whole[kept.inside] = kept.half_solve(halfway - border @ beside, transposed=True)
+        whole[new] = beside[:n_new]
+        return whole[inside]
+
+    def _sweep(self, slope, state, coef, certificate, tol, n_sweeps, groups=None):
+        penalty = certificate.penalty
+        groups = np.arange(len(penalty.strength)) if groups is None else groups
+        strengths = penalty.indptr, penalty.strength, penalty.ridge
+        bases = self.values, self.vectors, self.starts
+        return _sweep(
+            self.rows, self.factored, slope, state, coef, groups, *strengths, *bases, certificate.unit, tol, n_sweeps
+        )
 
 
-@njit(cache=True, nogil=True)
-def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, starts, n_sweeps):
-    """Minimise over each group in turn, `n_sweeps` times; `gradient` of the quadratic is kept up to date."""
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+def _sweep(
+    rows, factored, slope, state, coef, groups, indptr, strength, ridge, values, vectors, starts, unit, tol, n_sweeps
+):
+    """Minimise over each of `groups` in turn, at most `n_sweeps` times.
+
+    Stops where no move changes its own gradient by more than `tol` units. What is kept up to date is
+    `state`: the gradient of the quadratic or, where `rows` are a factor of the Hessian, their sum with the
+    moves so far as weights, which gives the gradient as slope + rows @ state.
+    """
     longest = np.max(indptr[1:] - indptr[:-1])
     pull, curvature, step, moves = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
+    force = np.empty(longest)
     for _ in range(n_sweeps):
-        moved = False
-        for g in range(strength.size):
+        largest = 0.0
+        for g in groups:
             first, size = indptr[g], indptr[g + 1] - indptr[g]
+            for a in range(size):
+                if factored:
+                    row, along = rows[first + a], 0.0
+                    for j in range(state.size):
+                        along += row[j] * state[j]
+                    force[a] = -slope[first + a] - along
+                else:
+                    force[a] = -state[first + a]
             if size == 1:
-                force = values[first] * coef[first] - gradient[first]
-                excess = abs(force) - strength[g]
+                pulled = values[first] * coef[first] + force[0]
+                excess = abs(pulled) - strength[g]
                 target, steepness = 0.0, values[first] + ridge[first]
                 if excess > 0.0 and steepness > 0.0:
-                    target = excess / steepness if force > 0.0 else -excess / steepness
+                    target = excess / steepness if pulled > 0.0 else -excess / steepness
                 moves[0] = target - coef[first]
             else:
                 basis = vectors[starts[g] : starts[g + 1]].reshape(size, size)
                 for b in range(size):
-                    force, place = 0.0, 0.0
+                    toward, place = 0.0, 0.0
                     for a in range(size):
-                        force -= basis[a, b] * gradient[first + a]
+                        toward += basis[a, b] * force[a]
                         place += basis[a, b] * coef[first + a]
-                    pull[b] = force + values[first + b] * place
+                    pull[b] = toward + values[first + b] * place
                     curvature[b] = values[first + b] + ridge[first]
                 group_step(pull[:size], curvature[:size], strength[g], step[:size])
                 for a in range(size):
@@ -121,31 +247,35 @@ def _sweep(hessian, gradient, coef, indptr, strength, ridge, values, vectors, st
             for a in range(size):
                 move = moves[a]
                 if move != 0.0:
-                    moved = True
+                    change = values[first] if size == 1 else np.max(values[first : first + size])
+                    largest = max(largest, abs(move) * change / unit[first + a])
                     coef[first + a] += move
-                    row = hessian[first + a]
-                    for j in range(coef.size):
-                        gradient[j] += move * row[j]
-        if not moved:
+                    row = rows[first + a]
+                    for j in range(state.size):
+                        state[j] += move * row[j]
+        if largest <= tol:
             break
+    return largest
 
 
-def _newton_step(hessian, gradient, coef, penalty):
+def _newton_step(model, gradient, coef, penalty):
     """Newton's step over the groups in play, in place, as far as the objective falls. True if it was cut short."""
     sizes = np.diff(penalty.indptr)
     norms = penalty.norms(coef)
     pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
     slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
     inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
-    curvature = hessian[np.ix_(inside, inside)]
     bend = penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0.0), sizes)
-    curvature[np.diag_indices_from(curvature)] += bend[inside]
-    for g in np.flatnonzero((norms > 0) & (sizes > 1)):
-        first, last = penalty.indptr[g], penalty.indptr[g + 1]
-        where = slice(*np.searchsorted(inside, [first, last]))
-        curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
     step = np.zeros_like(coef)
-    step[inside] = -_solve(curvature, slope[inside])
+    if (sizes[norms > 0] > 1).any():
+        curvature = _submatrix(model.rows, inside, bend)
+        for g in np.flatnonzero((norms > 0) & (sizes > 1)):
+            first, last = penalty.indptr[g], penalty.indptr[g + 1]
+            where = slice(*np.searchsorted(inside, [first, last]))
+            curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
+        step[inside] = -_Factor(inside, curvature).solve(slope[inside])
+    else:
+        step[inside] = -model.solve(inside, bend, slope[inside])
 
     # a group that would go past zero stops there, where its norm has a kink
     room, toward = norms**2, np.add.reduceat(coef * step, penalty.indptr[:-1])
@@ -158,7 +288,7 @@ def _newton_step(hessian, gradient, coef, penalty):
         gone = passing & (room * (1 - 1e-14) + length * toward <= 0)
         moved[np.repeat(gone, sizes)] = 0.0
         move = moved - coef
-        along = hessian @ move
+        along = model.times(move)
         if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
             coef[:] = moved
             gradient += along
@@ -166,15 +296,85 @@ def _newton_step(hessian, gradient, coef, penalty):
     return False
 
 
-def _solve(matrix, right):
-    """matrix^-1 right for a positive semi-definite matrix, scaled to a unit diagonal and lifted off zero."""
-    diagonal = matrix.diagonal()
-    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = matrix * np.outer(scale, scale)
-    lift = 1e-11
-    while True:
-        try:
-            np.fill_diagonal(scaled, 1.0 + lift)
-            return scale * cho_solve(cho_factor(scaled, lower=True), scale * right)
-        except LinAlgError:
-            lift *= 100
+def _submatrix(hessian, inside, bend):
+    """hessian + diag(bend) on the columns `inside`."""
+    out = hessian.take(inside, axis=0).take(inside, axis=1)
+    out[np.diag_indices_from(out)] += bend[inside]
+    return out
+
+
+class _Factor:
+    """Cholesky factor of a positive semi-definite matrix, its diagonal lifted by as little as it takes."""
+
+    def __init__(self, inside, matrix, bend=None):
+        self.inside, self.bend = inside, bend
+        diagonal = matrix.diagonal().copy()
+        diagonal[diagonal <= 0] = 1.0
+        lift, self.lower = np.finfo(matrix.dtype).eps ** 0.7, None
+        while self.lower is None:
+            np.fill_diagonal(matrix, diagonal * (1.0 + lift))
+            try:
+                self.lower = np.linalg.cholesky(matrix)  # scipy's would hold other threads up
+            except np.linalg.LinAlgError:
+                lift *= 100
+
+    def half_solve(self, right, transposed=False):
+        (solve,) = get_lapack_funcs(("trtrs",), (self.lower,))
+        return solve(self.lower.T, right, lower=False, trans=not transposed)[0]
+
+    def solve(self, right):
+        return self.half_solve(self.half_solve(right), transposed=True)
+
+
+class _WideFactor:
+    """Newton's matrix R R' + C for rows R with more columns than rows of X, and C the curvature of norms of groups.
+
+    C is strength / ||u_g|| (I - v v') in each group, with v = u_g / ||u_g||: along v there is none. Eliminating
+    what is across leaves a matrix as large as X has rows, M = I + R' C^+ R, and one as large as there are groups.
+    """
+
+    def __init__(self, rows, penalty, coef, groups):
+        self.groups, self.columns = groups, penalty.columns(groups)
+        sizes = np.diff(penalty.indptr)[groups]
+        self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
+        norms = penalty.norms(coef)[groups]
+        self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
+        self.give = give = (norms / penalty.strength[groups])[self.label].astype(rows.dtype)
+        self.along = np.add.reduceat(self.rows * self.unit[:, None], self.first, axis=0)
+        scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
+        matrix = scaled.T @ scaled - straight.T @ straight
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self.across = _Factor(None, matrix)
+        self.half = self.across.half_solve(self.along.T)
+        self.radial = _Factor(None, self.half.T @ self.half)
+
+    def solve(self, right):
+        """(R R' + C)^-1 right, and R' times that."""
+        radial = np.add.reduceat(right * self.unit, self.first)
+        tangent = self.give * (right - self.unit * radial[self.label])
+        half = self.across.half_solve(self.rows.T @ tangent)
+        along = self.radial.solve(radial - self.half.T @ half)
+        image = self.across.half_solve(half + self.half @ along, transposed=True)
+        pushed = right - self.rows @ image
+        pushed -= self.unit * np.add.reduceat(pushed * self.unit, self.first)[self.label]
+        return self.give * pushed + self.unit * along[self.label], image
+
+    def step(self, gradient, moves, coef, penalty):
+        """Newton's step in place if it leads down, short of where a group passes zero."""
+        norms = penalty.norms(coef)[self.groups]
+        here = coef[self.columns]
+        pull = np.divide(penalty.strength[self.groups], norms, out=np.zeros_like(norms), where=norms > 0)
+        slope = gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype) + pull[self.label] * here
+        slope[norms[self.label] == 0] = 0.0
+        step, image = self.solve(-slope.astype(self.rows.dtype))
+        if (norms == 0).any():
+            step[norms[self.label] == 0] = 0.0
+            image = self.rows.T @ step
+        toward = np.add.reduceat(here * step, self.first)
+        passing = toward < 0
+        length = min(1.0, 0.9 * np.min(norms[passing] ** 2 / -toward[passing], initial=np.inf))
+        moved, image = coef.copy(), moves + length * image
+        moved[self.columns] += length * step
+        before = gradient @ coef + moves @ moves / 2 + penalty.value(coef)
+        if gradient @ moved + image @ image / 2 + penalty.value(moved) < before:
+            coef[:], moves[:] = moved, image

@@ -59,15 +59,11 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Problem:
-    """One output of an objective and a penalty, the certificate of both, and the point to start from.
-
-    Groups whose gradient exceeds `screen` times their strength at the start are likely to be in play.
-    """
+    """One output of an objective and a penalty, the certificate of both, and the point to start from."""
 
     output: int
     certificate: Certificate
     start: object
-    screen: float = 1.0
 
     @property
     def penalty(self):
