@@ -170,8 +170,8 @@ class PoissonObjective:
         slopes = self._slopes(moves, support)
 
         def task(rows):
-            change = _predict(storage.cut(self.X, rows, support), slopes)
-            return np.array([change.max(axis=1), -change.min(axis=1)])
+            change = _predict(storage.cut(self.X, rows, support), slopes)[:, self.log_mass[rows] > -np.inf]
+            return np.array([change.max(axis=1, initial=-np.inf), -change.min(axis=1, initial=np.inf)])
 
         highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
         return highest + lowest if self.profiled else np.maximum(highest, lowest)
@@ -183,7 +183,7 @@ class PoissonObjective:
 
     def _measure(self, counts, weight, offset):
         """Set the attributes that don't depend on coefficients. Two passes over X."""
-        n_features, dtype = self.X.shape[1], self.X.dtype
+        n_features = self.X.shape[1]
         heaviest = float(self.log_mass.max())
         masses = np.vstack([weight * counts, np.exp(self.log_mass - heaviest)])
         sums = masses.sum(axis=1, dtype=np.float64)

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, gen_batches
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skprox.metrics import mean_deviance, share_explained
@@ -155,9 +155,7 @@ def regularization_path(
     (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
     patterns = estimator._penalties(1.0, columns, n_outputs)
     alphas = None if alphas is None else _check_alphas(alphas)
-    if alphas is None and any(
-        ((pattern.strength == 0) & (pattern.norms(pattern.ridge) > 0)).any() for pattern in patterns
-    ):
+    if alphas is None and any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
         raise ValueError("alphas=None needs an L1 penalty on each column that has a ridge penalty; give alphas.")
     with estimator._open((X, counts, weight, offset), columns) as objective:
         starts = [_without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
@@ -191,9 +189,8 @@ def regularization_path(
 def _check_alphas(alphas):
     alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
     if alphas.ndim != 1 or not (alphas > 0).all():
-        raise ValueError(
-            f"alphas must be a sequence of positive numbers; got shape {alphas.shape}, least {alphas.min()}."
-        )
+        least = alphas.min()
+        raise ValueError(f"alphas must be positive numbers in one dimension; got shape {alphas.shape}, least {least}.")
     return np.sort(alphas)[::-1]
 
 

@@ -212,11 +212,8 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self.coef_ = shape([coef.astype(dtype) for coef in coefs])
         self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
-        values = [
-            result.point.value + penalty.value(coef)
-            for result, penalty, coef in zip(results, penalties, coefs, strict=True)
-        ]
-        self.objective_ = shape(values)
+        fits = zip(results, penalties, strict=True)
+        self.objective_ = shape([result.point.value + penalty.value(result.point.coef) for result, penalty in fits])
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
         members, sizes = np.concatenate(list(columns.groups.values())), [*map(len, columns.groups.values())]
@@ -231,8 +228,9 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             where = f" for {len(above)} of {n_outputs} outputs, first of them {above[0]}" if n_outputs else ""
             remedies = ["raise max_iter or tol", "bring the columns of X to like scales"]
             remedies += ["pass float64"] * (dtype == np.float32) + ["try solver='auto'"] * (self.solver != "auto")
+            n_iter = max(result.n_iter for result in results)
             warnings.warn(
-                f"{type(self).__name__} stopped after {max(r.n_iter for r in results)} iterations with a certificate of {worst:.1e}, "
+                f"{type(self).__name__} stopped after {n_iter} iterations with a certificate of {worst:.1e}, "
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
                 stacklevel=3,

@@ -33,7 +33,7 @@ def chunk_rows(X, n_columns, n_problems=1):
 def cut(X, rows, columns):
     """X[rows][:, columns] for a slice and an array of positions (None is all): views where there can be."""
     if not sparse.issparse(X):
-        if columns is None or len(columns) == X.shape[1] and (columns[1:] > columns[:-1]).all():
+        if columns is None or (len(columns) == X.shape[1] and (columns[1:] > columns[:-1]).all()):
             return X[rows]
         if X.flags.c_contiguous:
             return X[rows].take(columns, axis=1)

@@ -27,8 +27,8 @@ def solve(objective, problems, solver, tol, max_iter, monitor, model=None):
     for algorithm, n_steps, max_entries in stages:
         batch = [problems[k] if results[k] is None else replace(problems[k], start=results[k].point) for k in left]
 
-        def report(order, n_iter, *state, left=left, before=taken.copy()):
-            monitor(left[order], before[left[order]] + n_iter, *state)
+        def report(order, n_iter, *state, left=left):
+            monitor(left[order], taken[left[order]] + n_iter, *state)
 
         n_steps = int(min(n_steps, max_iter - taken[left].max()))
         found, model = algorithm(objective, batch, tol, n_steps, report, model, max_entries)

@@ -218,7 +218,8 @@ class _Descent:
         if self.refused or not self.rate < 1.0:
             return True
         remaining = np.log(self.shortfall / tol) / -np.log(self.rate)
-        return remaining > 2 + self.model.cost(n_problems)
+        cost = self.model.cost(n_problems)
+        return remaining > cost + 2 * min(1.0, cost)
 
     def full(self, values):
         """Values on the working set among zeros."""

@@ -83,12 +83,8 @@ class QuadraticModel:
             values = self.rows.diagonal()[first:].copy()
         for g in np.flatnonzero(sizes > 1):
             members = slice(stops[g] - sizes[g], stops[g])
-            block = (
-                (self.rows[members] @ self.rows[members].T).astype(np.float64)
-                if self.factored
-                else self.rows[members, members]
-            )
-            spectrum, basis = np.linalg.eigh(block)
+            block = self.rows[members] @ self.rows[members].T if self.factored else self.rows[members, members]
+            spectrum, basis = np.linalg.eigh(block.astype(np.float64))
             noise = sizes[g] * np.finfo(float).eps * spectrum[-1]
             values[members.start - first : members.stop - first] = np.where(spectrum > noise, spectrum, 0.0)
             vectors[starts[g] : starts[g + 1]] = basis.ravel()
