@@ -9,8 +9,6 @@ from sklearn.utils import gen_batches, gen_even_slices
 
 from skprox import losses, storage
 
-DENSE = 0.05  # share of entries that are stored above which a sparse chunk is squared faster as an array
-
 
 @dataclass(frozen=True)
 class Point:
@@ -49,8 +47,6 @@ class PoissonObjective:
 
     Attributes
     ----------
-    density : float
-        Share of the entries of X that are stored.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -66,7 +62,6 @@ class PoissonObjective:
 
     def __init__(self, X, counts, weight, offset, fit_intercept, n_threads=1, map=map):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
-        self.density = X.nnz / np.prod(X.shape) if sparse.issparse(X) else 1.0
         self.blocks = list(gen_even_slices(X.shape[0], min(n_threads, X.shape[0])))
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weight) + offset
@@ -112,7 +107,7 @@ class PoissonObjective:
             mass = np.exp(storage.cut(self.X, where, support) @ slopes + self.log_mass[where] + point.intercept)
             root = np.sqrt(mass)
             chunk = storage.cut(self.X, where, columns)
-            if sparse.issparse(chunk) and chunk.nnz > DENSE * chunk.shape[0] * chunk.shape[1]:
+            if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
                 chunk = sparse.diags_array(root) @ chunk

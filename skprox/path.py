@@ -157,11 +157,15 @@ def regularization_path(
     alphas = None if alphas is None else _check_alphas(alphas)
     if alphas is None and any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
         raise ValueError("alphas=None needs an L1 penalty on each column that has a ridge penalty; give alphas.")
+    if alphas is None and not any(
+        (np.isfinite(pattern.strength) & (pattern.strength > 0)).any() for pattern in patterns
+    ):
+        raise ValueError("alphas=None needs a group with a positive and finite weight; give alphas.")
     with estimator._open((X, counts, weight, offset), columns) as objective:
         starts = [_without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
         critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
         if alphas is None:
-            alphas = max(critical) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
+            alphas = (max(critical) or 1.0) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
         ways = zip(patterns, starts, strict=True)
         outputs = [_follow(estimator, objective, k, *way, alphas) for k, way in enumerate(ways)]
     _warn_of_shortfalls(outputs, alphas, estimator.tol)
@@ -170,6 +174,7 @@ def regularization_path(
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
         return array if n_outputs else array[:, 0]
 
+    counts = counts.astype(np.float64)
     saturated = ((counts - xlogy(counts, counts)) @ weight)[: n_outputs or 1]
     exposures = np.exp(offset)
     null = mean_deviance(counts.T, np.outer(exposures, counts @ weight / (weight @ exposures)), weight)
@@ -189,8 +194,8 @@ def regularization_path(
 def _check_alphas(alphas):
     alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
     if alphas.ndim != 1 or not (alphas > 0).all():
-        least = alphas.min()
-        raise ValueError(f"alphas must be positive numbers in one dimension; got shape {alphas.shape}, least {least}.")
+        shape, least = alphas.shape, alphas.min()
+        raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
     return np.sort(alphas)[::-1]
 
 

@@ -233,7 +233,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
                 f"{type(self).__name__} stopped after {n_iter} iterations with a certificate of {worst:.1e}, "
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _set_critical_strength(self, objective, columns, n_outputs):
@@ -557,7 +557,7 @@ class GroupLassoPoisson(_PoissonRegression):
                 f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
                 "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         return super()._find_columns(levels)
 

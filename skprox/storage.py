@@ -9,6 +9,7 @@ from scipy import sparse
 
 CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
+DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
 
 
 def prepare(X):
@@ -24,10 +25,17 @@ def prepare(X):
 
 def chunk_rows(X, n_columns, n_problems=1):
     """How many rows of X, cut to so many columns, to work on at once for so many linear predictors."""
-    if not sparse.issparse(X):
-        return max(CHUNK_ROWS, CHUNK_BYTES // (X.dtype.itemsize * (n_columns + 2 * n_problems)))
-    # a column must have something in a chunk to be worth looking up, and to be worth its part of a gradient
-    return max(CHUNK_BYTES // (X.dtype.itemsize * n_problems), 8 * X.shape[0] * X.shape[1] // max(X.nnz, 1))
+    least, width = CHUNK_ROWS, n_columns
+    if sparse.issparse(X):
+        # a column must have something in a chunk to be worth looking up, and to be worth its part of a gradient
+        least = max(least, 8 * X.shape[0] * X.shape[1] // max(X.nnz, 1))
+        width = n_columns if density(X) > DENSE else 2 * int(n_columns * density(X))
+    return max(least, CHUNK_BYTES // (X.dtype.itemsize * (width + 2 * n_problems)))
+
+
+def density(X):
+    """Share of the entries that are stored."""
+    return X.nnz / (X.shape[0] * X.shape[1]) if sparse.issparse(X) else 1.0
 
 
 def cut(X, rows, columns):

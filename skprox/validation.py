@@ -14,7 +14,7 @@ def check_rows(X, y, sample_weight, exposure):
             "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
             "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
             DataConversionWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
     counts = check_counts(y, X.dtype)

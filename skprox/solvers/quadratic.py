@@ -69,7 +69,7 @@ class QuadraticModel:
         n_rows, n_columns = self.objective.X.shape[0], len(self.columns)
         if self.factored:
             return 4.0  # no product of columns, but all that follows from one
-        return self.objective.density * n_rows * n_columns / ((n_problems + 1.5) * (8 * n_rows + 40 * n_columns))
+        return n_rows * n_columns / ((n_problems + 1.5) * (8 * n_rows + 40 * n_columns))
 
     def _add_eigenbases(self, groups, first):
         """Eigenvalues and eigenvectors of the diagonal blocks of `groups`, which start at `first`."""
