@@ -86,7 +86,7 @@ class PoissonObjective:
         total, moments = self.total[outputs], self.moments[outputs]
         against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
         moments = moments if columns is None else moments[:, columns]
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(all="ignore"):  # infinite where coefficients overflow
             if self.profiled:
                 log_mass = top + np.log(mass)
                 values = total * log_mass - against
@@ -231,7 +231,8 @@ class PoissonObjective:
             return np.sqrt(np.where(flat, 0.0, squares))
 
     def _slopes(self, coefs, support):
-        return coefs[:, support].astype(self.X.dtype)
+        with np.errstate(over="ignore"):
+            return coefs[:, support].astype(self.X.dtype)
 
     def _masses(self, rows, chunk, slopes):
         """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""

@@ -30,6 +30,7 @@ class QuadraticModel:
         # a Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups
         self.factored = n_columns > (2 if n_columns == len(groups) else 1) * n_rows
         self.rows = np.empty((0, n_rows), np.float32) if self.factored else np.empty((0, 0))
+        self.eps = np.finfo(np.float32 if self.factored else objective.X.dtype).eps
         self.values, self.vectors, self.starts = np.empty(0), np.empty(0), np.zeros(1, dtype=int)
         self.kept = None
         self.include(groups)
@@ -85,7 +86,7 @@ class QuadraticModel:
             members = slice(stops[g] - sizes[g], stops[g])
             block = self.rows[members] @ self.rows[members].T if self.factored else self.rows[members, members]
             spectrum, basis = np.linalg.eigh(block.astype(np.float64))
-            noise = sizes[g] * np.finfo(float).eps * spectrum[-1]
+            noise = sizes[g] * self.eps * spectrum[-1]
             values[members.start - first : members.stop - first] = np.where(spectrum > noise, spectrum, 0.0)
             vectors[starts[g] : starts[g + 1]] = basis.ravel()
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
@@ -163,7 +164,7 @@ class QuadraticModel:
             gone, new = np.flatnonzero(~np.isin(kept.inside, inside)), np.setdiff1d(inside, kept.inside)
             if 8 * (len(gone) + len(new)) < len(inside):
                 return self._solve_nearby(kept, inside, gone, new, right)
-        self.kept = _Factor(inside, _submatrix(self.rows, inside, bend), bend)
+        self.kept = _Factor(_submatrix(self.rows, inside, bend), self.eps, inside, bend)
         return self.kept.solve(right)
 
     def _solve_nearby(self, kept, inside, gone, new, right):
@@ -269,7 +270,7 @@ def _newton_step(model, gradient, coef, penalty):
             first, last = penalty.indptr[g], penalty.indptr[g + 1]
             where = slice(*np.searchsorted(inside, [first, last]))
             curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
-        step[inside] = -_Factor(inside, curvature).solve(slope[inside])
+        step[inside] = -_Factor(curvature, model.eps).solve(slope[inside])
     else:
         step[inside] = -model.solve(inside, bend, slope[inside])
 
@@ -300,13 +301,13 @@ def _submatrix(hessian, inside, bend):
 
 
 class _Factor:
-    """Cholesky factor of a positive semi-definite matrix, its diagonal lifted by as little as it takes."""
+    """Cholesky factor of a semi-definite matrix known up to `eps`, its diagonal lifted by as little as it takes."""
 
-    def __init__(self, inside, matrix, bend=None):
+    def __init__(self, matrix, eps, inside=None, bend=None):
         self.inside, self.bend = inside, bend
         diagonal = matrix.diagonal().copy()
         diagonal[diagonal <= 0] = 1.0
-        lift, self.lower = np.finfo(matrix.dtype).eps ** 0.7, None
+        lift, self.lower = eps**0.7, None
         while self.lower is None:
             np.fill_diagonal(matrix, diagonal * (1.0 + lift))
             try:
@@ -340,9 +341,9 @@ class _WideFactor:
         scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
         matrix = scaled.T @ scaled - straight.T @ straight
         matrix[np.diag_indices_from(matrix)] += 1.0
-        self.across = _Factor(None, matrix)
+        self.across = _Factor(matrix, np.finfo(rows.dtype).eps)
         self.half = self.across.half_solve(self.along.T)
-        self.radial = _Factor(None, self.half.T @ self.half)
+        self.radial = _Factor(self.half.T @ self.half, np.finfo(rows.dtype).eps)
 
     def solve(self, right):
         """(R R' + C)^-1 right, and R' times that."""
