@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
-from skprox import GroupLassoPoisson, make_grouped_column_transformer
+from skprox import GroupLassoPoisson, make_grouped_column_transformer, regularization_path
 from skprox.datasets import load_bike_rentals
 
 X, y = load_bike_rentals(as_frame=True, return_X_y=True)
@@ -92,8 +92,8 @@ for name, fitted, used in [
 # Pictures
 # --------
 
-path = [make_pipeline(covariates, GroupLassoPoisson(alpha=a)).fit(X[~held_out], y[~held_out])[-1] for a in alphas]
-norms = pd.DataFrame([fitted.group_norms_ for fitted in path], index=alphas)
+path = regularization_path(model, search.best_estimator_[0].transform(X[~held_out]), y[~held_out], alphas=alphas)
+norms = path.to_frame()[list(model.groups_)]
 fig, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")
 
 ax = axes[0, 0]

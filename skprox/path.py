@@ -143,7 +143,7 @@ def regularization_path(
     >>> path.coefs.shape
     (3, 6)
     >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
-    [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0], [0.4, 0.02, 0.0]]
+    [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
     """
     if not isinstance(estimator.alpha, Real):
         raise ValueError(

@@ -285,8 +285,8 @@ class PoissonGLMRegressor(_PoissonRegression):
     solver : {"auto", "fista", "newton"}, default="auto"
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
-        but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
-        columns are in play, or more than 300 after 30 steps.
+        but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
+        take more than 128 MB, or more than 300 columns are in play after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -331,6 +331,7 @@ class PoissonGLMRegressor(_PoissonRegression):
     See Also
     --------
     GroupLassoPoisson : Keeps or drops whole groups of columns.
+    regularization_path : Models at many strengths.
     sklearn.linear_model.PoissonRegressor : One ridge penalty.
 
     Notes
@@ -446,8 +447,8 @@ class GroupLassoPoisson(_PoissonRegression):
     solver : {"auto", "fista", "newton"}, default="auto"
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
-        but no Hessian. "auto" starts with "newton", and goes on with "fista" where more than 4000
-        columns are in play, or more than 300 after 30 steps.
+        but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
+        take more than 128 MB, or more than 300 columns are in play after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -492,6 +493,7 @@ class GroupLassoPoisson(_PoissonRegression):
     See Also
     --------
     PoissonGLMRegressor : Ridge, lasso and elastic net.
+    regularization_path : Models at many strengths.
     groups_from_transformer : The exact groups behind a fitted transformer.
     make_grouped_column_transformer : Names columns so that the exact groups are found.
 

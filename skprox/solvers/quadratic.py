@@ -82,13 +82,17 @@ class QuadraticModel:
             values = np.einsum("ij,ij->i", self.rows[first:], self.rows[first:], dtype=np.float64)
         else:
             values = self.rows.diagonal()[first:].copy()
-        for g in np.flatnonzero(sizes > 1):
-            members = slice(stops[g] - sizes[g], stops[g])
-            block = self.rows[members] @ self.rows[members].T if self.factored else self.rows[members, members]
-            spectrum, basis = np.linalg.eigh(block.astype(np.float64))
-            noise = sizes[g] * self.eps * spectrum[-1]
-            values[members.start - first : members.stop - first] = np.where(spectrum > noise, spectrum, 0.0)
-            vectors[starts[g] : starts[g + 1]] = basis.ravel()
+        for size in np.unique(sizes[sizes > 1]):
+            alike = sizes == size
+            members = (stops[alike] - size)[:, None] + np.arange(size)
+            if self.factored:
+                rows = self.rows[members]
+                blocks = rows @ rows.swapaxes(1, 2)
+            else:
+                blocks = self.rows[members[:, :, None], members[:, None, :]]
+            spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
+            values[members - first] = np.where(spectra > size * self.eps * spectra[:, -1:], spectra, 0.0)
+            vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
 
