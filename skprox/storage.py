@@ -8,6 +8,7 @@ from numba import njit
 from scipy import sparse
 
 CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
+CHUNKS = 40  # at least as many as of this size make up X: several for each thread are in memory
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
 DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
 
@@ -30,7 +31,8 @@ def chunk_rows(X, n_columns, n_problems=1):
         # a column must have something in a chunk to be worth looking up, and to be worth its part of a gradient
         least = max(least, 8 * X.shape[0] * X.shape[1] // max(X.nnz, 1))
         width = n_columns if density(X) > DENSE else 2 * int(n_columns * density(X))
-    return max(least, CHUNK_BYTES // (X.dtype.itemsize * (width + 2 * n_problems)))
+    size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
+    return max(least, min(CHUNK_BYTES, size // CHUNKS) // (X.dtype.itemsize * (width + 2 * n_problems)))
 
 
 def density(X):
