@@ -2,10 +2,10 @@
 
 import numpy as np
 from numba import njit
-from scipy.linalg import get_lapack_funcs
 
 from skprox.prox import group_step
 from skprox.solvers.anderson import Anderson
+from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
 
 ROUNDS, SWEEPS = 20, 10
 RELAXATIONS = 200
@@ -154,40 +154,15 @@ class QuadraticModel:
             return None
         wide = self.kept
         if wide is None or 10 * len(np.setxor1d(wide.groups, inside)) > len(inside) or n_rounds % 10 == 0:
-            wide = self.kept = _WideFactor(self.rows, penalty, coef, inside)
+            wide = self.kept = WideFactor(self.rows, penalty, coef, inside)
         return wide
 
     def solve(self, inside, bend, right):
-        """(Hessian + diag(bend))^-1 right on the columns `inside`.
-
-        A factor is kept for sets of columns that differ by few: a column that left is a constraint,
-        one that came is an unknown more, both by the Schur complement.
-        """
+        """(Hessian + diag(bend))^-1 right on the columns `inside`, by a factor for columns nearby if there is one."""
         kept = self.kept
-        if kept is not None and np.array_equal(kept.bend, bend):
-            gone, new = np.flatnonzero(~np.isin(kept.inside, inside)), np.setdiff1d(inside, kept.inside)
-            if 8 * (len(gone) + len(new)) < len(inside):
-                return self._solve_nearby(kept, inside, gone, new, right)
-        self.kept = _Factor(_submatrix(self.rows, inside, bend), self.eps, inside, bend)
-        return self.kept.solve(right)
-
-    def _solve_nearby(self, kept, inside, gone, new, right):
-        whole = np.zeros(len(self.columns))
-        whole[inside] = right
-        n_new, still = len(new), np.delete(np.arange(len(kept.inside)), gone)
-        border = np.zeros((len(kept.inside), n_new + len(gone) + 1))
-        border[:, :n_new] = self.rows[new][:, kept.inside].T
-        border[gone, n_new + np.arange(len(gone))] = 1.0
-        border[still, -1] = whole[kept.inside[still]]
-        border = kept.half_solve(border)
-        border, halfway = border[:, :-1], border[:, -1]
-        corner = -border.T @ border
-        corner[:n_new, :n_new] += self.rows[np.ix_(new, new)] + np.diag(kept.bend[new])
-        wanted = np.concatenate([whole[new], np.zeros(len(gone))]) - border.T @ halfway
-        beside = np.linalg.lstsq(corner, wanted, rcond=None)[0]
-        whole[kept.inside] = kept.half_solve(halfway - border @ beside, transposed=True)
-        whole[new] = beside[:n_new]
-        return whole[inside]
+        if kept is None or not kept.is_near(inside, bend):
+            kept = self.kept = Factor(self.rows, inside, bend, self.eps)
+        return kept.solve(inside, right)
 
     def _sweep(self, slope, state, coef, certificate, tol, n_sweeps, groups=None):
         penalty = certificate.penalty
@@ -269,12 +244,12 @@ def _newton_step(model, gradient, coef, penalty):
     bend = penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0.0), sizes)
     step = np.zeros_like(coef)
     if (sizes[norms > 0] > 1).any():
-        curvature = _submatrix(model.rows, inside, bend)
+        curvature = submatrix(model.rows, inside, bend)
         for g in np.flatnonzero((norms > 0) & (sizes > 1)):
             first, last = penalty.indptr[g], penalty.indptr[g + 1]
             where = slice(*np.searchsorted(inside, [first, last]))
             curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
-        step[inside] = -_Factor(curvature, model.eps).solve(slope[inside])
+        step[inside] = -Cholesky(curvature, model.eps).solve(slope[inside])
     else:
         step[inside] = -model.solve(inside, bend, slope[inside])
 
@@ -295,87 +270,3 @@ def _newton_step(model, gradient, coef, penalty):
             gradient += along
             return length < 1.0
     return False
-
-
-def _submatrix(hessian, inside, bend):
-    """hessian + diag(bend) on the columns `inside`."""
-    out = hessian.take(inside, axis=0).take(inside, axis=1)
-    out[np.diag_indices_from(out)] += bend[inside]
-    return out
-
-
-class _Factor:
-    """Cholesky factor of a semi-definite matrix known up to `eps`, its diagonal lifted by as little as it takes."""
-
-    def __init__(self, matrix, eps, inside=None, bend=None):
-        self.inside, self.bend = inside, bend
-        diagonal = matrix.diagonal().copy()
-        diagonal[diagonal <= 0] = 1.0
-        lift, self.lower = eps**0.7, None
-        while self.lower is None:
-            np.fill_diagonal(matrix, diagonal * (1.0 + lift))
-            try:
-                self.lower = np.linalg.cholesky(matrix)  # scipy's would hold other threads up
-            except np.linalg.LinAlgError:
-                lift *= 100
-
-    def half_solve(self, right, transposed=False):
-        (solve,) = get_lapack_funcs(("trtrs",), (self.lower,))
-        return solve(self.lower.T, right, lower=False, trans=not transposed)[0]
-
-    def solve(self, right):
-        return self.half_solve(self.half_solve(right), transposed=True)
-
-
-class _WideFactor:
-    """Newton's matrix R R' + C for rows R with more columns than rows of X, and C the curvature of norms of groups.
-
-    C is strength / ||u_g|| (I - v v') in each group, with v = u_g / ||u_g||: along v there is none. Eliminating
-    what is across leaves a matrix as large as X has rows, M = I + R' C^+ R, and one as large as there are groups.
-    """
-
-    def __init__(self, rows, penalty, coef, groups):
-        self.groups, self.columns = groups, penalty.columns(groups)
-        sizes = np.diff(penalty.indptr)[groups]
-        self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
-        norms = penalty.norms(coef)[groups]
-        self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
-        self.give = give = (norms / penalty.strength[groups])[self.label].astype(rows.dtype)
-        self.along = np.add.reduceat(self.rows * self.unit[:, None], self.first, axis=0)
-        scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
-        matrix = scaled.T @ scaled - straight.T @ straight
-        matrix[np.diag_indices_from(matrix)] += 1.0
-        self.across = _Factor(matrix, np.finfo(rows.dtype).eps)
-        self.half = self.across.half_solve(self.along.T)
-        self.radial = _Factor(self.half.T @ self.half, np.finfo(rows.dtype).eps)
-
-    def solve(self, right):
-        """(R R' + C)^-1 right, and R' times that."""
-        radial = np.add.reduceat(right * self.unit, self.first)
-        tangent = self.give * (right - self.unit * radial[self.label])
-        half = self.across.half_solve(self.rows.T @ tangent)
-        along = self.radial.solve(radial - self.half.T @ half)
-        image = self.across.half_solve(half + self.half @ along, transposed=True)
-        pushed = right - self.rows @ image
-        pushed -= self.unit * np.add.reduceat(pushed * self.unit, self.first)[self.label]
-        return self.give * pushed + self.unit * along[self.label], image
-
-    def step(self, gradient, moves, coef, penalty):
-        """Newton's step in place if it leads down, short of where a group passes zero."""
-        norms = penalty.norms(coef)[self.groups]
-        here = coef[self.columns]
-        pull = np.divide(penalty.strength[self.groups], norms, out=np.zeros_like(norms), where=norms > 0)
-        slope = gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype) + pull[self.label] * here
-        slope[norms[self.label] == 0] = 0.0
-        step, image = self.solve(-slope.astype(self.rows.dtype))
-        if (norms == 0).any():
-            step[norms[self.label] == 0] = 0.0
-            image = self.rows.T @ step
-        toward = np.add.reduceat(here * step, self.first)
-        passing = toward < 0
-        length = min(1.0, 0.9 * np.min(norms[passing] ** 2 / -toward[passing], initial=np.inf))
-        moved, image = coef.copy(), moves + length * image
-        moved[self.columns] += length * step
-        before = gradient @ coef + moves @ moves / 2 + penalty.value(coef)
-        if gradient @ moved + image @ image / 2 + penalty.value(moved) < before:
-            coef[:], moves[:] = moved, image

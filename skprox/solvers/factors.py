@@ -1,0 +1,127 @@
+"""Factors of the matrices of Newton steps, kept for steps nearby."""
+
+import numpy as np
+from scipy.linalg import get_lapack_funcs
+
+
+def submatrix(hessian, inside, bend):
+    """hessian + diag(bend) on the columns `inside`."""
+    out = hessian.take(inside, axis=0).take(inside, axis=1)
+    out[np.diag_indices_from(out)] += bend[inside]
+    return out
+
+
+class Cholesky:
+    """Cholesky factor of a semi-definite matrix known up to `eps`, its diagonal lifted by as little as it takes.
+
+    Overwrites the diagonal of `matrix`. Not a number throughout where no lift helps.
+    """
+
+    def __init__(self, matrix, eps):
+        diagonal = matrix.diagonal().copy()
+        diagonal[diagonal <= 0] = 1.0
+        for lift in eps**0.7 * 100.0 ** np.arange(8):
+            np.fill_diagonal(matrix, diagonal * (1.0 + lift))
+            try:
+                self.lower = np.linalg.cholesky(matrix)  # scipy's would hold other threads up
+                break
+            except np.linalg.LinAlgError:
+                self.lower = np.full_like(matrix, np.nan)
+
+    def half_solve(self, right, transposed=False):
+        """lower^-1 right, or its transpose's."""
+        (solve,) = get_lapack_funcs(("trtrs",), (self.lower,))
+        return solve(self.lower.T, right, lower=False, trans=not transposed)[0]
+
+    def solve(self, right):
+        return self.half_solve(self.half_solve(right), transposed=True)
+
+
+class Factor:
+    """A factor of hessian + diag(bend) on some columns, that also solves on sets of columns that differ by few.
+
+    A column that left is a constraint and one that came an unknown more: both go by the Schur complement.
+    """
+
+    def __init__(self, hessian, inside, bend, eps):
+        self.hessian, self.inside, self.bend = hessian, inside, bend
+        self.cholesky = Cholesky(submatrix(hessian, inside, bend), eps)
+
+    def is_near(self, inside, bend):
+        n_changes = len(np.setxor1d(self.inside, inside, assume_unique=True))
+        return 8 * n_changes < len(inside) and np.array_equal(self.bend, bend)
+
+    def solve(self, inside, right):
+        if np.array_equal(self.inside, inside):
+            return self.cholesky.solve(right)
+        gone, new = np.flatnonzero(~np.isin(self.inside, inside)), np.setdiff1d(inside, self.inside)
+        still = np.delete(np.arange(len(self.inside)), gone)
+        out = np.zeros(len(self.hessian))
+        out[inside] = right
+        border = np.zeros((len(self.inside), len(new) + len(gone) + 1))
+        border[:, : len(new)] = self.hessian[new][:, self.inside].T
+        border[gone, len(new) + np.arange(len(gone))] = 1.0
+        border[still, -1] = out[self.inside[still]]
+        border = self.cholesky.half_solve(border)
+        border, halfway = border[:, :-1], border[:, -1]
+        corner = -border.T @ border
+        corner[: len(new), : len(new)] += submatrix(self.hessian, new, self.bend)
+        wanted = np.concatenate([out[new], np.zeros(len(gone))]) - border.T @ halfway
+        beside = np.linalg.lstsq(corner, wanted, rcond=None)[0]
+        out[self.inside] = self.cholesky.half_solve(halfway - border @ beside, transposed=True)
+        out[new] = beside[: len(new)]
+        return out[inside]
+
+
+class WideFactor:
+    """Newton's matrix R R' + C for rows R with more columns than rows of X, and C the curvature of norms of groups.
+
+    C is strength / ||u_g|| (I - v v') in each group, with v = u_g / ||u_g||: along v there is none. Eliminating
+    what is across leaves a matrix as large as X has rows, M = I + R' C^+ R, and one as large as there are groups.
+    """
+
+    def __init__(self, rows, penalty, coef, groups):
+        self.groups, self.columns = groups, penalty.columns(groups)
+        sizes = np.diff(penalty.indptr)[groups]
+        self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
+        norms = penalty.norms(coef)[groups]
+        self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
+        self.give = give = (norms / penalty.strength[groups])[self.label].astype(rows.dtype)
+        self.along = np.add.reduceat(self.rows * self.unit[:, None], self.first, axis=0)
+        scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
+        matrix = scaled.T @ scaled - straight.T @ straight
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self.across = Cholesky(matrix, np.finfo(rows.dtype).eps)
+        self.half = self.across.half_solve(self.along.T)
+        self.radial = Cholesky(self.half.T @ self.half, np.finfo(rows.dtype).eps)
+
+    def solve(self, right):
+        """(R R' + C)^-1 right, and R' times that."""
+        radial = np.add.reduceat(right * self.unit, self.first)
+        tangent = self.give * (right - self.unit * radial[self.label])
+        half = self.across.half_solve(self.rows.T @ tangent)
+        along = self.radial.solve(radial - self.half.T @ half)
+        image = self.across.half_solve(half + self.half @ along, transposed=True)
+        pushed = right - self.rows @ image
+        pushed -= self.unit * np.add.reduceat(pushed * self.unit, self.first)[self.label]
+        return self.give * pushed + self.unit * along[self.label], image
+
+    def step(self, gradient, moves, coef, penalty):
+        """Newton's step in place if it leads down, short of where a group passes zero."""
+        norms = penalty.norms(coef)[self.groups]
+        here = coef[self.columns]
+        pull = np.divide(penalty.strength[self.groups], norms, out=np.zeros_like(norms), where=norms > 0)
+        slope = gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype) + pull[self.label] * here
+        slope[norms[self.label] == 0] = 0.0
+        step, image = self.solve(-slope.astype(self.rows.dtype))
+        if (norms == 0).any():
+            step[norms[self.label] == 0] = 0.0
+            image = self.rows.T @ step
+        toward = np.add.reduceat(here * step, self.first)
+        passing = toward < 0
+        length = min(1.0, 0.9 * np.min(norms[passing] ** 2 / -toward[passing], initial=np.inf))
+        moved, image = coef.copy(), moves + length * image
+        moved[self.columns] += length * step
+        before = gradient @ coef + moves @ moves / 2 + penalty.value(coef)
+        if gradient @ moved + image @ image / 2 + penalty.value(moved) < before:
+            coef[:], moves[:] = moved, image
