@@ -17,6 +17,7 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_sidebars = {"benchmarks": []}  # its tables are wide
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 autosummary_generate = True

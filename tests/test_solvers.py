@@ -1,9 +1,12 @@
 import ast
 import inspect
+import signal
 
 import numpy as np
 import pytest
 from oracles import Oracle, assert_solves
+from scipy.sparse import csc_array, csr_array
+from sklearn.base import clone
 from sklearn.linear_model import PoissonRegressor
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
@@ -185,6 +188,57 @@ def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(rng):
     model = PoissonGLMRegressor(alpha=0).fit(X, y)
     assert np.isfinite(model.coef_).all()
     assert model.score(X, y) > 0.999
+
+
+@pytest.fixture
+def in_time():
+    """Stops what does not end."""
+
+    def ring(*args):
+        raise TimeoutError("still at it after 20 seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("to_storage", [np.asarray, csr_array, csc_array])
+@pytest.mark.parametrize("seed", [4, 14])
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+def test_float32_columns_far_from_zero(to_storage, seed, ratio, in_time):
+    """Their second moments leave nothing of a covariance in float32: sums that are not of differences won't do."""
+    rng = np.random.default_rng(seed)
+    X, y = (rng.normal(size=(60, 15)) + 1e3).astype(np.float32), rng.poisson(2.0, size=60)
+    model = PoissonGLMRegressor(alpha=0.01, l1_ratio=ratio, solver="newton", max_iter=100, n_jobs=1)
+    double = clone(model).fit(X.astype(np.float64), y)
+    np.testing.assert_allclose(model.fit(to_storage(X), y).coef_, double.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("to_storage", [np.asarray, csr_array])
+@pytest.mark.parametrize(("scale", "alpha"), [(1e4, 0.0), (1e4, 1e-3), (1e8, 1e-3), (1e8, 0.0)])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_more_columns_than_digits_end_in_a_finite_model(to_storage, scale, alpha, in_time):
+    """More groups than rows, a handful of counts, means that float32 can't tell columns from: no Hessian is sound."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = (rng.normal(size=(40, 100)) + scale * rng.normal(size=100)).astype(np.float32)
+        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(100) // 3, max_iter=60, n_jobs=1)
+        model.fit(to_storage(X), np.repeat([1, 0], [5, 35]))
+        assert np.isfinite(model.coef_).all()
+        assert np.isfinite(model.objective_)
+        assert np.isfinite(model.optimality_)
+
+
+def test_an_outlier_without_weight_slows_nothing(rng):
+    X, y, _ = gaussian_problem(rng, 500, 5)
+    weight = np.repeat([0.0, 1.0], [1, 499])
+    model = PoissonGLMRegressor(alpha=0.01, l1_ratio=0.5, solver="newton").fit(X, y, sample_weight=weight)
+    X[0] = 1e6
+    far = PoissonGLMRegressor(alpha=0.01, l1_ratio=0.5, solver="newton", max_iter=100).fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(far.coef_, model.coef_, atol=1e-6)
+    assert far.n_iter_ <= model.n_iter_ + 1
 
 
 def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):

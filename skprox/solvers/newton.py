@@ -160,6 +160,7 @@ class _Descent:
         self.here = self.point.coef[model.columns]
         self.refused, self.shortfall, self.past = False, self._shortfall(), Anderson()
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, start, tol):
         """The minimiser of the model, sought from `start`."""
         self.gradient = self.point.gradient[self.model.columns]
@@ -181,6 +182,7 @@ class _Descent:
         self.step, self.n_iter = 1.0, self.n_iter + 1
         return self.end
 
+    @np.errstate(over="ignore", invalid="ignore")
     def receive(self, trial, value, intercept, gradient, columns):
         """Go to `trial` if the objective falls enough; else halve the step, or want a Hessian from here."""
         whole = gradient
