@@ -92,6 +92,22 @@ def test_population_with_a_strength_for_each_feature_and_neuron(spikes):
     assert model.split_coef()["f2"].shape == (2, 2)
 
 
+@pytest.mark.parametrize("solver", ["auto", "fista"])
+def test_populations_that_are_solved_in_several_batches(rng, solver):
+    """Each output converges on its own test, next to some that take longer and some where nothing is to be done."""
+    X = rng.normal(size=(300, 8)) + 0.5 * rng.normal(size=(300, 1))
+    Y = rng.poisson(np.exp(rng.uniform(-1, 4, size=40) + 0.3 * X[:, :3] @ rng.normal(size=(3, 40))))
+    Y[:, 3], Y[:, 7] = np.arange(300) == 0, 2
+    model = GroupLassoPoisson(alpha=0.02, groups=np.repeat(range(4), 2), solver=solver, tol=TOL).fit(X, Y)
+    for k in range(40):
+        single = GroupLassoPoisson(alpha=0.02, groups=np.repeat(range(4), 2), solver=solver, tol=TOL).fit(X, Y[:, k])
+        np.testing.assert_allclose(model.coef_[k], single.coef_, atol=1e-8)
+        if k != 7:
+            assert_solves(model, Oracle(X, Y[:, k], np.arange(8).reshape(4, 2), 0.02 * 2**0.5), output=k)
+    assert model.n_iter_[7] == 1
+    assert not model.coef_[7].any()
+
+
 def test_group_lasso_per_group(spikes):
     X, y, Y = spikes
     groups = [np.arange(5), np.arange(5, 7)]

@@ -205,30 +205,32 @@ def in_time():
 
 
 @pytest.mark.parametrize("to_storage", [np.asarray, csr_array, csc_array])
-@pytest.mark.parametrize("seed", [4, 14])
 @pytest.mark.parametrize("ratio", [0.0, 1.0])
-def test_float32_columns_far_from_zero(to_storage, seed, ratio, in_time):
-    """Their second moments leave nothing of a covariance in float32: sums that are not of differences won't do."""
-    rng = np.random.default_rng(seed)
-    X, y = (rng.normal(size=(60, 15)) + 1e3).astype(np.float32), rng.poisson(2.0, size=60)
-    model = PoissonGLMRegressor(alpha=0.01, l1_ratio=ratio, solver="newton", max_iter=100, n_jobs=1)
+def test_float32_columns_far_from_zero(rng, to_storage, ratio):
+    X, y = (rng.normal(size=(200, 15)) + 100).astype(np.float32), rng.poisson(2.0, size=200)
+    model = PoissonGLMRegressor(alpha=0.01, l1_ratio=ratio)
     double = clone(model).fit(X.astype(np.float64), y)
     np.testing.assert_allclose(model.fit(to_storage(X), y).coef_, double.coef_, atol=1e-3)
 
 
 @pytest.mark.parametrize("to_storage", [np.asarray, csr_array])
-@pytest.mark.parametrize(("scale", "alpha"), [(1e4, 0.0), (1e4, 1e-3), (1e8, 1e-3), (1e8, 0.0)])
+@pytest.mark.parametrize("alpha", [0.0, 1e-3])
+@pytest.mark.parametrize(
+    ("n_columns", "size", "mean"), [(15, 1, 1e3), (15, 3, 1e3), (100, 3, 1e3), (100, 3, 1e4), (100, 3, 1e8)]
+)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_more_columns_than_digits_end_in_a_finite_model(to_storage, scale, alpha, in_time):
-    """More groups than rows, a handful of counts, means that float32 can't tell columns from: no Hessian is sound."""
-    for seed in range(4):
+def test_hessians_that_are_mostly_rounding(to_storage, alpha, n_columns, size, mean, in_time):
+    """In float32, next to means like these, and for few counts and many columns, they curve downwards here and there.
+
+    That ends in a finite model.
+    """
+    for seed in range(5):
         rng = np.random.default_rng(seed)
-        X = (rng.normal(size=(40, 100)) + scale * rng.normal(size=100)).astype(np.float32)
-        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(100) // 3, max_iter=60, n_jobs=1)
+        X = (rng.normal(size=(40, n_columns)) + mean * rng.normal(size=n_columns)).astype(np.float32)
+        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(n_columns) // size, max_iter=60, n_jobs=1)
         model.fit(to_storage(X), np.repeat([1, 0], [5, 35]))
         assert np.isfinite(model.coef_).all()
-        assert np.isfinite(model.objective_)
-        assert np.isfinite(model.optimality_)
+        assert np.isfinite([model.intercept_, model.objective_, model.optimality_]).all()
 
 
 def test_an_outlier_without_weight_slows_nothing(rng):

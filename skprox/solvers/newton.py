@@ -65,7 +65,7 @@ def _propose(objective, active, tol):
             end = descent.propose(end, tol)
 
     proposing = [descent for descent in active if not descent.halving]
-    chains = groupby(proposing, lambda d: (d.n_iter > 0) * (1 + d.order) or -id(d.problem.start))
+    chains = groupby(proposing, lambda d: d.order if d.n_iter else -id(d.problem.start))
     list(objective.map(run, [list(chain) for _, chain in chains]))
     far = [d for d in proposing if d.bend > NEAR**2]
     if far:
@@ -172,6 +172,8 @@ class _Descent:
             self.local.scaled(1 / self.scale),
             INNER * max(self.shortfall, tol),
         )
+        if not np.isfinite(self.end).all():
+            self.end, slope = self.here, gradient
         move = self.end - self.here
         self.bend = (slope - gradient) @ move  # the mean square of the change in log rate
         (self.end,) = self.past.extrapolate(move, slope - gradient, self.end)
@@ -205,7 +207,7 @@ class _Descent:
             self.monitor(self.order, self.n_iter, self.point, self.shortfall)
         elif self.model.point.coef is self.point.coef:
             self.step, self.halving = self.step / 2, True
-            if self.step < 1e-12:
+            if not self.step >= 1e-12:
                 self.idle, self.halving = STALL, False
         else:
             self.refused = True
