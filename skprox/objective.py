@@ -168,8 +168,10 @@ class PoissonObjective:
             change = _predict(storage.cut(self.X, rows, support), slopes)[:, self.log_mass[rows] > -np.inf]
             return np.array([change.max(axis=1, initial=-np.inf), -change.min(axis=1, initial=np.inf)])
 
-        highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
-        return highest + lowest if self.profiled else np.maximum(highest, lowest)
+        with np.errstate(invalid="ignore"):
+            highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
+            reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
+        return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow
 
     def rounding(self, output):
         """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""

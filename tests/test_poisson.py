@@ -97,7 +97,7 @@ def test_populations_that_are_solved_in_several_batches(rng, solver):
     """Each output converges on its own test, next to some that take longer and some where nothing is to be done."""
     X = rng.normal(size=(300, 8)) + 0.5 * rng.normal(size=(300, 1))
     Y = rng.poisson(np.exp(rng.uniform(-1, 4, size=40) + 0.3 * X[:, :3] @ rng.normal(size=(3, 40))))
-    Y[:, 3], Y[:, 7] = np.arange(300) == 0, 2
+    Y[:, 3], Y[:, 7] = 100 * (np.arange(300) == 0), 2
     model = GroupLassoPoisson(alpha=0.02, groups=np.repeat(range(4), 2), solver=solver, tol=TOL).fit(X, Y)
     for k in range(40):
         single = GroupLassoPoisson(alpha=0.02, groups=np.repeat(range(4), 2), solver=solver, tol=TOL).fit(X, Y[:, k])

@@ -24,5 +24,8 @@ class Anderson:
         if len(self.past) == 1:
             return [coef, *others]
         steps, images, *points = (a[-1] - a[:-1] for a in map(np.array, zip(*self.past, strict=True)))
-        weights = np.linalg.lstsq(steps @ images.T, images @ step, rcond=1e-10)[0]
+        products, wanted = steps @ images.T, images @ step
+        if not (np.isfinite(products).all() and np.isfinite(wanted).all()):
+            return [coef, *others]
+        weights = np.linalg.lstsq(products, wanted, rcond=1e-10)[0]
         return [now - weights @ differences for now, differences in zip((coef, *others), points, strict=True)]

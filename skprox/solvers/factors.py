@@ -67,6 +67,8 @@ class Factor:
         corner = -border.T @ border
         corner[: len(new), : len(new)] += submatrix(self.hessian, new, self.bend)
         wanted = np.concatenate([out[new], np.zeros(len(gone))]) - border.T @ halfway
+        if not (np.isfinite(corner).all() and np.isfinite(wanted).all()):
+            return np.full_like(right, np.nan)
         beside = np.linalg.lstsq(corner, wanted, rcond=None)[0]
         out[self.inside] = self.cholesky.half_solve(halfway - border @ beside, transposed=True)
         out[new] = beside[: len(new)]
