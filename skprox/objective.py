@@ -5,7 +5,7 @@ from functools import reduce
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import gen_batches, gen_even_slices
+from sklearn.utils import gen_batches
 
 from skprox import losses, storage
 
@@ -62,7 +62,7 @@ class PoissonObjective:
 
     def __init__(self, X, counts, weight, offset, fit_intercept, n_threads=1, map=map):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
-        self.blocks = list(gen_even_slices(X.shape[0], min(n_threads, X.shape[0])))
+        self.blocks = storage.blocks(self.X, n_threads)
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weight) + offset
         self._measure(counts, weight, offset)

@@ -6,10 +6,12 @@ Everything else multiplies what `cut` returns, an array or a sparse matrix, with
 import numpy as np
 from numba import njit
 from scipy import sparse
+from sklearn.utils import gen_even_slices
 
 CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNKS = 40  # at least as many as of this size make up X: several for each thread are in memory
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
+COLUMN_ENTRIES = 32  # of a sparse chunk, on average
 DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
 
 
@@ -26,13 +28,21 @@ def prepare(X):
 
 def chunk_rows(X, n_columns, n_problems=1):
     """How many rows of X, cut to so many columns, to work on at once for so many linear predictors."""
-    least, width = CHUNK_ROWS, n_columns
-    if sparse.issparse(X):
-        # a column must have something in a chunk to be worth looking up, and to be worth its part of a gradient
-        least = max(least, 8 * X.shape[0] * X.shape[1] // max(X.nnz, 1))
-        width = n_columns if density(X) > DENSE else 2 * int(n_columns * density(X))
+    least, width = max(CHUNK_ROWS, _worthwhile_rows(X)), n_columns
+    if density(X) < DENSE:
+        width = 2 * int(n_columns * density(X))
     size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
     return max(least, min(CHUNK_BYTES, size // CHUNKS) // (X.dtype.itemsize * (width + 2 * n_problems)))
+
+
+def blocks(X, n_threads):
+    """Slices of rows, one a thread, or fewer."""
+    return list(gen_even_slices(X.shape[0], max(1, min(n_threads, X.shape[0] // _worthwhile_rows(X)))))
+
+
+def _worthwhile_rows(X):
+    """As many as a column has some entries in, so that it is worth looking up, and worth its part of a gradient."""
+    return 1 + (COLUMN_ENTRIES * X.shape[0] * X.shape[1] // max(X.nnz, 1) if sparse.issparse(X) else 0)
 
 
 def density(X):

@@ -224,10 +224,10 @@ def test_hessians_that_are_mostly_rounding(to_storage, alpha, n_columns, size, m
 
     That ends in a finite model.
     """
-    for seed in range(5):
+    for seed in range(3):
         rng = np.random.default_rng(seed)
         X = (rng.normal(size=(40, n_columns)) + mean * rng.normal(size=n_columns)).astype(np.float32)
-        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(n_columns) // size, max_iter=60, n_jobs=1)
+        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(n_columns) // size, max_iter=30, n_jobs=1)
         model.fit(to_storage(X), np.repeat([1, 0], [5, 35]))
         assert np.isfinite(model.coef_).all()
         assert np.isfinite([model.intercept_, model.objective_, model.optimality_]).all()
