@@ -96,9 +96,11 @@ def regularization_path(
 ):
     """Fit an estimator at each of a grid of strengths.
 
-    Each model starts from the one before it, strongest first. Groups of columns enter by the sequential
-    strong rule [1]_, and the optimality conditions of all others are checked in full: every model meets the
-    `tol` of the estimator. Several strengths are solved in lockstep, so that they share each pass over X.
+    Several strengths are solved in lockstep, so that they share each pass over X; they start from the model
+    before them. At first come in the groups whose gradient there exceeds the weakest of these strengths, the
+    furthest first: down to the middle of the batch these are what the sequential strong rule [1]_ keeps, or more.
+    The optimality conditions of all others are then checked in full, so that every model meets the `tol` of the
+    estimator.
 
     Parameters
     ----------

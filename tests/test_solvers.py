@@ -233,6 +233,27 @@ def test_hessians_that_are_mostly_rounding(to_storage, alpha, n_columns, size, m
         assert np.isfinite([model.intercept_, model.objective_, model.optimality_]).all()
 
 
+@pytest.mark.parametrize("shape", [(20, 40), (300, 40)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("free", [0, 3])
+def test_groups_of_columns_of_all_scales(shape, dtype, free):
+    """Wide or tall, with groups that are not penalised or without: no scale within a group hides a column."""
+    tol = 1e-6 if dtype == np.float64 else 1e-4
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        Z, scales = rng.normal(size=shape), 10.0 ** rng.uniform(-2, 2, size=40)
+        X = (Z * scales).astype(dtype)
+        y = rng.poisson(np.exp(0.3 + Z[:, :3] @ [0.4, -0.5, 0.3])) + (np.arange(len(X)) == 0)
+        weights = np.where(np.arange(10) < free, 0.0, 2.0)
+        groups = np.arange(40).reshape(10, 4)
+        oracle = Oracle(X, y, groups, 0.0)
+        alpha = 1e-4 * np.abs(oracle.gradient(*oracle.null())[0]).max()
+        model = GroupLassoPoisson(alpha=alpha, groups=np.arange(40) // 4, group_weights=list(weights), tol=tol).fit(
+            X, y
+        )
+        assert Oracle(X, y, groups, alpha * weights).certificate(model.coef_, model.intercept_) <= 3 * tol
+
+
 def test_an_outlier_without_weight_slows_nothing(rng):
     X, y, _ = gaussian_problem(rng, 500, 5)
     weight = np.repeat([0.0, 1.0], [1, 499])

@@ -13,7 +13,7 @@ WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 FAR = 5.0  # largest change in log rate of a step
 NEAR = 0.1  # root mean square of that change below which it is not looked at
 STALL = 5  # steps in a row that promise no more than rounding can hide
-NEEDED = 0.9
+NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
 INNER = 0.05  # share of what is left to do that a step may leave undone
 
 

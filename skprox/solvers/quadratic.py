@@ -91,7 +91,7 @@ class QuadraticModel:
             else:
                 blocks = self.rows[members[:, :, None], members[:, None, :]]
             spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
-            values[members - first] = np.where(spectra > size * self.eps * spectra[:, -1:], spectra, 0.0)
+            values[members - first] = np.where(spectra > size * np.finfo(float).eps * spectra[:, -1:], spectra, 0.0)
             vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
