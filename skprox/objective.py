@@ -239,10 +239,11 @@ class PoissonObjective:
     def _masses(self, rows, chunk, slopes):
         """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
         masses = _predict(chunk, slopes)
-        masses += self.log_mass[rows]
-        top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
-        masses -= top[:, None]
-        return top.astype(np.float64), np.exp(masses, out=masses)
+        with np.errstate(over="ignore", invalid="ignore"):
+            masses += self.log_mass[rows]
+            top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
+            masses -= top[:, None]
+            return top.astype(np.float64), np.exp(masses, out=masses)
 
     def _reduce(self, merge, task, n_columns, n_problems):
         """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""
@@ -257,7 +258,8 @@ class PoissonObjective:
 
 def _predict(chunk, slopes):
     """slopes @ chunk.T, with the rows of X along the memory."""
-    return np.ascontiguousarray(slopes @ chunk.T)
+    with np.errstate(over="ignore", invalid="ignore"):  # not finite where coefficients overflow
+        return np.ascontiguousarray(slopes @ chunk.T)
 
 
 def _double(*arrays):

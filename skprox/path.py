@@ -147,6 +147,11 @@ def regularization_path(
     >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
     [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
     """
+    if not hasattr(estimator, "_penalties"):
+        raise TypeError(
+            f"estimator must be a PoissonGLMRegressor or a GroupLassoPoisson; got {type(estimator).__name__}. Of a "
+            "pipeline give the last step, and X as the steps before it transform it."
+        )
     if not isinstance(estimator.alpha, Real):
         raise ValueError(
             f"A path varies alpha as one number, but alpha of {estimator} has a structure. Give the pattern of "

@@ -469,3 +469,10 @@ def test_warnings_point_to_the_call(data):
     with pytest.warns(UserWarning, match="X has no names of columns") as caught:
         regularization_path(GroupLassoPoisson(), *data, alphas=[0.1])
     assert caught[0].filename == __file__
+
+
+def test_a_pipeline_is_told_what_to_do(data):
+    from sklearn.pipeline import make_pipeline
+
+    with pytest.raises(TypeError, match="got Pipeline. Of a pipeline give the last step"):
+        regularization_path(make_pipeline(PoissonGLMRegressor(l1_ratio=1)), *data)

@@ -33,8 +33,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     running = [descent for descent in descents if descent.shortfall > tol]
     while running:
         groups = reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
-        n_columns = len(running[0].penalty.columns(groups))
-        if n_columns * min(n_columns, objective.X.shape[0]) > max_entries:
+        if QuadraticModel.size(running[0].penalty, groups, objective.X.shape[0]) > max_entries:
             break
         if model is None:
             model = QuadraticModel(objective, running[0].point, running[0].penalty, groups)

@@ -26,14 +26,19 @@ class QuadraticModel:
     def __init__(self, objective, point, penalty, groups):
         self.objective, self.point, self.partition = objective, point, penalty
         self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
-        n_rows, n_columns = objective.X.shape[0], len(penalty.columns(groups))
-        # a Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups
-        self.factored = n_columns > (2 if n_columns == len(groups) else 1) * n_rows
+        n_rows = objective.X.shape[0]
+        self.factored = _is_factored(penalty, groups, n_rows)
         self.rows = np.empty((0, n_rows), np.float32) if self.factored else np.empty((0, 0))
         self.eps = np.finfo(np.float32 if self.factored else objective.X.dtype).eps
         self.values, self.vectors, self.starts = np.empty(0), np.empty(0), np.zeros(1, dtype=int)
         self.kept = None
         self.include(groups)
+
+    @staticmethod
+    def size(penalty, groups, n_rows):
+        """Entries that the Hessian, or its factor, has for these groups."""
+        n_columns = len(penalty.columns(groups))
+        return n_columns * (n_rows if _is_factored(penalty, groups, n_rows) else n_columns)
 
     def include(self, groups):
         """Append those of `groups` that are not in it."""
@@ -149,8 +154,8 @@ class QuadraticModel:
         return (self.rows.T @ move.astype(self.rows.dtype)).astype(np.float64)
 
     def _wide(self, penalty, coef, inside, n_rounds):
-        """Newton's matrix at some coefficients with nearly these groups in play, if they all have a strength."""
-        if penalty.ridge.any() or not penalty.strength[inside].all() or n_rounds == 0 or len(inside) == 0:
+        """Newton's matrix at some coefficients with nearly these groups in play."""
+        if n_rounds == 0 or len(inside) == 0:
             return None
         wide = self.kept
         if wide is None or 10 * len(np.setxor1d(wide.groups, inside)) > len(inside) or n_rounds % 10 == 0:
@@ -172,6 +177,16 @@ class QuadraticModel:
         return _sweep(
             self.rows, self.factored, slope, state, coef, groups, *strengths, *bases, certificate.unit, tol, n_sweeps
         )
+
+
+def _is_factored(penalty, groups, n_rows):
+    """Whether sweeps over a factor are worth more than the Hessian: where each group has a strength alone to hold it.
+
+    A Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups.
+    """
+    n_columns = len(penalty.columns(groups))
+    free = penalty.ridge.any() or not penalty.strength.all()
+    return not free and n_columns > (2 if n_columns == len(groups) else 1) * n_rows
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
