@@ -1,11 +1,13 @@
 """The data term: the only place that multiplies X."""
 
+from copy import copy
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils import gen_batches
+from scipy.special import logsumexp
+from sklearn.utils import gen_batches, gen_even_slices
 
 from skprox import losses, storage
 
@@ -23,9 +25,9 @@ class Point:
 class PoissonObjective:
     """sum_i weight_i (mu_i - y_i eta_i),  eta = log(exposure) + intercept + X coef,  mu = exp(eta)
 
-    One for each output, the counts y; they share X, weights and exposure, and each pass over X. All are
-    functions of the coefficients alone: the intercept is always at its minimum for them (at 0 without
-    `fit_intercept`), where the weighted sum of mu is that of y. What is left,
+    One for each output: for each row of weights, one for each row of counts y. They share X, exposure, and each
+    pass over X. All are functions of the coefficients alone: the intercept is always at its minimum for them (at
+    0 without `fit_intercept`), where the weighted sum of mu is that of y. What is left,
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
     Nothing in here has an entry for each row of X but counts, weights and exposure: linear predictors are
@@ -34,9 +36,9 @@ class PoissonObjective:
     Parameters
     ----------
     X : ndarray or CSR or CSC matrix of shape (n_samples, n_features)
-    counts : ndarray of shape (n_outputs, n_samples)
-    weight : ndarray of shape (n_samples,)
-        Non-negative, with sum one.
+    counts : ndarray of shape (n_counts, n_samples)
+    weights : ndarray of shape (n_weights, n_samples)
+        Non-negative, each row with sum one.
     offset : ndarray of shape (n_samples,)
         Logarithm of the exposure.
     fit_intercept : bool
@@ -60,32 +62,54 @@ class PoissonObjective:
         exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
     """
 
-    def __init__(self, X, counts, weight, offset, fit_intercept, n_threads=1, map=map):
+    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
+        self.columns, self.n_threads = None, n_threads
         self.blocks = storage.blocks(self.X, n_threads)
         with np.errstate(divide="ignore"):
-            self.log_mass = np.log(weight) + offset
-        self._measure(counts, weight, offset)
+            self.log_mass = np.log(weights) + offset
+        self.weighting = np.repeat(np.arange(len(weights)), len(counts))
+        self._measure(counts, weights, offset)
 
-    def evaluate(self, coefs, outputs, columns=None):
-        """The objectives of `outputs` at `coefs`, a row each. One pass over X.
+    @property
+    def shape(self):
+        return self.X.shape[0], self.moments.shape[1]
 
-        Returns their values, intercepts, and gradients in the coefficients at `columns` (None is all),
-        outside of which the coefficients must be zero.
+    def restrict(self, columns):
+        """The same objectives as functions of the coefficients `columns` alone, all others being zero.
+
+        Rows of a sparse X without entries there are alike but for their weight and exposure: they become one.
+        Knows no `null`.
         """
-        support = np.flatnonzero(coefs.any(axis=0)) if columns is None else columns
+        part = copy(self)
+        part.X, part.columns, rows = storage.gather(self.X, columns)
+        if rows is not None:
+            others = np.ones(self.X.shape[0], dtype=bool)
+            others[rows] = False
+            rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
+            part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
+        part.blocks = storage.blocks(part.X, self.n_threads)
+        part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
+        return part
+
+    def evaluate(self, coefs, outputs):
+        """The objectives of `outputs` at `coefs`, a row each: values, intercepts, gradients. One pass over X."""
+        width = coefs.shape[1]
+        support = np.flatnonzero(coefs.any(axis=0))
+        if 2 * len(support) > width:
+            support = np.arange(width)
         slopes = self._slopes(coefs, support)
 
         def task(rows):
-            chunk = storage.cut(self.X, rows, columns)
-            top, mass = self._masses(rows, chunk if columns is not None else storage.cut(self.X, rows, support), slopes)
-            return top, *_double(mass.sum(axis=1), mass @ chunk)
+            chunk = self._cut(rows)
+            top, mass = self._masses(
+                rows, chunk if len(support) == width else self._cut(rows, support), slopes, outputs
+            )
+            return top, *_double(mass.sum(axis=1), self._pull(mass, chunk))
 
-        width = self.X.shape[1] if columns is None else len(columns)
         top, mass, pulled = self._reduce(_add_scaled, task, width, len(coefs))
         total, moments = self.total[outputs], self.moments[outputs]
         against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
-        moments = moments if columns is None else moments[:, columns]
         with np.errstate(all="ignore"):  # infinite where coefficients overflow
             if self.profiled:
                 log_mass = top + np.log(mass)
@@ -94,19 +118,19 @@ class PoissonObjective:
             scale = np.exp(top)
             return scale * mass - against, np.zeros(len(coefs)), pulled * scale[:, None] - moments
 
-    def hessian(self, point, columns, rows=slice(None)):
+    def hessian(self, point, output, columns, rows=slice(None)):
         """Second derivative in the coefficients `columns`, over `scale`: some rows of that matrix. One pass over them.
 
-        So scaled it is the covariance of the columns under the rates, and the same for all outputs.
+        So scaled it is the covariance of the columns under the rates, and the same for all counts.
         """
         support = np.flatnonzero(point.coef)
-        slopes = self._slopes(point.coef[None], support)[0]
+        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
         center = self.center[columns].astype(self.X.dtype)
 
         def task(where):
-            mass = np.exp(storage.cut(self.X, where, support) @ slopes + self.log_mass[where] + point.intercept)
+            mass = np.exp(self._cut(where, support) @ slopes + log_mass[where] + point.intercept)
             root = np.sqrt(mass)
-            chunk = storage.cut(self.X, where, columns)
+            chunk = self._cut(where, columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
@@ -126,13 +150,13 @@ class PoissonObjective:
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
-    def factor(self, point, columns):
+    def factor(self, point, output, columns):
         """Rows, one for each of `columns`, whose products with each other are `hessian`. One pass over the columns."""
         support = np.flatnonzero(point.coef)
-        slopes = self._slopes(point.coef[None], support)[0]
+        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
         everything = slice(0, self.X.shape[0])
-        mass = np.exp(storage.cut(self.X, everything, support) @ slopes + self.log_mass + point.intercept)
-        rows = storage.cut(self.X, everything, columns)
+        mass = np.exp(self._cut(everything, support) @ slopes + log_mass + point.intercept)
+        rows = self._cut(everything, columns)
         rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
         if self.profiled:
             rows -= (rows @ mass / mass.sum())[:, None]
@@ -152,21 +176,23 @@ class PoissonObjective:
             shift = np.einsum("kj,kj->k", moves, means) / total
 
         def task(rows):
-            chunk = storage.cut(self.X, rows, support)
-            top, mass = self._masses(rows, chunk, slopes)
+            chunk = self._cut(rows, support)
+            top, mass = self._masses(rows, chunk, slopes, outputs)
             return top, *_double(mass.sum(axis=1), losses.mean_excess(mass, _predict(chunk, moves), shift))
 
         top, mass, excess = self._reduce(_add_scaled, task, len(support), 2 * len(coefs))
         return total * np.log1p(excess / mass) if self.profiled else np.exp(top) * excess
 
-    def reach(self, moves):
+    def reach(self, moves, outputs):
         """Largest change in log rate that moves of the coefficients make, where that of the intercept is left out."""
         support = np.flatnonzero(moves.any(axis=0))
         slopes = self._slopes(moves, support)
 
         def task(rows):
-            change = _predict(storage.cut(self.X, rows, support), slopes)[:, self.log_mass[rows] > -np.inf]
-            return np.array([change.max(axis=1, initial=-np.inf), -change.min(axis=1, initial=np.inf)])
+            change = _predict(self._cut(rows, support), slopes)
+            counts = self._log_masses(outputs, rows) > -np.inf
+            highest = np.max(change, axis=1, initial=-np.inf, where=counts)
+            return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=counts)])
 
         with np.errstate(invalid="ignore"):
             highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
@@ -178,72 +204,93 @@ class PoissonObjective:
         scale = np.abs(self.moments[output]) + np.abs(self.null[output].gradient + self.moments[output])
         return 4 * np.finfo(self.X.dtype).eps * scale
 
-    def _measure(self, counts, weight, offset):
+    def _measure(self, counts, weights, offset):
         """Set the attributes that don't depend on coefficients. Two passes over X."""
-        n_features = self.X.shape[1]
-        heaviest = float(self.log_mass.max())
-        masses = np.vstack([weight * counts, np.exp(self.log_mass - heaviest)])
-        sums = masses.sum(axis=1, dtype=np.float64)
+        n_features, which = self.X.shape[1], self.weighting
+        heaviest = self.log_mass.max(axis=1, keepdims=True)
+
+        def shares(rows):
+            weighted = weights[:, None, rows] * counts[:, rows]
+            masses = np.exp(self.log_mass[:, rows] - heaviest)
+            return np.vstack([weighted.reshape(len(which), -1), masses])
 
         def task(rows):
-            return _double(masses[:, rows] @ storage.cut(self.X, rows, None))
+            share = shares(rows)
+            return _double(share.sum(axis=1, dtype=np.float64), share @ self._cut(rows))
 
-        (first,) = self._reduce(_add, task, n_features, len(sums))
-        self.total, self.moments, means = sums[:-1], first[:-1], first[-1] / sums[-1]
-        self.scale = self.total if self.profiled else np.ones(len(counts))
-        log_mass = heaviest + np.log(sums[-1])
-        self.constant = -(counts @ (weight * offset)).astype(np.float64)
+        sums, first = self._reduce(_add, task, n_features, len(weights) + len(which))
+        self.total, self.moments = sums[: len(which)], first[: len(which)]
+        mass = sums[len(which) :]
+        means, log_mass = first[len(which) :] / mass[:, None], (heaviest[:, 0] + np.log(mass))[which]
+        self.scale = self.total if self.profiled else np.ones(len(which))
+        self.constant = -((weights * offset).astype(np.float64) @ counts.T).ravel()
         if self.profiled:
             self.constant += self.total - self.total * np.log(self.total)
             values, intercepts = self.total * log_mass + self.constant, np.log(self.total) - log_mass
-            gradients = np.outer(self.total, means) - self.moments
+            gradients = self.total[:, None] * means[which] - self.moments
         else:
-            values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(counts))
-            gradients = np.exp(log_mass) * means - self.moments
+            values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(which))
+            gradients = np.exp(log_mass)[:, None] * means[which] - self.moments
         points = zip(intercepts, values, gradients, strict=True)
         self.null = [Point(np.zeros(n_features), *point) for point in points]
-        self.center = means if self.profiled and not sparse.issparse(self.X) else np.zeros(n_features)
-        self.spread = self._measure_spread(masses, sums, means)
+        self.center = means[0] if self.profiled and not sparse.issparse(self.X) else np.zeros(n_features)
+        self.spread = self._measure_spread(shares, sums, means)
 
-    def _measure_spread(self, masses, sums, means):
-        n_features, dtype = self.X.shape[1], self.X.dtype
+    def _measure_spread(self, shares, sums, means):
+        n_features, dtype, which = self.X.shape[1], self.X.dtype, self.weighting
         center = self.center.astype(dtype)
 
         def task(rows):
-            chunk = storage.cut(self.X, rows, None)
+            chunk = self._cut(rows)
             if sparse.issparse(chunk):
                 chunk = chunk.copy()
                 chunk.data *= chunk.data
             else:
                 chunk = chunk - center
                 chunk *= chunk
-            return _double(masses[:, rows] @ chunk)
+            return _double(shares(rows) @ chunk)
 
         with np.errstate(over="ignore", invalid="ignore"):  # not finite where squares overflow
             (squares,) = self._reduce(_add, task, n_features, len(sums))
             squares /= sums[:, None]
-            squares = (squares[:-1] + squares[-1]) / 2
+            squares = (squares[: len(which)] + squares[len(which) :][which]) / 2
             if not self.profiled:
                 return np.sqrt(squares)
-            mean = (self.moments / self.total[:, None] + means) / 2
+            mean = (self.moments / self.total[:, None] + means[which]) / 2
             squares -= (mean - self.center) ** 2
             # constant up to rounding: without a difference of sums, that of the center alone
             noise = 4 * np.finfo(dtype).eps
             flat = squares < (noise if sparse.issparse(self.X) else noise**2) * mean**2
             return np.sqrt(np.where(flat, 0.0, squares))
 
+    def _cut(self, rows, columns=None):
+        """Rows of X, at some positions among the columns of the objective (None is all)."""
+        if self.columns is not None:
+            columns = self.columns if columns is None else self.columns[columns]
+        return storage.cut(self.X, rows, columns)
+
+    def _log_masses(self, outputs, rows):
+        return self.log_mass[slice(None) if len(self.log_mass) == 1 else self.weighting[outputs], rows]
+
     def _slopes(self, coefs, support):
         with np.errstate(over="ignore"):
             return coefs[:, support].astype(self.X.dtype)
 
-    def _masses(self, rows, chunk, slopes):
+    def _masses(self, rows, chunk, slopes, outputs):
         """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
         masses = _predict(chunk, slopes)
         with np.errstate(over="ignore", invalid="ignore"):
-            masses += self.log_mass[rows]
+            masses += self._log_masses(outputs, rows)
             top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
             masses -= top[:, None]
             return top.astype(np.float64), np.exp(masses, out=masses)
+
+    def _pull(self, masses, chunk):
+        """masses @ chunk, by columns on the threads where these don't share the rows."""
+        if len(self.blocks) > 1 or not (sparse.issparse(chunk) and chunk.format == "csc"):
+            return masses @ chunk
+        parts = gen_even_slices(chunk.shape[1], min(self.n_threads, chunk.shape[1]))
+        return np.hstack(list(self.map(lambda part: masses @ chunk[:, part], parts)))
 
     def _reduce(self, merge, task, n_columns, n_problems):
         """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""
@@ -253,7 +300,7 @@ class PoissonObjective:
             batches = gen_batches(block.stop - block.start, size)
             return reduce(merge, (task(slice(block.start + b.start, block.start + b.stop)) for b in batches))
 
-        return reduce(merge, self.map(run, self.blocks))
+        return run(*self.blocks) if len(self.blocks) == 1 else reduce(merge, self.map(run, self.blocks))
 
 
 def _predict(chunk, slopes):

@@ -15,10 +15,8 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skprox.metrics import mean_deviance, share_explained
 
-NEAR_STEPS, FAR_STEPS = (
-    4,
-    6,
-)  # of problems in lockstep: up to the one more go together next time, beyond the other fewer
+# Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
+NEAR_STEPS, FAR_STEPS = 6, 10
 
 
 @dataclass(frozen=True)

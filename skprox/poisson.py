@@ -156,7 +156,8 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         X = rows[0]
         with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as threads:
-            objective = PoissonObjective(*rows, self.fit_intercept, *threads)
+            X, counts, weight, offset = rows
+            objective = PoissonObjective(X, counts, np.atleast_2d(weight), offset, self.fit_intercept, *threads)
             check_spread(objective.spread, columns.names)
             yield objective
 
@@ -192,12 +193,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         if not self.verbose:
             return lambda *args: None
 
-        def report(k, n_iter, point, shortfall):
-            penalty = problems[k].penalty
+        def report(k, n_iter, value, shortfall, n_groups):
             print(
                 f"output {problems[k].output}, iteration {n_iter}: "
-                f"objective {point.value + penalty.value(point.coef):.10g}, certificate {shortfall:.2e}, "
-                f"{np.count_nonzero(penalty.norms(point.coef))} groups"
+                f"objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups"
             )
 
         return report

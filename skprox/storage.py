@@ -11,6 +11,7 @@ from sklearn.utils import gen_even_slices
 CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNKS = 40  # at least as many as of this size make up X: several for each thread are in memory
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
+SMALL_PART = 10  # of X is up to a tenth of it: a copy to work with is worth the memory
 COLUMN_ENTRIES = 32  # of a sparse chunk, on average
 DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
 
@@ -67,6 +68,25 @@ def cut(X, rows, columns):
     columns = np.arange(X.shape[1]) if columns is None else columns
     parts = _csc_rows(X.data, X.indices, X.indptr, columns, rows.start, rows.stop)
     return _sparse(X, rows, len(columns), *parts)
+
+
+def gather(X, columns):
+    """X[:, columns] for many products with few columns: a copy where they are a small part of X.
+
+    Returns a matrix, the positions of the columns in it (None is all), and the positions of its rows in X (None
+    is all). Of a sparse matrix come the rows with an entry, where they are few, and an empty one in the end.
+    """
+    if SMALL_PART * len(columns) > X.shape[1]:
+        return X, columns, None
+    if not sparse.issparse(X):
+        return cut(X, slice(0, X.shape[0]), columns), None, None
+    part = X[:, columns]
+    rows = np.unique(part.indices) if part.format == "csc" else np.flatnonzero(np.diff(part.indptr))
+    if SMALL_PART * len(rows) > X.shape[0]:
+        return part, None, None
+    part = part[rows]
+    part.resize(len(rows) + 1, len(columns))
+    return part, None, rows
 
 
 def _sparse(like, rows, n_columns, data, indices, indptr):

@@ -50,7 +50,9 @@ def make(X, to_storage, intercept=True, n_threads=1, dtype=float, weight=None):
         weight = rng.uniform(size=n) * (np.arange(n) % 7 > 0)
     counts, offset = rng.poisson([[2.0], [5.0]], size=(2, n)), rng.normal(size=n)
     arrays = [a.astype(dtype) for a in (X, counts, weight / weight.sum(), offset)]
-    return PoissonObjective(to_storage(arrays[0]), *arrays[1:], intercept, n_threads), Exact(*arrays, intercept)
+    X, counts, weight, offset = arrays
+    objective = PoissonObjective(to_storage(X), counts, weight[None], offset, intercept, n_threads)
+    return objective, Exact(*arrays, intercept)
 
 
 def point_at(objective, coef, output):
@@ -103,11 +105,59 @@ def test_evaluation_on_some_columns(X, coefs, storage, intercept, n_threads, col
     objective, exact = make(X, storage, intercept, n_threads)
     part = np.zeros_like(coefs)
     part[:, columns] = coefs[:, columns]
-    values, intercepts, gradients = objective.evaluate(part, OUTPUTS, np.array(columns))
+    restricted = objective.restrict(np.array(columns))
+    assert restricted.shape == (60, len(columns))
+    values, intercepts, gradients = restricted.evaluate(part[:, columns], OUTPUTS)
     wanted = exact.evaluate(part, OUTPUTS)
     np.testing.assert_allclose(values, wanted[0], rtol=1e-11)
     np.testing.assert_allclose(intercepts, wanted[1], rtol=1e-11, atol=1e-13)
     np.testing.assert_allclose(gradients, wanted[2][:, columns], rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("weight", [np.ones(400), np.arange(400) % 3, (np.arange(400) < 12) * 1.0])
+def test_rows_that_hold_nothing_become_one(rng, storage, intercept, n_threads, weight):
+    """In the few columns that are looked at; others have entries there, and some rows no weight."""
+    X = rng.normal(size=(400, 30)) * (rng.random((400, 30)) < 0.5)
+    columns = np.array([4, 17, 20])
+    X[:, columns] *= (np.arange(400) % 31 == 0)[:, None]
+    objective, exact = make(X, storage, intercept, n_threads, weight=weight)
+    part, coefs = objective.restrict(columns), np.zeros((3, 30))
+    coefs[:, columns] = rng.normal(size=(3, 3))
+    if not isinstance(objective.X, np.ndarray):
+        assert len(part.X.data) == np.count_nonzero(X[:, columns])
+        assert part.shape == (np.count_nonzero(X[:, columns].any(axis=1)) + 1, 3)
+    got, wanted = part.evaluate(coefs[:, columns], OUTPUTS), exact.evaluate(coefs, OUTPUTS)
+    np.testing.assert_allclose(got[0], wanted[0], rtol=1e-11)
+    np.testing.assert_allclose(got[2], wanted[2][:, columns], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(part.reach(coefs[:, columns], OUTPUTS), objective.reach(coefs, OUTPUTS))
+    hessian = part.hessian(point_at(part, coefs[1, columns], 1), 1, np.array([2, 0]))
+    wanted = exact.hessian(coefs[1], 1)[np.ix_(columns[[2, 0]], columns[[2, 0]])] / objective.scale[1]
+    np.testing.assert_allclose(hessian, wanted.astype(float), rtol=1e-9, atol=1e-12)
+
+
+def test_several_weightings(X, coefs, rng, storage, intercept, n_threads):
+    """Outputs are all counts under the first weights, then all under the second: as objectives of their own."""
+    weights = rng.uniform(size=(2, 60)) * (np.arange(60) % [[5], [3]] > 0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    counts, offset = rng.poisson([[2.0], [5.0]], size=(2, 60)).astype(float), rng.normal(size=60)
+    both = PoissonObjective(storage(X), counts, weights, offset, intercept, n_threads)
+    alone = [PoissonObjective(storage(X), counts, w[None], offset, intercept, n_threads) for w in weights]
+    outputs, coefs = [3, 0, 2, 1], np.vstack([coefs, -coefs[:1]])
+    points = [point_at(both, coef, output) for coef, output in zip(coefs, outputs, strict=True)]
+    excess, reach = both.divergence(-coefs, points, outputs), both.reach(coefs, outputs)
+    for k, output in enumerate(outputs):
+        one, which = alone[output // 2], output % 2
+        exact = Exact(X, counts, weights[output // 2], offset, intercept)
+        answer = [points[k].value, points[k].intercept, points[k].gradient]
+        for got, wanted in zip(answer, exact.evaluate(coefs[[k]], [which]), strict=True):
+            np.testing.assert_allclose(got, wanted[0], rtol=1e-11, atol=1e-13)
+        np.testing.assert_allclose(both.spread[output], one.spread[which])
+        np.testing.assert_allclose(both.null[output].gradient, one.null[which].gradient, atol=1e-14)
+        np.testing.assert_allclose(excess[k], one.divergence(-coefs[[k]], [points[k]], [which])[0])
+        np.testing.assert_allclose(reach[k], one.reach(coefs[[k]], [which])[0])
+        hessian = exact.hessian(coefs[k], which) / both.scale[output]
+        got = both.hessian(points[k], output, np.arange(5))
+        np.testing.assert_allclose(got, hessian.astype(float), rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("columns", [[3, 0, 4], [0, 1, 2, 3, 4]])
@@ -119,13 +169,13 @@ def test_hessian(X, coefs, storage, intercept, n_threads, columns):
         scale = exact.weight @ exact.counts[output] if intercept else 1.0
         assert objective.scale[output] == pytest.approx(float(scale))
         wanted = (exact.hessian(coef, output)[np.ix_(columns, columns)] / scale).astype(float)
-        np.testing.assert_allclose(objective.hessian(point, np.array(columns)), wanted, rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(objective.hessian(point, output, np.array(columns)), wanted, rtol=1e-10, atol=1e-13)
         for rows in (slice(1, None), slice(0, 2), slice(2, 2)):
-            got = objective.hessian(point, np.array(columns), rows)
+            got = objective.hessian(point, output, np.array(columns), rows)
             np.testing.assert_allclose(got, wanted[rows], rtol=1e-10, atol=1e-13)
 
         slopes = approx_fprime(coef, lambda c, k=output: objective.evaluate(c[None], [k])[2][0], 1e-7)
-        np.testing.assert_allclose(objective.hessian(point, np.arange(5)), slopes / float(scale), atol=1e-5)
+        np.testing.assert_allclose(objective.hessian(point, output, np.arange(5)), slopes / float(scale), atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [3.0, 1e-1, 1e-3, 1e-5])
@@ -173,8 +223,8 @@ def test_reach(X, coefs, storage, intercept, n_threads):
     moves = coefs * [1, 0, 1, 1, 0]
     changes = X @ moves.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
-    np.testing.assert_allclose(objective.reach(moves), wanted)
-    assert objective.reach(np.zeros((1, 5))).tolist() == [0]
+    np.testing.assert_allclose(objective.reach(moves, OUTPUTS), wanted)
+    assert objective.reach(np.zeros((1, 5)), [0]).tolist() == [0]
 
 
 def test_totals_and_moments(X, storage, n_threads):
@@ -223,13 +273,13 @@ def test_constant_columns_are_flat(X, storage, large, dtype, n_threads):
     assert (objective.spread[:, 2] == 0).all()
     assert (objective.spread[:, [0, 1, 3, 4]] > 0).all()
     columns = np.arange(5)[::-1]
-    hessian = objective.hessian(objective.null[1], columns)
+    hessian = objective.hessian(objective.null[1], 1, columns)
     assert not hessian[2].any()
     assert not hessian[:, 2].any()
-    assert not objective.hessian(objective.null[1], columns, slice(1, 4))[1].any()
+    assert not objective.hessian(objective.null[1], 1, columns, slice(1, 4))[1].any()
     without, _ = make(X, storage, False, n_threads, dtype)
     np.testing.assert_allclose(without.spread[:, 2], large * np.pi, rtol=1e-5)
-    assert without.hessian(without.null[1], columns)[2, 2] > 0
+    assert without.hessian(without.null[1], 1, columns)[2, 2] > 0
 
 
 @pytest.mark.parametrize("to_array", [np.ascontiguousarray, np.asfortranarray])
@@ -238,7 +288,7 @@ def test_arrays_with_columns_far_from_zero(X, to_array):
     _, near = make(X, to_array)
     objective, _ = make(X + np.array([0, 1e8, 0, 0, 0]), to_array)
     hessian, spread = near.hessian(np.zeros(5), 0) / objective.scale[0], make(X, to_array)[0].spread
-    np.testing.assert_allclose(objective.hessian(objective.null[0], np.arange(5)), hessian.astype(float), atol=1e-7)
+    np.testing.assert_allclose(objective.hessian(objective.null[0], 0, np.arange(5)), hessian.astype(float), atol=1e-7)
     np.testing.assert_allclose(objective.spread, spread, rtol=1e-6)
 
 
@@ -254,7 +304,7 @@ def test_rows_without_weight_do_not_count(X, coefs, storage, intercept, n_thread
     points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
     columns = np.array([1, 3])
     same = {
-        "hessian": [o.hessian(points[1], columns) for o in (objective, other)],
+        "hessian": [o.hessian(points[1], 1, columns) for o in (objective, other)],
         "divergence": [o.divergence(-coefs, points, OUTPUTS) for o in (objective, other)],
         "spread": [o.spread for o in (objective, other)],
         "null gradients": [[null.gradient for null in o.null] for o in (objective, other)],
@@ -270,7 +320,7 @@ def test_reach_leaves_out_rows_without_weight(X, coefs, storage, intercept, n_th
     objective, _ = make(far, storage, intercept, n_threads, weight=weight)
     changes = X[weight > 0] @ coefs.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
-    np.testing.assert_allclose(objective.reach(coefs), wanted)
+    np.testing.assert_allclose(objective.reach(coefs, OUTPUTS), wanted)
 
 
 def test_nothing_overflows(X, storage, n_threads):
@@ -280,7 +330,7 @@ def test_nothing_overflows(X, storage, n_threads):
     for got, wanted in zip(objective.evaluate(coefs, [0, 1]), exact.evaluate(coefs, [0, 1]), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-10)
     point = point_at(objective, coefs[0], 0)
-    hessian = objective.hessian(point, np.arange(5))
+    hessian = objective.hessian(point, 0, np.arange(5))
     np.testing.assert_allclose(hessian, exact.hessian(coefs[0], 0).astype(float) / objective.scale[0], atol=1e-8)
     leap = objective.divergence(coefs, objective.null, [0, 1])
     assert (leap > 0).all()
@@ -317,11 +367,13 @@ def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
         assert got.dtype == np.float64
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5)
     point = point_at(objective, coefs[1], 1)
-    hessian = objective.hessian(point, np.arange(5))
+    hessian = objective.hessian(point, 1, np.arange(5))
     assert hessian.dtype == np.float64
     np.testing.assert_allclose(hessian, exact.hessian(coefs[1], 1).astype(float) / objective.scale[1], atol=1e-5)
     end = coefs[1] + 1e-3
     wanted = exact.value(end, 1) - exact.value(coefs[1], 1) - exact.gradient(coefs[1], 1) @ (end - coefs[1])
     np.testing.assert_allclose(objective.divergence(end[None], [point], [1]), float(wanted), rtol=1e-3)
-    np.testing.assert_allclose(objective.reach(end[None]), objective.reach(end[None].astype(np.float32)), rtol=1e-6)
+    np.testing.assert_allclose(
+        objective.reach(end[None], [1]), objective.reach(end[None].astype(np.float32), [1]), rtol=1e-6
+    )
     assert set(seen) == {np.dtype(np.float32)}

@@ -298,12 +298,18 @@ def test_every_loop_is_bounded(rng):
 
 
 class Quadratic:
-    """An objective whose Hessian is the same everywhere."""
+    """A working set of all columns, and an objective whose Hessian is the same everywhere."""
 
     def __init__(self, matrix):
-        self.matrix, self.X = matrix, matrix
+        self.matrix, self.objective = matrix, self
 
-    def hessian(self, point, columns, rows=slice(None)):
+    def restrict(self, point):
+        return point
+
+    def find(self, columns):
+        return columns
+
+    def hessian(self, point, output, columns, rows=slice(None)):
         return self.matrix[np.ix_(columns[rows], columns)]
 
 
@@ -323,9 +329,9 @@ def test_quadratic_model_is_minimised(rng, order, strength):
     penalty = GroupElasticNet.from_groups(
         groups, np.full(6, strength), 0.1 * np.arange(6).repeat(sizes)[np.argsort(np.concatenate(groups))]
     )
-    model = QuadraticModel(Quadratic(matrix), None, penalty, np.array(order[0]))
-    for more in order[1:]:
-        model.include(np.array(more))
+    model = QuadraticModel(None, 0, penalty, np.array(order[0]), 12, float)
+    for more in order:
+        model.include(np.array(more), Quadratic(matrix))
     columns = model.columns
     assert sorted(columns) == sorted(np.concatenate([groups[g] for g in np.unique(np.concatenate(order))]))
     certificate = result.Certificate(penalty, np.zeros(12), np.ones(12)).restrict(model.groups)

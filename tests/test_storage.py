@@ -138,7 +138,7 @@ def test_read_only_arrays(dense, storage, rng):
     np.testing.assert_array_equal(
         np.asarray(cut(prepare(X), slice(2, 9), np.array([3, 1])) @ np.eye(2)), dense[2:9][:, [3, 1]]
     )
-    rows = counts, np.full(30, 1 / 30), np.zeros(30)
+    rows = counts, np.full((1, 30), 1 / 30), np.zeros(30)
     for array in rows:
         array.setflags(write=False)
     coefs = 0.1 * rng.normal(size=(2, 6))
@@ -146,7 +146,9 @@ def test_read_only_arrays(dense, storage, rng):
     for got, wanted in zip(frozen.evaluate(coefs, [0, 1]), free.evaluate(coefs, [0, 1]), strict=True):
         np.testing.assert_allclose(got, wanted)
     columns = np.array([5, 1])
-    np.testing.assert_allclose(frozen.hessian(frozen.null[0], columns), free.hessian(free.null[0], columns), atol=1e-15)
+    np.testing.assert_allclose(
+        frozen.hessian(frozen.null[0], 0, columns), free.hessian(free.null[0], 0, columns), atol=1e-15
+    )
     np.testing.assert_allclose(frozen.divergence(coefs, frozen.null, [0, 1]), free.divergence(coefs, free.null, [0, 1]))
 
 

@@ -56,7 +56,9 @@ class _State:
     def certify(self, n_iter, monitor):
         self.n_iter = n_iter
         self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
-        monitor(self.order, n_iter, self.point, self.shortfall)
+        penalty, coef = self.problem.penalty, self.point.coef
+        n_groups = np.count_nonzero(penalty.norms(coef))
+        monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
 
     def propose(self):
         self.curvature = self.scale * self.metric

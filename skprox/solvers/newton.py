@@ -1,6 +1,6 @@
 """Proximal Newton steps on a working set of groups, with a kept Hessian, for many problems at once."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
 
@@ -32,27 +32,63 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
     running = [descent for descent in descents if descent.shortfall > tol]
     while running:
-        groups = reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
-        if QuadraticModel.size(running[0].penalty, groups, objective.X.shape[0]) > max_entries:
+        first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
+        n_rows = objective.shape[0]
+        if QuadraticModel.size(first.penalty, groups, n_rows) > max_entries:
             break
         if model is None:
-            model = QuadraticModel(objective, running[0].point, running[0].penalty, groups)
+            output, dtype = first.problem.output, objective.X.dtype
+            model = QuadraticModel(first.point, output, first.penalty, groups, n_rows, dtype)
         model.forget(groups)
+        models = list({id(m): m for m in [model, *(descent.model for descent in running)] if m}.values())
+        working = _WorkingSet.of(objective, first.penalty, groups, models)
         for descent in running:
-            descent.use(descent.model or model, groups)
+            descent.enter(working, descent.model or model, groups)
         active = [descent for descent in running if descent.shortfall > tol]
         while active:
-            _propose(objective, active, tol)
-            _try(objective, active)
-            _renew_models(objective, active, tol)
+            _propose(working.objective, active, tol)
+            _try(working.objective, active)
+            _renew_models(working, active, tol)
             active = [descent for descent in active if descent.goes_on(tol, max_iter)]
         model = running[-1].model
         _look_around(objective, running)
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
     results = [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.idle >= STALL) for d in descents]
-    if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents)) / 2:
+    if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
+
+
+@dataclass(frozen=True)
+class _WorkingSet:
+    """The objective `whole` restricted to some columns, in ascending order."""
+
+    whole: object
+    objective: object
+    columns: np.ndarray
+
+    @classmethod
+    def of(cls, objective, penalty, groups, models):
+        """With the columns of `groups`, and all that `models` need."""
+        needed = [penalty.columns(groups)]
+        for model in models:
+            needed += [model.columns, np.flatnonzero(model.point.coef)]
+        columns = np.unique(np.concatenate(needed))
+        part = objective if len(columns) == objective.shape[1] else objective.restrict(columns)
+        return cls(objective, part, columns)
+
+    def find(self, columns):
+        """Positions of some of its columns."""
+        return np.searchsorted(self.columns, columns)
+
+    def restrict(self, point):
+        return replace(point, coef=point.coef[self.columns], gradient=point.gradient[self.columns])
+
+    def extend(self, point, n_columns):
+        """A point among all columns, of whose gradient nothing else is known."""
+        coef, gradient = np.zeros(n_columns), np.full(n_columns, np.nan)
+        coef[self.columns], gradient[self.columns] = point.coef, point.gradient
+        return replace(point, coef=coef, gradient=gradient)
 
 
 def _propose(objective, active, tol):
@@ -68,63 +104,66 @@ def _propose(objective, active, tol):
     list(objective.map(run, [list(chain) for _, chain in chains]))
     far = [d for d in proposing if d.bend > NEAR**2]
     if far:
-        moves = np.array([descent.full(descent.end - descent.here) for descent in far])
-        for descent, reach in zip(far, objective.reach(moves), strict=True):
+        moves = np.array([descent.among(descent.end - descent.here) for descent in far])
+        reaches = objective.reach(moves, [descent.problem.output for descent in far])
+        for descent, reach in zip(far, reaches, strict=True):
             descent.step = FAR / max(reach, FAR)
 
 
 def _try(objective, active):
     """Evaluate all trials. One pass over the columns of the working set."""
-    columns = reduce(np.union1d, {id(d.model): d.model.columns for d in active}.values())
-    if 2 * len(columns) > len(active[0].point.coef):
-        columns = None
-    trials = [descent.full(descent.here + descent.step * (descent.end - descent.here)) for descent in active]
-    answers = objective.evaluate(np.array(trials), [descent.problem.output for descent in active], columns)
-    for descent, trial, value, intercept, gradient in zip(active, trials, *answers, strict=True):
-        descent.receive(trial, value, intercept, gradient, columns)
+    trials = [descent.among(descent.here + descent.step * (descent.end - descent.here)) for descent in active]
+    answers = objective.evaluate(np.array(trials), [descent.problem.output for descent in active])
+    for descent, *answer in zip(active, trials, *answers, strict=True):
+        descent.receive(*answer)
 
 
 def _look_around(objective, running):
     """Complete the gradients. One pass over X, or none where all columns were in the working set."""
-    blind = [descent for descent in running if not descent.complete]
+    n_columns = objective.shape[1]
+    for descent in running:
+        descent.point = descent.working.extend(descent.point, n_columns)
+    blind = [descent for descent in running if len(descent.working.columns) < n_columns]
     if blind:
         coefs = np.array([descent.point.coef for descent in blind])
         answers = objective.evaluate(coefs, [descent.problem.output for descent in blind])
         for descent, value, intercept, gradient in zip(blind, *answers, strict=True):
             descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
-            descent.complete = True
     for descent in running:
         descent.certify()
 
 
-def _renew_models(objective, active, tol):
+def _renew_models(working, active, tol):
     """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these."""
     for _, alike in groupby(active, lambda descent: descent.problem.output):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
-        tired = [descent for descent in alike if descent.is_tired(tol, len(active))]
+        tired = [descent for descent in alike if descent.is_tired(tol, len(active), working.objective.shape[0])]
         if not tired:
             continue
         worst = max(tired, key=lambda descent: descent.shortfall)
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
-        model = QuadraticModel(objective, worst.point, worst.penalty, groups)
+        n_rows, n_columns = worst.shape
+        point, output = working.extend(worst.point, n_columns), worst.problem.output
+        model = QuadraticModel(point, output, worst.penalty, groups, n_rows, working.objective.X.dtype)
         for descent in alike:
             descent.use(model, groups)
+        worst.fresh = True
 
 
 class _Descent:
     """The way down of one problem: the point it is at, the step that it tries, how it gets on.
 
-    Of a gradient only the entries on the working set are known until it is `complete`.
+    Points are on the working set while the descent is in it, and among all columns when it looks around.
     """
 
     def __init__(self, problem, objective, order, monitor):
         self.problem, self.certificate, self.penalty = problem, problem.certificate, problem.certificate.penalty
-        self.order, self.monitor = order, monitor
+        self.order, self.monitor, self.shape = order, monitor, objective.shape
         self.total, self.scale = objective.total[problem.output], objective.scale[problem.output]
         self.eps = np.finfo(objective.X.dtype).eps
-        self.point, self.complete, self.model = problem.start, True, None
+        self.point, self.model = problem.start, None
         self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
-        self.rate, self.best = 1.0, (self.point, np.inf)
+        self.rate = 1.0
         self.certify()
 
     def certify(self):
@@ -149,20 +188,28 @@ class _Descent:
     def groups_needed(self):
         """Groups of the working set that are not zero or may soon be."""
         strength = self.local.penalty.strength
-        pull = self.local.penalty.norms(self.point.gradient[self.model.columns])
+        pull = self.local.penalty.norms(self.point.gradient[self.where])
         return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (pull >= NEEDED * strength)]
+
+    def enter(self, working, model, groups):
+        """Work on a new working set, with a model from wherever it was taken."""
+        fresh = model.point.coef is self.point.coef
+        self.working, self.point = working, working.restrict(self.point)
+        self.best = self.point, np.inf
+        self.use(model, groups)
+        self.fresh = fresh
 
     def use(self, model, groups):
         """Work with `model`, and on its groups."""
-        model.include(groups)
-        self.model, self.local = model, self.certificate.restrict(model.groups)
-        self.here = self.point.coef[model.columns]
+        model.include(groups, self.working)
+        self.model, self.where, self.fresh = model, self.working.find(model.columns), False
+        self.local, self.here = self.certificate.restrict(model.groups), self.point.coef[self.where]
         self.refused, self.shortfall, self.past = False, self._shortfall(), Anderson()
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, start, tol):
         """The minimiser of the model, sought from `start`."""
-        self.gradient = self.point.gradient[self.model.columns]
+        self.gradient = self.point.gradient[self.where]
         gradient = self.gradient / self.scale
         self.end, slope = self.model.minimise(
             gradient,
@@ -184,13 +231,9 @@ class _Descent:
         return self.end
 
     @np.errstate(over="ignore", invalid="ignore")
-    def receive(self, trial, value, intercept, gradient, columns):
+    def receive(self, trial, value, intercept, gradient):
         """Go to `trial` if the objective falls enough; else halve the step, or want a Hessian from here."""
-        whole = gradient
-        if columns is not None:
-            whole = np.full(len(trial), np.nan)
-            whole[columns] = gradient
-        there, after = trial[self.model.columns], whole[self.model.columns]
+        there, after = trial[self.where], gradient[self.where]
         paid = self.local.penalty.value(there) - self.paid
         fall = value - self.point.value + paid
         size = abs(value) + self.total * (1 + abs(intercept) + abs(self.point.intercept))
@@ -199,12 +242,14 @@ class _Descent:
             fall = (self.gradient + after) @ (there - self.here) / 2 + paid
         if fall <= 1e-4 * self.step * self.promise + self.slack:
             self.idle = 0 if self.promise < -self.slack else self.idle + 1
-            self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=whole)
-            self.here, self.complete, self.halving = there, columns is None, False
+            self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=gradient)
+            self.here, self.halving, self.fresh = there, False, False
             before, self.shortfall = self.shortfall, self._shortfall()
             self.rate = self.shortfall / before if self.step == 1.0 else 1.0
-            self.monitor(self.order, self.n_iter, self.point, self.shortfall)
-        elif self.model.point.coef is self.point.coef:
+            penalty = self.local.penalty
+            n_groups = np.count_nonzero(penalty.norms(there))
+            self.monitor(self.order, self.n_iter, value + penalty.value(there), self.shortfall, n_groups)
+        elif self.fresh:
             self.step, self.halving = self.step / 2, True
             if not self.step >= 1e-12:
                 self.idle, self.halving = STALL, False
@@ -214,21 +259,20 @@ class _Descent:
             self.best = self.point, self.shortfall
         if self.idle >= STALL:
             self.point, self.shortfall = self.best
-            self.complete = False
 
-    def is_tired(self, tol, n_problems):
+    def is_tired(self, tol, n_problems, n_rows):
         """Whether a new Hessian would pay: it costs as much as a number of passes that grows with its columns."""
         if self.refused or not self.rate < 1.0:
             return True
         remaining = np.log(self.shortfall / tol) / -np.log(self.rate)
-        cost = self.model.cost(n_problems)
+        cost = self.model.cost(n_problems, n_rows)
         return remaining > cost + 2 * min(1.0, cost)
 
-    def full(self, values):
-        """Values on the working set among zeros."""
-        out = np.zeros(len(self.point.coef))
-        out[self.model.columns] = values
+    def among(self, values):
+        """Values on the model's columns among zeros on the working set."""
+        out = np.zeros(len(self.working.columns))
+        out[self.where] = values
         return out
 
     def _shortfall(self):
-        return self.local(self.here, self.point.gradient[self.model.columns]).max(initial=0.0)
+        return self.local(self.here, self.point.gradient[self.where]).max(initial=0.0)

@@ -23,16 +23,14 @@ class QuadraticModel:
     again, and float32 will do, since steps are corrected by gradients in full.
     """
 
-    def __init__(self, objective, point, penalty, groups):
-        self.objective, self.point, self.partition = objective, point, penalty
+    def __init__(self, point, output, penalty, groups, n_rows, dtype):
+        self.point, self.output, self.partition = point, output, penalty
         self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
-        n_rows = objective.X.shape[0]
         self.factored = _is_factored(penalty, groups, n_rows)
         self.rows = np.empty((0, n_rows), np.float32) if self.factored else np.empty((0, 0))
-        self.eps = np.finfo(np.float32 if self.factored else objective.X.dtype).eps
+        self.eps = np.finfo(np.float32 if self.factored else dtype).eps
         self.values, self.vectors, self.starts = np.empty(0), np.empty(0), np.zeros(1, dtype=int)
         self.kept = None
-        self.include(groups)
 
     @staticmethod
     def size(penalty, groups, n_rows):
@@ -40,8 +38,8 @@ class QuadraticModel:
         n_columns = len(penalty.columns(groups))
         return n_columns * (n_rows if _is_factored(penalty, groups, n_rows) else n_columns)
 
-    def include(self, groups):
-        """Append those of `groups` that are not in it."""
+    def include(self, groups, working):
+        """Append those of `groups` that are not in it. All columns in question are in the working set."""
         new = np.setdiff1d(groups, self.groups)
         if len(new) == 0:
             return
@@ -49,10 +47,11 @@ class QuadraticModel:
         self.groups = np.concatenate([self.groups, new])
         self.columns = np.concatenate([self.columns, self.partition.columns(new)])
         if self.factored:
-            added = self.objective.factor(self.point, self.columns[old:])
+            added = working.whole.factor(self.point, self.output, self.columns[old:])
             self.rows = np.concatenate([self.rows, added], dtype=np.float32)
         else:
-            added = self.objective.hessian(self.point, self.columns, slice(old, None))
+            point, where = working.restrict(self.point), working.find(self.columns)
+            added = working.objective.hessian(point, self.output, where, slice(old, None))
             grown = np.empty((len(self.columns),) * 2)
             grown[:old, :old], grown[old:], grown[:old, old:] = self.rows, added, added[:, :old].T
             self.rows = grown
@@ -70,9 +69,9 @@ class QuadraticModel:
             self.rows = self.rows[where] if self.factored else self.rows.take(where, axis=0).take(where, axis=1)
             self.kept = None
 
-    def cost(self, n_problems):
+    def cost(self, n_problems, n_rows):
         """How many steps of so many problems in lockstep a Hessian costs, by the operations of both."""
-        n_rows, n_columns = self.objective.X.shape[0], len(self.columns)
+        n_columns = len(self.columns)
         if self.factored:
             return 4.0  # no product of columns, but all that follows from one
         return n_rows * n_columns / ((n_problems + 1.5) * (8 * n_rows + 40 * n_columns))
