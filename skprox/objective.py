@@ -134,7 +134,7 @@ class PoissonObjective:
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
-                chunk = sparse.diags_array(root) @ chunk
+                chunk = sparse.dia_array((root[None], [0]), shape=(len(root), len(root))) @ chunk
                 second = (chunk.T[rows] @ chunk).toarray()
             else:
                 chunk = chunk - center

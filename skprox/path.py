@@ -159,21 +159,16 @@ def regularization_path(
     estimator._validate_params()
     (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
     patterns = estimator._penalties(1.0, columns, n_outputs)
-    alphas = None if alphas is None else _check_alphas(alphas)
-    if alphas is None and any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
-        raise ValueError("alphas=None needs an L1 penalty on each column that has a ridge penalty; give alphas.")
-    if alphas is None and not any(
-        (np.isfinite(pattern.strength) & (pattern.strength > 0)).any() for pattern in patterns
-    ):
-        raise ValueError("alphas=None needs a group with a positive and finite weight; give alphas.")
-    with estimator._open((X, counts, weight, offset), columns) as objective:
-        starts = [_without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
-        critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
-        if alphas is None:
-            alphas = (max(critical) or 1.0) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
-        ways = zip(patterns, starts, strict=True)
-        outputs = [_follow(estimator, objective, k, *way, alphas) for k, way in enumerate(ways)]
-    _warn_of_shortfalls(outputs, alphas, estimator.tol)
+    alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
+    with estimator._open((X, counts, weight[None], offset), columns) as objective:
+        starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
+        if isinstance(alphas, Integral):
+            alphas = grid(patterns, starts, alphas, alpha_min_ratio)
+        outputs = []
+        for k, (pattern, start) in enumerate(zip(patterns, starts, strict=True)):
+            followed = follow(estimator, objective, [k], pattern, [start], alphas)
+            outputs.append([result for (result,) in followed])
+    warn_of_shortfalls(outputs, alphas, estimator.tol)
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -196,50 +191,70 @@ def regularization_path(
     )
 
 
-def _check_alphas(alphas):
-    alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
-    if alphas.ndim != 1 or not (alphas > 0).all():
-        shape, least = alphas.shape, alphas.min()
-        raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
-    return np.sort(alphas)[::-1]
+def check_alphas(alphas, patterns):
+    """Strengths in descending order, or the number of them."""
+    if not isinstance(alphas, Integral):
+        alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
+        if alphas.ndim != 1 or not (alphas > 0).all():
+            shape, least = alphas.shape, alphas.min()
+            raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
+        return np.sort(alphas)[::-1]
+    if any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
+        raise ValueError("A grid of alphas needs an L1 penalty on each column that has a ridge penalty; give alphas.")
+    if not any((np.isfinite(pattern.strength) & (pattern.strength > 0)).any() for pattern in patterns):
+        raise ValueError("A grid of alphas needs a group with a positive and finite weight; give alphas.")
+    return alphas
 
 
-def _without_penalised(estimator, objective, output, pattern):
+def grid(patterns, starts, n_alphas, alpha_min_ratio):
+    """Strengths evenly spaced in logarithm, from the critical one of all outputs."""
+    critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
+    return (max(critical) or 1.0) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
+
+
+def without_penalised(estimator, objective, output, pattern):
     """The solution where all penalised groups are held at zero: the one at the critical strength."""
     from skprox.solvers import Certificate, Problem, solve
 
-    held = pattern.held()
-    certificate = Certificate.of(objective, held, output)
+    certificate = Certificate.of(objective, pattern.held(), output)
     problem = Problem(output, certificate, objective.null[output])
-    monitor = estimator._monitor([problem])
-    return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter, monitor)[0][0].point
+    return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter)[0][0].point
 
 
-def _follow(estimator, objective, output, pattern, point, alphas):
-    """Results at `alphas`, in descending order, from `point` on, so many at a time."""
+def follow(estimator, objective, outputs, pattern, points, alphas, report=lambda *args: None):
+    """Results of `outputs` at each of `alphas`, in descending order, from `points` on, so many at a time.
+
+    The outputs are much alike: the same counts, under other weights. Ends early where `report`, called with a
+    strength and its results, says so.
+    """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
-    results, model, size = [], None, LOCKSTEP
-    certificate = Certificate.of(objective, pattern, output)
+    results, model, most_at_once = [], None, max(1, LOCKSTEP // len(outputs))
+    certificates, size = [Certificate.of(objective, pattern, output) for output in outputs], most_at_once
     while len(results) < len(alphas):
+        batch = alphas[len(results) : len(results) + size]
         problems = [
             Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
-            for alpha in alphas[len(results) : len(results) + size]
+            for output, certificate, point in zip(outputs, certificates, points, strict=True)
+            for alpha in batch
         ]
-        monitor = estimator._monitor(problems)
-        found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, monitor, model)
-        results += found
-        point = found[-1].point
+        found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, model=model)
+        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
+        points = [way[-1].point for way in ways]
+        for alpha, *at_alpha in zip(batch, *ways, strict=True):
+            results.append(at_alpha)
+            if report(alpha, at_alpha):
+                return results
         # far from where they start problems take many steps, each of its own Hessian: then fewer go together;
         # and where steps cost more than passes, there is little to share
         most = max(result.n_iter for result in found)
         size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
-        width = max(1, np.count_nonzero(point.coef))
-        size = min(size, max(2, 2 * objective.X.shape[0] // width), LOCKSTEP)
+        width = max(1, *(np.count_nonzero(point.coef) for point in points))
+        size = min(size, max(2, 2 * objective.X.shape[0] // width), most_at_once)
     return results
 
 
-def _warn_of_shortfalls(outputs, alphas, tol):
+def warn_of_shortfalls(outputs, alphas, tol):
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:

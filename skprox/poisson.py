@@ -56,11 +56,11 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         self : object
             The fitted estimator.
         """
-        rows, columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        (X, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         penalties = self._penalties(self.alpha, columns, n_outputs)
-        with self._open(rows, columns) as objective:
+        with self._open((X, counts, weight[None], offset), columns) as objective:
             results = self._solve(objective, penalties)
-            self._unpack(results, objective, penalties, columns, n_outputs)
+            self._unpack(results, objective, self.alpha, penalties, columns, n_outputs)
         return self
 
     def predict(self, X, exposure=None):
@@ -156,8 +156,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         X = rows[0]
         with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as threads:
-            X, counts, weight, offset = rows
-            objective = PoissonObjective(X, counts, np.atleast_2d(weight), offset, self.fit_intercept, *threads)
+            objective = PoissonObjective(*rows, self.fit_intercept, *threads)
             check_spread(objective.spread, columns.names)
             yield objective
 
@@ -201,7 +200,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
 
         return report
 
-    def _unpack(self, results, objective, penalties, columns, n_outputs):
+    def _unpack(self, results, objective, alpha, penalties, columns, n_outputs):
         """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
         dtype, coefs = objective.X.dtype, [result.point.coef for result in results]
 
@@ -219,7 +218,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         norms = np.sqrt(np.add.reduceat(np.array(coefs)[:, members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=1))
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
-        self._set_critical_strength(objective, columns, n_outputs)
+        self._set_critical_strength(objective, alpha, columns, n_outputs)
 
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
@@ -235,10 +234,10 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    def _set_critical_strength(self, objective, columns, n_outputs):
+    def _set_critical_strength(self, objective, alpha, columns, n_outputs):
         """Set `alpha_max_` where it means something, and make sure that it is not there where it doesn't."""
         vars(self).pop("alpha_max_", None)
-        if isinstance(self.alpha, Real):
+        if isinstance(alpha, Real):
             patterns = self._penalties(1.0, columns, n_outputs)
             if all(pattern.strength.all() for pattern in patterns):
                 critical = [p.critical(null.gradient) for p, null in zip(patterns, objective.null, strict=True)]

@@ -389,7 +389,7 @@ def test_strengths_with_a_structure(data, alpha):
 def test_no_grid_for_a_ridge(data, ratio):
     """Nothing is ever zero there; given strengths will do."""
     model = PoissonGLMRegressor(l1_ratio=ratio)
-    with pytest.raises(ValueError, match=r"alphas=None needs an L1 penalty.*give alphas"):
+    with pytest.raises(ValueError, match=r"grid of alphas needs an L1 penalty.*give alphas"):
         regularization_path(model, *data)
     case = model, range(12), np.ones(12) * ratio, 1 - np.ones(12) * ratio
     assert_path(regularization_path(model, *data, alphas=[0.3, 0.03]), case, *data)

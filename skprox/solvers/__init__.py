@@ -17,8 +17,11 @@ LOCKSTEP = 16  # problems that share each pass: products with so many vectors co
 STAGES = ((newton, 30, 4000**2), (newton, 270, 300**2), (fista, np.inf, np.inf))
 
 
-def solve(objective, problems, solver, tol, max_iter, monitor, model=None):
+def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None, model=None):
     """Minimise objective + penalty for each of `problems`.
+
+    After each step of problem k `monitor` is told k, the number of its steps so far, its value and certificate,
+    and how many groups are not zero.
 
     Returns the results, and the Hessian to start with for problems near them.
     """
