@@ -217,8 +217,13 @@ def _gram(X, weight, center):
     gram = np.zeros((1 + n_features, 1 + n_features))
     gram[0, 0] = weight.sum()
     for rows in gen_batches(X.shape[0], CHUNK_ROWS):
-        chunk = X[rows].astype(np.float64) if sparse.issparse(X) else X[rows] - center
-        weighted = sparse.diags_array(weight[rows]) @ chunk
+        each = weight[rows, None]
+        if sparse.issparse(X):
+            chunk = X[rows].astype(np.float64)
+            weighted = chunk.multiply(each)
+        else:
+            chunk = X[rows] - center
+            weighted = chunk * each
         gram[0, 1:] += np.ravel(weighted.sum(axis=0))
         gram[1:, 1:] += safe_sparse_dot(chunk.T, weighted, dense_output=True)
     gram[1:, 0] = gram[0, 1:]
