@@ -57,7 +57,7 @@ class InferenceMixin:
         >>> GroupLassoPoisson(alpha=0.1).fit(X, y).summary(X).round(2)  # doctest: +NORMALIZE_WHITESPACE
                size  norm  strength  selected  share
         group
-        a         2  0.34      0.14      True    1.0
+        a         2  0.29      0.14      True    1.0
         b         1  0.00      0.10     False    0.0
         """
         check_is_fitted(self)

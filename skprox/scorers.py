@@ -12,17 +12,34 @@ from skprox.validation import check_counts_like, check_means, check_weight, need
 
 
 class PoissonScorer:
-    """Scores the counts that an estimator expects: ``scorer(estimator, X, y, sample_weight=..., exposure=...)``.
+    """A scorer of the counts that an estimator expects, for `scoring` of searches and cross-validation.
 
-    scikit-learn's own scorers call ``predict(X)``, and so compare counts with rates. This one calls
-    ``predict(X, exposure=exposure)``, of a pipeline too, and of the best estimator of a search.
+    - ``poisson_deviance_scorer``: the mean Poisson deviance, negative, so that greater is better;
+    - ``mcfadden_scorer``: McFadden's pseudo-R², as `skprox.metrics.mcfadden_r2`, whose null model knows the mean
+      rate of the rows that are scored.
 
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    score : callable
-        From counts, means, sample weights and exposure to a number; greater is better.
+    Several outputs are averaged. scikit-learn's own scorers call ``predict(X)``, and so compare counts with rates.
+    These call ``predict(X, exposure=exposure)``, of a pipeline too, and of the best estimator of a search. Where
+    metadata routing is enabled they ask for `exposure` and `sample_weight`; `set_score_request` changes that.
+
+    See Also
+    --------
+    skprox.metrics : The same for counts and expected counts from anywhere.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sklearn
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skprox import PoissonGLMRegressor, poisson_deviance_scorer
+    >>> rng = np.random.default_rng(0)
+    >>> X, hours = rng.normal(size=(300, 2)), rng.uniform(0.5, 2, size=300)
+    >>> y = rng.poisson(hours * np.exp(0.3 * X[:, 0]))
+    >>> model = PoissonGLMRegressor(alpha=0.01)
+    >>> poisson_deviance_scorer(model.fit(X, y, exposure=hours), X, y, exposure=hours) > -1.2
+    True
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     scores = cross_val_score(model, X, y, scoring=poisson_deviance_scorer, params={"exposure": hours})
     """
 
     def __init__(self, name, score):
