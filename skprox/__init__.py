@@ -3,6 +3,7 @@
 from skprox.compose import groups_from_transformer, make_grouped_column_transformer
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
 
 __version__ = "0.1.0"
 
@@ -12,5 +13,7 @@ __all__ = [
     "RegularizationPath",
     "groups_from_transformer",
     "make_grouped_column_transformer",
+    "mcfadden_scorer",
+    "poisson_deviance_scorer",
     "regularization_path",
 ]

@@ -118,7 +118,7 @@ def regularization_path(
         The smallest strength as a share of the largest where `alphas` is None.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each row; None is 1.
-    exposure : array-like of shape (n_samples,), default=None
+    exposure : float or array-like of shape (n_samples,), default=None
         The exposure of each row; None is 1.
 
     Returns

@@ -59,6 +59,12 @@ class GroupElasticNet:
         held = self.strength > 0
         return np.max(self.norms(gradient)[held] / self.strength[held], initial=0.0)
 
+    def by_column(self):
+        """The strength of the norm that holds each coefficient, and of its ridge penalty: shape (2, n_features)."""
+        strength = np.empty(len(self.ridge))
+        strength[self.indices] = np.repeat(self.strength, np.diff(self.indptr))
+        return np.array([strength, self.ridge])
+
     def feasible(self, coef):
         """`coef` with zeros where the strength is infinite."""
         coef = coef.copy()

@@ -13,15 +13,22 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skprox.base import DocLinkMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
-from skprox.metrics import mean_deviance, share_explained
+from skprox.inference import InferenceMixin
+from skprox.metrics import cohen_r2
 from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_counts, check_exposure, check_rows, check_spread, check_weight
+from skprox.validation import check_exposure, check_rows, check_spread, need_exposure
 
 
-class _PoissonRegression(RegressorMixin, BaseEstimator):
+class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """What the estimators share: all but the penalty."""
+
+    # metadata routing passes exposure on unless told otherwise: without it counts and rates are mixed up
+    __metadata_request__fit = {"exposure": True}
+    __metadata_request__predict = {"exposure": True}
+    __metadata_request__score = {"exposure": True}
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
@@ -47,7 +54,7 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             Counts, or any non-negative numbers. Each column is a response of its own.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The time, area or number at risk behind each count; None is 1. A count with exposure e
             has mean e * exp(intercept + x.coef).
 
@@ -70,8 +77,8 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates.
-        exposure : array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1.
+        exposure : float or array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1, with a warning where the model was fitted with exposure.
 
         Returns
         -------
@@ -79,11 +86,16 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             exposure * exp(intercept + X coef).
         """
         check_is_fitted(self)
-        X, _ = label_columns(X)
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
-        exposure = check_exposure(exposure, X)
-        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
-        return (rates.T * exposure).T
+        if exposure is None and self.has_exposure_:
+            warnings.warn(
+                f"This {type(self).__name__} was fitted with exposure; without it, predict gives rates, the counts "
+                "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
+                "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
+                UserWarning,
+                stacklevel=2,
+            )
+        X = self._check_covariates(X)
+        return self._expect(X, check_exposure(exposure, X))
 
     def score(self, X, y, sample_weight=None, exposure=None):
         """D², the share of the Poisson deviance of `y` that the model explains.
@@ -101,24 +113,16 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             The counts.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
-        exposure : array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1.
+        exposure : float or array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1, and an error where the model was fitted with exposure.
 
         Returns
         -------
         float
             The score.
         """
-        means = self.predict(X, exposure)
-        counts = check_counts(y, means.dtype).T
-        if counts.size != means.size or len(counts) != len(means):
-            raise ValueError(f"y has shape {np.shape(y)}, but predictions have shape {means.shape}.")
-        means = means.reshape(counts.shape)
-        weight, exposure = check_weight(sample_weight, means), check_exposure(exposure, means)
-        null = np.outer(exposure, weight @ counts / (weight @ exposure))
-        return float(
-            np.mean(share_explained(mean_deviance(counts, means, weight), mean_deviance(counts, null, weight)))
-        )
+        need_exposure(self, exposure, "score")
+        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
 
     def split_coef(self):
         """The coefficients of each group.
@@ -138,7 +142,16 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
             self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
         rows = X, *check_rows(X, y, sample_weight, exposure)
+        self.has_exposure_ = exposure is not None
         return rows, self._find_columns(levels), None if y.ndim == 1 else y.shape[1]
+
+    def _check_covariates(self, X):
+        X, _ = label_columns(X)
+        return validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+
+    def _expect(self, X, exposure):
+        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
+        return (rates.T * exposure).T
 
     def _find_columns(self, levels):
         if hasattr(self, "feature_names_in_"):
@@ -218,6 +231,8 @@ class _PoissonRegression(RegressorMixin, BaseEstimator):
         norms = np.sqrt(np.add.reduceat(np.array(coefs)[:, members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=1))
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
+        strengths = np.array([penalty.by_column() for penalty in penalties])
+        self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         self._set_critical_strength(objective, alpha, columns, n_outputs)
 
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
@@ -321,6 +336,8 @@ class PoissonGLMRegressor(_PoissonRegression):
         Name of a group to the Euclidean norm of its coefficients (for each output).
     selected_groups_ : list
         Names of the groups with a coefficient other than 0 (in any output).
+    has_exposure_ : bool
+        Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str
@@ -483,6 +500,8 @@ class GroupLassoPoisson(_PoissonRegression):
         Name of a group to the Euclidean norm of its coefficients (for each output).
     selected_groups_ : list
         Names of the groups with a coefficient other than 0 (in any output).
+    has_exposure_ : bool
+        Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str

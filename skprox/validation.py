@@ -34,6 +34,8 @@ def check_weight(sample_weight, X):
 def check_exposure(exposure, X):
     if exposure is None:
         return np.ones(X.shape[0], dtype=X.dtype)
+    if np.ndim(exposure) == 0:
+        exposure = np.full(X.shape[0], exposure)
     exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
     if exposure.shape != (X.shape[0],):
         raise ValueError(f"exposure has shape {exposure.shape}; expected ({X.shape[0]},), an entry for each row of X.")
@@ -41,6 +43,16 @@ def check_exposure(exposure, X):
         row = np.argmax(exposure <= 0)
         raise ValueError(f"exposure must be positive; got {exposure[row]:g} in row {row}. Leave rows without it out.")
     return exposure
+
+
+def need_exposure(model, exposure, name):
+    """Counts that were fitted with their exposure can't be told from rates without it."""
+    if exposure is None and getattr(model, "has_exposure_", False):
+        raise ValueError(
+            f"This {type(model).__name__} was fitted with exposure, so that {name} needs exposure as well. Where "
+            "a pipeline, a search or cross-validation calls it, enable metadata routing, which passes exposure on: "
+            "sklearn.set_config(enable_metadata_routing=True)."
+        )
 
 
 def check_counts(y, dtype):
@@ -52,6 +64,27 @@ def check_counts(y, dtype):
         where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
         raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
     return counts
+
+
+def check_means(means):
+    """Expected counts, infinite ones among them."""
+    means = check_array(
+        means, ensure_2d=False, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name="y_pred"
+    )
+    if not (means >= 0).all():
+        where = tuple(np.argwhere(~(means >= 0))[0])
+        raise ValueError(
+            f"y_pred must hold expected counts, which are not negative; got {means[where]:g} in row {where[0]}."
+        )
+    return means
+
+
+def check_counts_like(y, means):
+    """Counts, and the means expected of them, both of shape (n_samples, n_outputs)."""
+    counts = check_counts(y, means.dtype).T
+    if counts.size != means.size or len(counts) != len(means):
+        raise ValueError(f"y has shape {np.shape(y)}, but predictions have shape {means.shape}.")
+    return counts, means.reshape(counts.shape)
 
 
 def check_rates(counts, weight):

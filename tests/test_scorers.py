@@ -1,0 +1,255 @@
+"""Held-out rows are scored with their own weights and exposure, or not at all."""
+
+import copy
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import sklearn
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.linear_model import PoissonRegressor
+from sklearn.metrics import mean_poisson_deviance
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skprox import PoissonGLMRegressor, mcfadden_scorer, poisson_deviance_scorer
+from skprox.metrics import cohen_r2, mcfadden_r2
+
+SCORERS = {
+    poisson_deviance_scorer: lambda y, mu, w, e: -mean_poisson_deviance(y, mu, sample_weight=w),
+    mcfadden_scorer: lambda y, mu, w, e: mcfadden_r2(y, mu, sample_weight=w, exposure=e),
+}
+OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8)  # passes nothing to the score of a pipeline
+GRID = [1e-4, 1e-2, 1.0]
+
+
+@pytest.fixture
+def trips(rng):
+    X = rng.normal(size=(120, 3))
+    exposure, weight = rng.uniform(0.1, 10, size=120), rng.uniform(0.2, 2, size=120)
+    return X, rng.poisson(exposure * np.exp(0.3 * X[:, 0])), weight, exposure
+
+
+@pytest.fixture(params=["alone", "in a pipeline"])
+def model(request):
+    model = PoissonGLMRegressor(alpha=0.1)
+    return model if request.param == "alone" else make_pipeline(StandardScaler(), model)
+
+
+def with_alpha(model, alpha):
+    return clone(model).set_params(**{next(name for name in model.get_params() if name.endswith("alpha")): alpha})
+
+
+def grid(model):
+    return {next(name for name in model.get_params() if name.endswith("alpha")): GRID}
+
+
+def last(model):
+    return getattr(model, "steps", [(None, model)])[-1][1]
+
+
+def to_fit(model, **params):
+    """Names by which a model takes them where routing is off."""
+    return params if model is last(model) else {f"poissonglmregressor__{name}": params[name] for name in params}
+
+
+def fit(model, X, y, weight, exposure):
+    """By hand, step by step."""
+    columns = X if model is last(model) else model[0].fit_transform(X)
+    last(model).fit(columns, y, weight, exposure)
+    return model
+
+
+def rates(model, X):
+    return last(model).predict(X if model is last(model) else model[0].transform(X), exposure=1)
+
+
+def held_out_scores(model, trips, metric):
+    X, y, weight, exposure = trips
+    scores = []
+    for train, test in KFold(3).split(X):
+        fitted = fit(clone(model), X[train], y[train], weight[train], exposure[train])
+        means = exposure[test] * rates(fitted, X[test])
+        scores.append(metric(y[test], means, weight[test], exposure[test]))
+    return scores
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+@pytest.mark.parametrize("routing", [True, False])
+def test_called_on_a_fitted_model(model, trips, scorer, routing):
+    X, y, weight, exposure = trips
+    fit(model, X, y, weight, exposure)
+    with config_context(enable_metadata_routing=routing):
+        score = scorer(model, X, y, sample_weight=weight, exposure=exposure)
+    assert score == pytest.approx(SCORERS[scorer](y, exposure * rates(model, X), weight, exposure), rel=1e-10)
+    assert score > scorer(fit(with_alpha(model, 100.0), X, y, weight, exposure), X, y, exposure=exposure)
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+def test_cross_validation_with_routing(model, trips, scorer):
+    X, y, weight, exposure = trips
+    wanted = held_out_scores(model, trips, SCORERS[scorer])
+    params = {"sample_weight": weight, "exposure": exposure}
+    with config_context(enable_metadata_routing=True):
+        last(model).set_fit_request(sample_weight=True)
+        if model is not last(model):
+            model[0].set_fit_request(sample_weight=False)
+        scores = cross_val_score(model, X, y, scoring=scorer, cv=KFold(3), params=params)
+        np.testing.assert_allclose(scores, wanted, rtol=1e-10)
+        both = cross_validate(model, X, y, scoring={"a": scorer, "b": scorer}, cv=KFold(3), params=params)
+        np.testing.assert_allclose(both["test_b"], wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+def test_grid_search_with_routing(model, trips, scorer):
+    X, y, _, exposure = trips
+    trips = X, y, np.ones(len(y)), exposure
+    wanted = [np.mean(held_out_scores(with_alpha(model, alpha), trips, SCORERS[scorer])) for alpha in GRID]
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(model, grid(model), scoring=scorer, cv=KFold(3)).fit(X, y, exposure=exposure)
+        np.testing.assert_allclose(search.cv_results_["mean_test_score"], wanted, rtol=1e-10)
+        assert search.best_index_ == np.argmax(wanted)
+        best = SCORERS[scorer](y, exposure * rates(search.best_estimator_, X), None, exposure)
+        assert search.score(X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
+        assert scorer(search, X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
+        nested = cross_val_score(search, X, y, scoring=scorer, cv=KFold(3), params={"exposure": exposure})
+        assert np.isfinite(nested).all()
+
+
+def test_score_of_the_model_with_routing(model, trips):
+    """No request has to be set: estimators ask for exposure by themselves."""
+    X, y, _, exposure = trips
+    fitted = fit(clone(model), X, y, None, exposure)
+    fitted_score = cohen_r2(y, exposure * rates(fitted, X), exposure=exposure)
+    with config_context(enable_metadata_routing=True):
+        model.fit(X, y, exposure=exposure)
+        np.testing.assert_allclose(last(model).coef_, last(fitted).coef_)
+        np.testing.assert_allclose(model.predict(X, exposure=exposure), exposure * rates(fitted, X))
+        np.testing.assert_allclose(model.score(X, y, exposure=exposure), fitted_score)
+        if model is last(model) or not OLD:
+            assert (cross_val_score(model, X, y, params={"exposure": exposure}) > 0).all()
+        last(model).set_score_request(exposure=False)
+        with pytest.raises(ValueError, match="so that score needs exposure as well"):
+            cross_val_score(model, X, y, params={"exposure": exposure}, error_score="raise")
+
+
+# ---- routing off: exposure reaches fit alone
+
+
+@pytest.mark.parametrize("scorer", [None, *SCORERS], ids=repr)
+def test_no_score_without_the_exposure_of_the_fit(model, trips, scorer):
+    X, y, _, exposure = trips
+    params = to_fit(model, exposure=exposure)
+    message = rf"fitted with exposure, so that {scorer or 'score'} needs exposure as well.*enable metadata routing"
+    with pytest.raises(ValueError, match=message):
+        cross_val_score(model, X, y, scoring=scorer, params=params, error_score="raise")
+    if scorer:
+        with pytest.raises(ValueError, match=message):
+            cross_validate(model, X, y, scoring={"a": scorer}, params=params, error_score="raise")
+    search = GridSearchCV(model, grid(model), scoring=scorer, error_score="raise")
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, y, **params)
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        scores = cross_val_score(model, X, y, scoring=scorer, params=params)
+    assert np.isnan(scores).all()
+
+
+def test_scorers_without_exposure_look_behind_searches(model, trips):
+    X, y, _, exposure = trips
+    with config_context(enable_metadata_routing=True):
+        search = GridSearchCV(model, grid(model), scoring=mcfadden_scorer).fit(X, y, exposure=exposure)
+    for estimator in (search, make_pipeline(search)):
+        with pytest.raises(ValueError, match="so that mcfadden_scorer needs exposure as well"):
+            mcfadden_scorer(estimator, X, y)
+    with pytest.raises(ValueError, match="so that mcfadden_scorer needs exposure as well"):
+        search.score(X, y)
+
+
+def test_predictions_without_exposure_say_that_they_are_rates(model, trips):
+    """scikit-learn's own scorers can't be told from other callers of predict."""
+    X, y, _, exposure = trips
+    message, params = "fitted with exposure; without it, predict gives rates", to_fit(model, exposure=exposure)
+    with pytest.warns(UserWarning, match=message):
+        cross_val_score(model, X, y, scoring="neg_mean_poisson_deviance", params=params)
+    with pytest.warns(UserWarning, match=message):
+        cross_val_predict(model, X, y, params=params)
+    fit(model, X, y, None, exposure)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_allclose(model.predict(X, exposure=1), rates(model, X))
+        np.testing.assert_allclose(model.predict(X, exposure=exposure), exposure * rates(model, X))
+        fit(model, X, y, None, None).predict(X)
+
+
+def test_weights_without_routing(model, trips):
+    """Searches of scikit-learn 1.8 and later pass weights to scorers that take them, of several metrics too."""
+    X, y, weight, _ = trips
+    params = to_fit(model, sample_weight=weight)
+    for scoring in (poisson_deviance_scorer, {"a": poisson_deviance_scorer, "b": mcfadden_scorer}):
+        refit = "a" if isinstance(scoring, dict) else True
+        search = GridSearchCV(model, grid(model), scoring=scoring, refit=refit, cv=3).fit(X, y, **params)
+        assert search.best_score_ > -np.inf
+
+
+def test_model_of_another_package(trips):
+    X, y, weight, _ = trips
+    model = PoissonRegressor(alpha=0.1).fit(X, y)
+    wanted = -mean_poisson_deviance(y, model.predict(X), sample_weight=weight)
+    assert poisson_deviance_scorer(model, X, y, sample_weight=weight) == pytest.approx(wanted)
+
+
+def test_many_outputs(trips):
+    X, y, weight, exposure = trips
+    Y = np.column_stack([y, y[::-1]])
+    model = PoissonGLMRegressor(alpha=0.1).fit(X, Y, exposure=exposure)
+    score = poisson_deviance_scorer(model, X, Y, sample_weight=weight, exposure=exposure)
+    means = model.predict(X, exposure=exposure)
+    each = [mean_poisson_deviance(Y[:, k], means[:, k], sample_weight=weight) for k in range(2)]
+    assert score == pytest.approx(-np.mean(each))
+
+
+# ---- scorers as objects
+
+
+def test_requests():
+    with pytest.raises(RuntimeError, match="only where metadata routing is enabled"):
+        mcfadden_scorer.set_score_request(exposure=True)
+    with config_context(enable_metadata_routing=True):
+        other = mcfadden_scorer.set_score_request(exposure="hours", sample_weight=False)
+        assert other.get_metadata_routing().score.requests == {"exposure": "hours", "sample_weight": False}
+        default = mcfadden_scorer.get_metadata_routing().score.requests
+        assert default == {"exposure": True, "sample_weight": True}
+        with pytest.raises(TypeError, match=r"takes exposure and sample_weight; got requests for \['offset'\]"):
+            mcfadden_scorer.set_score_request(offset=True)
+        with pytest.raises(ValueError, match="should be either a valid identifier"):
+            mcfadden_scorer.set_score_request(exposure="1 hour")
+
+
+def test_exposure_by_another_name(trips):
+    X, y, _, exposure = trips
+    with config_context(enable_metadata_routing=True):
+        model = PoissonGLMRegressor(alpha=0.1).set_fit_request(exposure="hours")
+        scoring = poisson_deviance_scorer.set_score_request(exposure="hours")
+        scores = cross_val_score(model, X, y, scoring=scoring, cv=KFold(3), params={"hours": exposure})
+    trips = X, y, np.ones(len(y)), exposure
+    wanted = held_out_scores(PoissonGLMRegressor(alpha=0.1), trips, SCORERS[poisson_deviance_scorer])
+    np.testing.assert_allclose(scores, wanted)
+
+
+@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+def test_copies(trips, scorer):
+    X, y, _, exposure = trips
+    model = PoissonGLMRegressor(alpha=0.1).fit(X, y, exposure=exposure)
+    wanted = scorer(model, X, y, exposure=exposure)
+    for other in (pickle.loads(pickle.dumps(scorer)), copy.deepcopy(scorer)):
+        assert other(model, X, y, exposure=exposure) == wanted
+        assert repr(other) == repr(scorer)
+    assert repr(scorer) in ("poisson_deviance_scorer", "mcfadden_scorer")
+    search = clone(GridSearchCV(model, {"alpha": GRID}, scoring=scorer, cv=3))
+    assert repr(scorer) in repr(search)
+    with config_context(enable_metadata_routing=True), joblib.parallel_config("loky", n_jobs=2):
+        assert search.fit(X, y, exposure=exposure).best_score_ > -np.inf
