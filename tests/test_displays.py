@@ -375,7 +375,9 @@ def test_effect_of_categories(pyplot, rides, model):
     assert (display.line_.get_linestyle(), display.line_.get_marker(), display.rug_) == ("None", "o", None)
     order = ["rain", "clear", "snow", "mist"]
     ordered = X.assign(sky=pd.Categorical(X["sky"], categories=order, ordered=True))
-    assert list(GroupEffectDisplay.from_estimator(model, ordered, "sky").values) == ["rain", "clear", "mist"]
+    for reference in (None, "clear"):
+        display = GroupEffectDisplay.from_estimator(model, ordered, "sky", reference=reference)
+        assert list(display.values) == ["rain", "clear", "mist"]
 
 
 def test_effect_of_numbers_behind_an_encoder(pyplot, rides, model):
