@@ -1,6 +1,10 @@
 """Sparse and structured Poisson regression for scikit-learn."""
 
 from skprox.compose import groups_from_transformer, make_grouped_column_transformer
+from skprox.displays.deviance_curve import DevianceCurveDisplay
+from skprox.displays.group_effect import GroupEffectDisplay
+from skprox.displays.group_importance import GroupImportanceDisplay
+from skprox.displays.regularization_path import RegularizationPathDisplay
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
@@ -8,9 +12,13 @@ from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
 __version__ = "0.1.0"
 
 __all__ = [
+    "DevianceCurveDisplay",
+    "GroupEffectDisplay",
+    "GroupImportanceDisplay",
     "GroupLassoPoisson",
     "PoissonGLMRegressor",
     "RegularizationPath",
+    "RegularizationPathDisplay",
     "groups_from_transformer",
     "make_grouped_column_transformer",
     "mcfadden_scorer",

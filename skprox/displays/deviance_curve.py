@@ -1,0 +1,188 @@
+"""Held-out deviance against strength."""
+
+from itertools import cycle, product
+
+import numpy as np
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._plotting import _validate_style_kwargs
+from sklearn.utils.validation import check_is_fitted
+
+from skprox.displays._shared import COLORS, chosen_ratio, open_axes, split_pipeline, strength_axis
+
+MOST_COUNTS = 8  # numbers of groups along the top
+
+
+class DevianceCurveDisplay:
+    """Mean held-out deviance against the strength of the penalty, as cross-validation found it.
+
+    A line joins the means over folds, a band around it shows one standard error (standard deviation over
+    folds / sqrt(n_folds)) either way. Two strengths are marked: that of the least mean, and by the rule of
+    one standard error [1]_ the largest whose mean is within one standard error of the least. The strongest
+    penalty is at the left; along the top stand the numbers of groups that the models have selected. Where
+    several values of `l1_ratio` were tried, grey lines are the means of those that were not chosen.
+
+    Make one with `from_estimator`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    alphas : ndarray of shape (n_alphas,)
+        The strengths, in descending order.
+    deviance_path : ndarray of shape (n_alphas, n_folds)
+        Mean Poisson deviance of the rows of each fold under models of the others.
+    n_groups : ndarray of shape (n_alphas,)
+        Number of groups selected at each strength.
+    alpha : float, default=None
+        The chosen strength.
+    l1_ratio : float, default=None
+        The chosen ratio, where there was a choice.
+    others : dict, default=None
+        The other ratios, each to its strengths and mean deviances.
+
+    Attributes
+    ----------
+    alpha_min_ : float
+        The strength of the least mean deviance.
+    alpha_1se_ : float
+        The largest strength whose mean deviance is within one standard error of the least.
+    line_ : matplotlib Line2D
+        The mean.
+    fill_between_ : matplotlib PolyCollection
+        The standard error.
+    alpha_lines_ : list of matplotlib Line2D
+        The marks at `alpha_min_` and `alpha_1se_`.
+    other_lines_ : list of matplotlib Line2D
+        The means of `others`.
+    groups_axis_ : matplotlib SecondaryAxis
+        The axis of numbers of groups.
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    RegularizationPathDisplay : Norms of groups against strength.
+
+    References
+    ----------
+    .. [1] Hastie, Tibshirani and Friedman (2009), "The Elements of Statistical Learning", section 7.10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import DevianceCurveDisplay
+    >>> deviances = np.array([[2.0, 2.2], [1.2, 1.4], [1.1, 1.3], [1.3, 1.3]])
+    >>> display = DevianceCurveDisplay(
+    ...     alphas=np.array([1, 0.3, 0.1, 0.03]), deviance_path=deviances, n_groups=np.array([0, 1, 2, 3])
+    ... ).plot()
+    >>> float(display.alpha_min_), float(display.alpha_1se_)
+    (0.1, 0.3)
+    """
+
+    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None):
+        self.alphas = alphas
+        self.deviance_path = deviance_path
+        self.n_groups = n_groups
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.others = others
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
+        """Draw what cross-validation found.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted `PoissonGLMRegressorCV` or `GroupLassoPoissonCV`, or a pipeline that ends with one.
+        ax, line_kwargs, fill_between_kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        DevianceCurveDisplay
+            The display.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_is_fitted(estimator)
+        _, model = split_pipeline(estimator)
+        if not hasattr(model, "deviance_path_"):
+            raise TypeError(
+                f"{type(model).__name__} holds no held-out deviances (deviance_path_): give a fitted "
+                "PoissonGLMRegressorCV or GroupLassoPoissonCV."
+            )
+        ratio = chosen_ratio(model)
+        alphas, deviances = np.broadcast_to(model.alphas_, model.deviance_path_.shape[:-1]), model.deviance_path_
+        others = {}
+        if ratio is not ...:
+            others = {
+                value: (alphas[k], deviances[k].mean(axis=1)) for k, value in enumerate(model.l1_ratio) if k != ratio
+            }
+        coefs = model.coef_path_[ratio]
+        selected = [coefs[..., columns].reshape(len(coefs), -1).any(axis=1) for columns in model.groups_.values()]
+        display = cls(
+            alphas=alphas[ratio],
+            deviance_path=deviances[ratio],
+            n_groups=np.sum(selected, axis=0),
+            alpha=model.alpha_,
+            l1_ratio=model.l1_ratio_ if others else None,
+            others=others,
+        )
+        return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
+
+    def plot(self, ax=None, *, line_kwargs=None, fill_between_kwargs=None):
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure.
+        line_kwargs : dict, default=None
+            Passed on to matplotlib's `plot` for the mean.
+        fill_between_kwargs : dict, default=None
+            Passed on to matplotlib's `fill_between` for the standard error.
+
+        Returns
+        -------
+        DevianceCurveDisplay
+            Itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        alphas, deviances = np.asarray(self.alphas), np.asarray(self.deviance_path)
+        mean, n_folds = deviances.mean(axis=1), deviances.shape[1]
+        with np.errstate(invalid="ignore"):  # deviances may be infinite where a penalty is too weak
+            error = deviances.std(axis=1, ddof=1) / np.sqrt(n_folds) if n_folds > 1 else np.zeros(len(mean))
+        best = np.argmin(mean)
+        simplest = np.argmax(mean <= mean[best] + error[best])
+        self.alpha_min_, self.alpha_1se_ = alphas[best], alphas[simplest]
+
+        ax = open_axes(ax)
+        self.other_lines_ = []
+        looks = cycle(product(("0.45", "0.7"), ("-", "--", "-.", ":")))
+        for (other, curve), (grey, dash) in zip((self.others or {}).items(), looks, strict=False):
+            label = f"mean, l1_ratio = {other:g}"
+            self.other_lines_ += ax.plot(*curve, color=grey, linewidth=1, linestyle=dash, label=label)
+        label = f"mean ± 1 SE over {n_folds} folds" + (f", l1_ratio = {self.l1_ratio:g}" if self.others else "")
+        style = _validate_style_kwargs({"color": COLORS[0], "marker": ".", "label": label}, line_kwargs or {})
+        (self.line_,) = ax.plot(alphas, mean, **style)
+        band = {"color": self.line_.get_color(), "alpha": 0.2, "linewidth": 0}
+        band = _validate_style_kwargs(band, fill_between_kwargs or {})
+        self.fill_between_ = ax.fill_between(alphas, mean - error, mean + error, **band)
+        self.alpha_lines_ = []
+        for what, k, dash in [("minimum", best, ":"), ("1 SE rule", simplest, "--")]:
+            chosen = ", chosen" if self.alpha is not None and np.isclose(alphas[k], self.alpha, rtol=1e-9) else ""
+            n = self.n_groups[k]
+            label = f"{what}: alpha = {alphas[k]:.3g}, {n} group{'' if n == 1 else 's'}{chosen}"
+            self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
+
+        strength_axis(ax)
+        ax.set_ylabel("mean held-out Poisson deviance")
+        ax.legend(fontsize="small", framealpha=1)
+        self.groups_axis_ = ax.secondary_xaxis("top")
+        places = np.geomspace(alphas[0], alphas[-1], min(MOST_COUNTS, len(alphas)))
+        near = np.unique(np.abs(np.log(alphas) - np.log(places)[:, None]).argmin(axis=1))
+        self.groups_axis_.set_xticks(alphas[near], [str(n) for n in np.asarray(self.n_groups)[near]])
+        self.groups_axis_.minorticks_off()
+        self.groups_axis_.set_xlabel("number of selected groups")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

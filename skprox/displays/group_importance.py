@@ -1,0 +1,199 @@
+"""How much each group matters."""
+
+from numbers import Integral
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.utils import check_consistent_length, check_scalar
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._plotting import _validate_style_kwargs
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
+from skprox.groups import label_columns
+from skprox.metrics import mean_deviance
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight
+
+KINDS = "norm", "deviance"
+
+
+class GroupImportanceDisplay:
+    """How much each group matters to a fitted model: a bar a group, the largest on top.
+
+    Either the Euclidean norm of the group's coefficients, which depends on the scales of its columns; or what
+    the model loses without it: the rise in mean Poisson deviance over given rows when the coefficients of the
+    group are set to zero, with the others as they are. The intercept is set to its best value for these rows,
+    with and without the group (if the model has one)::
+
+        exp(b) = sum_i w_i y_i / sum_i w_i exposure_i exp(x_i.beta)
+
+    A model fitted anew without the group would lose less: other groups would stand in for it.
+
+    Make one with `from_estimator`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    importances : ndarray of shape (n_groups,)
+        Norm or rise in deviance of each group.
+    groups : list
+        Names of the groups.
+    kind : {"norm", "deviance"}
+        What `importances` are.
+
+    Attributes
+    ----------
+    bar_ : matplotlib BarContainer
+        The bars, the largest first.
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        The figure.
+
+    See Also
+    --------
+    sklearn.inspection.permutation_importance : For models of any form, by input feature.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import GroupImportanceDisplay, GroupLassoPoisson
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 6))
+    >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+    >>> model = GroupLassoPoisson(alpha=0.05, groups=["a", "a", "b", "b", "c", "c"]).fit(X, y)
+    >>> display = GroupImportanceDisplay.from_estimator(model, X, y, kind="deviance")
+    >>> dict(zip(display.groups, display.importances.round(2).tolist()))
+    {'a': 0.28, 'b': 0.0, 'c': 0.01}
+    """
+
+    def __init__(self, *, importances, groups, kind):
+        self.importances = importances
+        self.groups = groups
+        self.kind = kind
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X=None,
+        y=None,
+        *,
+        kind="norm",
+        sample_weight=None,
+        exposure=None,
+        output=None,
+        max_groups=20,
+        ax=None,
+        bar_kwargs=None,
+    ):
+        """Compute the importance of each group of a fitted model and draw it.
+
+        Parameters
+        ----------
+        estimator : estimator
+            A fitted estimator of skprox, or a pipeline that ends with one.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
+            Rows as the estimator takes them: those of the fit, or others. Needed for ``kind="deviance"``.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Their counts. Needed for ``kind="deviance"``.
+        kind : {"norm", "deviance"}, default="norm"
+            Euclidean norm of the group's coefficients, or rise in mean deviance without the group.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row; None is 1.
+        exposure : array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1.
+        output : int, default=None
+            Which output of a 2-D target to show.
+        max_groups, ax, bar_kwargs
+            As in `plot`.
+
+        Returns
+        -------
+        GroupImportanceDisplay
+            The display.
+        """
+        check_matplotlib_support(f"{cls.__name__}.from_estimator")
+        check_choice("kind", kind, KINDS)
+        check_is_fitted(estimator)
+        transformers, model = split_pipeline(estimator)
+        if not hasattr(model, "groups_"):
+            raise TypeError(
+                f"{type(model).__name__} has no groups_; give an estimator of skprox, or a pipeline with one."
+            )
+        coef = take_output(model.coef_, output, axis=0, ndim=1).astype(np.float64)
+        if kind == "norm":
+            importances = np.array([np.linalg.norm(coef[columns]) for columns in model.groups_.values()])
+        else:
+            if X is None or y is None:
+                raise ValueError("kind='deviance' needs X and y: the rows over which deviance is measured.")
+            X = X if transformers is None else transformers.transform(X)
+            importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output)
+        display = cls(importances=importances, groups=list(model.groups_), kind=kind)
+        return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
+
+    def plot(self, ax=None, *, max_groups=20, bar_kwargs=None):
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a new figure, as high as the bars need.
+        max_groups : int, default=20
+            How many groups to show, the largest. A line below says how many are left out.
+        bar_kwargs : dict, default=None
+            Passed on to matplotlib's `barh`.
+
+        Returns
+        -------
+        GroupImportanceDisplay
+            Itself.
+        """
+        check_matplotlib_support(f"{type(self).__name__}.plot")
+        check_scalar(max_groups, "max_groups", Integral, min_val=1)
+        importances = np.asarray(self.importances)
+        ranking = np.argsort(-importances, kind="stable")
+        shown, others = ranking[:max_groups], importances[ranking[max_groups:]]
+        ax = open_axes(ax, figsize=(6.4, 1.4 + 0.26 * len(shown)))
+        style = _validate_style_kwargs({"color": COLORS[0]}, bar_kwargs or {})
+        self.bar_ = ax.barh(np.arange(len(shown)), importances[shown], **style)
+        ax.bar_label(self.bar_, fmt="%.3g", padding=3, fontsize="small")
+        ax.margins(x=0.2)
+        ax.set_yticks(np.arange(len(shown)), [shorten(self.groups[g]) for g in shown])
+        ax.set_ylim(len(shown) - 0.4, -0.6)
+        ax.axvline(0, color="0.4", linewidth=0.8)
+        if self.kind == "norm":
+            label = "Euclidean norm of the group's coefficients"
+        else:
+            label = "rise in mean Poisson deviance without the group"
+        if len(others):
+            label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
+        ax.set_xlabel(label)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
+    X, _ = label_columns(X)
+    X = validate_data(model, X, reset=False, accept_sparse=("csr", "csc"), dtype=np.float64)
+    counts = check_counts(y, np.float64)
+    check_consistent_length(X, counts.T)
+    if len(counts) != np.size(model.intercept_):
+        raise ValueError(f"y has shape {np.shape(y)}, but the model has {np.size(model.intercept_)} outputs.")
+    counts = counts[output or 0]
+    weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
+    check_rates(counts[None], weight)
+
+    def deviance(eta):
+        eta = eta + log_exposure
+        if model.fit_intercept:
+            eta += np.log(weight @ counts) - logsumexp(eta, b=weight)
+        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight)[0]
+
+    eta = safe_sparse_dot(X, coef)
+    whole = deviance(eta)
+    rises = np.zeros(len(model.groups_))
+    for g, columns in enumerate(model.groups_.values()):
+        if coef[columns].any():
+            rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], coef[columns])) - whole
+    return rises
