@@ -1,6 +1,7 @@
 """Sparse and structured Poisson regression for scikit-learn."""
 
 from skprox.compose import groups_from_transformer, make_grouped_column_transformer
+from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
 from skprox.displays.deviance_curve import DevianceCurveDisplay
 from skprox.displays.group_effect import GroupEffectDisplay
 from skprox.displays.group_importance import GroupImportanceDisplay
@@ -16,7 +17,9 @@ __all__ = [
     "GroupEffectDisplay",
     "GroupImportanceDisplay",
     "GroupLassoPoisson",
+    "GroupLassoPoissonCV",
     "PoissonGLMRegressor",
+    "PoissonGLMRegressorCV",
     "RegularizationPath",
     "RegularizationPathDisplay",
     "groups_from_transformer",

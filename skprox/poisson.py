@@ -14,6 +14,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
+from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
@@ -22,7 +23,7 @@ from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_exposure, check_rows, check_spread, need_exposure
 
 
-class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
+class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """What the estimators share: all but the penalty."""
 
     # metadata routing passes exposure on unless told otherwise: without it counts and rates are mixed up
@@ -42,6 +43,7 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
         "verbose": ["verbose"],
     }
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, exposure=None):
         """Fit the model.
@@ -65,9 +67,12 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
         """
         (X, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         penalties = self._penalties(self.alpha, columns, n_outputs)
+        patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else []
         with self._open((X, counts, weight[None], offset), columns) as objective:
-            results = self._solve(objective, penalties)
-            self._unpack(results, objective, self.alpha, penalties, columns, n_outputs)
+            tasks = Tasks(self, None, X=X, y=y)
+            results = self._solve(objective, penalties, tasks)
+            self._unpack(results, objective, penalties, patterns, columns, n_outputs)
+            tasks.end()
         return self
 
     def predict(self, X, exposure=None):
@@ -173,7 +178,7 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
             check_spread(objective.spread, columns.names)
             yield objective
 
-    def _solve(self, objective, penalties):
+    def _solve(self, objective, penalties, tasks):
         from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
         starts = self._starts(objective, penalties)
@@ -181,7 +186,7 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
         problems = [*map(Problem, range(len(penalties)), certificates, starts)]
         results = []
         for batch in gen_batches(len(problems), LOCKSTEP):
-            monitor = self._monitor(problems[batch])
+            monitor = self._monitor(problems[batch], tasks)
             results += solve(objective, problems[batch], self.solver, self.tol, self.max_iter, monitor)[0]
         return results
 
@@ -201,20 +206,20 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
             for point, penalty, null in zip(warm, penalties, objective.null, strict=True)
         ]
 
-    def _monitor(self, problems):
-        if not self.verbose:
-            return lambda *args: None
-
+    def _monitor(self, problems, tasks):
         def report(k, n_iter, value, shortfall, n_groups):
-            print(
-                f"output {problems[k].output}, iteration {n_iter}: "
-                f"objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups"
-            )
+            step = f"output {problems[k].output}, iteration {n_iter}"
+            if self.verbose:
+                print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
+            return tasks.report(step)
 
         return report
 
-    def _unpack(self, results, objective, alpha, penalties, columns, n_outputs):
-        """Set the fitted attributes, and warn of outputs that stopped above `tol`."""
+    def _unpack(self, results, objective, penalties, patterns, columns, n_outputs):
+        """Set the fitted attributes, and warn of outputs that stopped above `tol`.
+
+        `patterns` are the penalties where alpha is one, or none where it is not a number.
+        """
         dtype, coefs = objective.X.dtype, [result.point.coef for result in results]
 
         def shape(values):
@@ -233,7 +238,9 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
         strengths = np.array([penalty.by_column() for penalty in penalties])
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
-        self._set_critical_strength(objective, alpha, columns, n_outputs)
+        vars(self).pop("alpha_max_", None)
+        if patterns and all(pattern.strength.all() for pattern in patterns):
+            self.alpha_max_ = shape([p.critical(objective.null[k].gradient) for k, p in enumerate(patterns)])
 
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
@@ -248,15 +255,6 @@ class _PoissonRegression(InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstim
                 ConvergenceWarning,
                 stacklevel=4,
             )
-
-    def _set_critical_strength(self, objective, alpha, columns, n_outputs):
-        """Set `alpha_max_` where it means something, and make sure that it is not there where it doesn't."""
-        vars(self).pop("alpha_max_", None)
-        if isinstance(alpha, Real):
-            patterns = self._penalties(1.0, columns, n_outputs)
-            if all(pattern.strength.all() for pattern in patterns):
-                critical = [p.critical(null.gradient) for p, null in zip(patterns, objective.null, strict=True)]
-                self.alpha_max_ = np.array(critical) if n_outputs else critical[0]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -21,7 +21,7 @@ def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None
     """Minimise objective + penalty for each of `problems`.
 
     After each step of problem k `monitor` is told k, the number of its steps so far, its value and certificate,
-    and how many groups are not zero.
+    and how many groups are not zero; the problem is left as it is where that returns true.
 
     Returns the results, and the Hessian to start with for problems near them.
     """
@@ -31,7 +31,7 @@ def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None
         batch = [problems[k] if results[k] is None else replace(problems[k], start=results[k].point) for k in left]
 
         def report(order, n_iter, *state, left=left):
-            monitor(left[order], taken[left[order]] + n_iter, *state)
+            return monitor(left[order], taken[left[order]] + n_iter, *state)
 
         n_steps = int(min(n_steps, max_iter - taken[left].max()))
         found, model = algorithm(objective, batch, tol, n_steps, report, model, max_entries)

@@ -20,7 +20,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
                 state.arrive(*answer)
         for state in running:
             state.certify(n_iter, monitor)
-        running = [state for state in running if state.shortfall > tol]
+        running = [state for state in running if state.shortfall > tol and not state.stopped]
         if not running or n_iter == max_iter:
             break
         searching = running
@@ -32,7 +32,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             searching = [state for state, d in zip(searching, excess, strict=True) if not state.accept(d)]
         for state in running:
             state.advance()
-    return [state.problem.result(state.point, state.shortfall, state.n_iter) for state in states], model
+    return [state.problem.result(state.point, state.shortfall, state.n_iter, state.stopped) for state in states], model
 
 
 def _evaluate(objective, states):
@@ -58,7 +58,7 @@ class _State:
         self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
         penalty, coef = self.problem.penalty, self.point.coef
         n_groups = np.count_nonzero(penalty.norms(coef))
-        monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
+        self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
 
     def propose(self):
         self.curvature = self.scale * self.metric

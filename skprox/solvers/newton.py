@@ -53,7 +53,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
         model = running[-1].model
         _look_around(objective, running)
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.idle >= STALL) for d in descents]
+    results = [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.stopped or d.idle >= STALL) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -163,7 +163,7 @@ class _Descent:
         self.eps = np.finfo(objective.X.dtype).eps
         self.point, self.model = problem.start, None
         self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
-        self.rate = 1.0
+        self.rate, self.stopped = 1.0, False
         self.certify()
 
     def certify(self):
@@ -172,7 +172,9 @@ class _Descent:
         self.shortfall = self.certified.max(initial=0.0)
 
     def goes_on(self, tol, max_iter):
-        return self.shortfall > tol and (self.n_iter < max_iter or self.halving) and self.idle < STALL
+        if self.stopped or self.idle >= STALL:
+            return False
+        return self.shortfall > tol and (self.n_iter < max_iter or self.halving)
 
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside that pull the most against their strength."""
@@ -248,7 +250,8 @@ class _Descent:
             self.rate = self.shortfall / before if self.step == 1.0 else 1.0
             penalty = self.local.penalty
             n_groups = np.count_nonzero(penalty.norms(there))
-            self.monitor(self.order, self.n_iter, value + penalty.value(there), self.shortfall, n_groups)
+            value = value + penalty.value(there)
+            self.stopped = self.monitor(self.order, self.n_iter, value, self.shortfall, n_groups)
         elif self.fresh:
             self.step, self.halving = self.step / 2, True
             if not self.step >= 1e-12:

@@ -1,0 +1,458 @@
+"""Poisson regression whose strength is chosen by cross-validation."""
+
+from itertools import repeat
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import xlogy
+from sklearn.base import _fit_context
+from sklearn.model_selection import check_cv
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+
+from skprox.callbacks import Tasks, with_callbacks
+from skprox.path import check_alphas, follow, grid, warn_of_shortfalls, without_penalised
+from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.validation import check_rates
+
+
+def _constraints(kind):
+    """Constraints on the parameters of an estimator of this kind that chooses its strength."""
+    constraints = kind._parameter_constraints | {
+        "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
+        "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither")],
+        "cv": ["cv_object"],
+        "selection": [StrOptions({"min", "1se"})],
+    }
+    return {name: each for name, each in constraints.items() if name not in ("alpha", "warm_start")}
+
+
+class _CrossValidated:
+    """What the estimators share that choose a strength: all but the parameters of the estimator whose it is."""
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, exposure=None, **params):
+        """Fit the model at the strength that cross-validation chooses.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Counts, or any non-negative numbers. All columns get the same strength.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row, in fitting and in scoring; None is 1.
+        exposure : float or array-like of shape (n_samples,), default=None
+            The time, area or number at risk behind each count; None is 1.
+        **params : dict
+            What the splitter takes, as `groups`, by metadata routing:
+            ``sklearn.set_config(enable_metadata_routing=True)``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        _raise_for_params(params, self, "fit")
+        (X, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
+        splits = list(check_cv(self.cv).split(X, y, **routed))
+        weights = _fold_weights(counts, weight, splits)
+        candidates = self._candidates()
+        patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
+        alphas = [check_alphas(self.alphas, each) for each in patterns]
+        n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
+        tasks = Tasks(self, len(candidates) * len(counts) * n_alphas, X=X, y=y)
+        with self._open((X, counts, weights, offset), columns) as objective:
+            alphas, paths = zip(*map(self._follow, repeat(objective), patterns, alphas, repeat(tasks)), strict=True)
+            n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
+            alphas, deviance = np.array(alphas)[:, :n_alphas], np.full((len(paths), n_alphas, len(splits)), np.nan)
+            for k, path in enumerate(paths):
+                deviance[k, : len(path[0])] = _held_out(objective, counts, weight, offset, splits, path)
+            best, where = _choose(deviance, self.selection)
+            chosen, self.alpha_ = paths[best], float(alphas[best, where])
+            penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
+            self._unpack([way[where][0] for way in chosen], objective, penalties, patterns[best], columns, n_outputs)
+        for grid_, path in zip(alphas, paths, strict=True):
+            fits = [fit for way in path for fit in zip(*way, strict=True)]
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol)
+        coefs = np.array([[results[0].point.coef for results in way] for way in chosen], dtype=X.dtype).swapaxes(0, 1)
+        self.coef_path_ = coefs if n_outputs else coefs[:, 0]
+        self._keep(candidates, best, alphas, deviance)
+        tasks.end()
+        return self
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            What `fit`, `predict` and `score` take, and what the splitter takes.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="split")
+        return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(self.cv), method_mapping=mapping)
+
+    def _keep(self, candidates, best, alphas, deviance):
+        self.alphas_, self.deviance_path_ = alphas[0], deviance[0]
+
+    def _common(self, kind):
+        """The parameters that an estimator of this kind has as well."""
+        names = kind._get_param_names()
+        return {name: value for name, value in self.get_params(deep=False).items() if name in names}
+
+    def _follow(self, objective, patterns, alphas, tasks):
+        """Strengths, and for each output a list over them of the results: of all rows, then of each fold."""
+        n_counts = len(patterns)
+        outputs = [range(k, len(objective.total), n_counts) for k in range(n_counts)]
+        starts = [
+            [without_penalised(self, objective, output, pattern) for output in each]
+            for each, pattern in zip(outputs, patterns, strict=True)
+        ]
+        if isinstance(alphas, Integral):
+            alphas = grid(patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
+        folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
+
+        def report(alpha, results):
+            whole = results[0]
+            if self.verbose:
+                value = whole.point.value + patterns[0].scaled(alpha).value(whole.point.coef)
+                n_groups = np.count_nonzero(patterns[0].norms(whole.point.coef))
+                print(
+                    f"alpha {alpha:.4g}: objective {value:.10g}, certificate {whole.shortfall:.2e}, {n_groups} groups"
+                )
+            return tasks.report(f"alpha {alpha:.4g}", folds)
+
+        ways = zip(outputs, patterns, starts, strict=True)
+        paths = [follow(self, objective, *way, alphas, report) for way in ways]
+        n_done = min(map(len, paths))
+        return alphas, [path[:n_done] for path in paths]
+
+
+def _fold_weights(counts, weight, splits):
+    """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
+    weights = [weight]
+    for fold, (train, test) in enumerate(splits):
+        each = weight * np.bincount(train, minlength=len(weight))
+        held_out = weight[test].sum(dtype=np.float64)
+        total = each.sum(dtype=np.float64)
+        if not (total > 0 and held_out > 0 and (counts @ each > 0).all()):
+            raise ValueError(
+                f"Fold {fold} of cv trains on no positive count, or holds out no row with a positive sample_weight. "
+                "Use fewer folds, or a splitter that spreads the counts."
+            )
+        check_rates(counts, (each / total).astype(weight.dtype))
+        weights.append(each / total)
+    return np.array(weights, dtype=weight.dtype)
+
+
+def _held_out(objective, counts, weight, offset, splits, paths):
+    """Mean Poisson deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
+
+    One pass over X: a chunk of rows serves all folds.
+    """
+    from skprox import storage
+
+    X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
+    held = np.zeros((n_folds, X.shape[0]), dtype=bool)
+    for fold, (_, test) in enumerate(splits):
+        held[fold, test] = True
+    held &= weight > 0
+    points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
+    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
+    intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
+    size = storage.chunk_rows(X, X.shape[1], n_alphas)
+
+    def run(block):
+        losses = np.zeros((n_folds, len(paths), n_alphas))
+        for batch in gen_batches(block.stop - block.start, size):
+            rows = slice(block.start + batch.start, block.start + batch.stop)
+            chunk = storage.cut(X, rows, None)
+            for fold in range(n_folds):
+                mine = np.flatnonzero(held[fold, rows])
+                part, where = chunk[mine], rows.start + mine
+                for k in range(len(paths)):
+                    eta = part @ coefs[fold, k].T + (offset[where, None] + intercepts[fold, k])
+                    losses[fold, k] -= (weight[where] * counts[k, where]) @ eta
+                    with np.errstate(over="ignore"):
+                        losses[fold, k] += weight[where] @ np.exp(eta, out=eta)
+        return losses
+
+    losses = sum(objective.map(run, objective.blocks))
+    best = (counts - xlogy(counts, counts)).astype(np.float64)
+    for fold in range(n_folds):
+        shares = (weight * held[fold]).astype(np.float64)
+        losses[fold] = 2 * (losses[fold] - (best @ shares)[:, None]) / shares.sum()
+    return losses.mean(axis=1).T
+
+
+def _choose(deviance, selection):
+    """The candidate and the position of the strength with the least mean, or of the largest within its error."""
+    means = deviance.mean(axis=2)
+    best, where = np.unravel_index(np.nanargmin(means), means.shape)
+    if selection == "1se" and deviance.shape[2] > 1:
+        error = deviance[best, where].std(ddof=1) / np.sqrt(deviance.shape[2])
+        where = np.argmax(means[best] <= means[best, where] + error)
+    return int(best), int(where)
+
+
+class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
+    """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
+
+    Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
+    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    out, tells which strength is best; the model is then the one of all rows at that strength.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=100
+        The strengths, or how many of them, evenly spaced in logarithm from the critical one (of all rows, the
+        smallest at which all penalised coefficients are 0) down to `alpha_min_ratio` times that.
+    alpha_min_ratio : float, default=1e-2
+        The smallest strength as a share of the largest, where `alphas` is a number.
+    l1_ratio : float, list of float, dict or Series, default=1.0
+        Share of the L1 norm in the penalty. Of a list each is tried. A dict or Series gives each coefficient its
+        own, as in `PoissonGLMRegressor`.
+    cv : int, cross-validation generator or iterable, default=None
+        How rows are split: None is 5-fold, an integer the number of folds; a splitter, or pairs of positions.
+    selection : {"min", "1se"}, default="min"
+        "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
+        standard error of that (Breiman et al., 1984).
+    penalty_weights : float, array-like, dict or Series, default=None
+        Factors on the strength, as in `PoissonGLMRegressor`.
+    groups : str, int, callable, dict or array-like, default="auto"
+        Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    solver : {"auto", "fista", "newton"}, default="auto"
+        As in `PoissonGLMRegressor`.
+    tol : float, default=1e-6
+        Upper bound on the certificate of each fit.
+    max_iter : int, default=10000
+        Upper bound on the number of steps of each fit.
+    n_jobs : int, default=None
+        Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
+    verbose : int, default=0
+        Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The strength chosen.
+    l1_ratio_ : float, dict or Series
+        The ratio chosen.
+    alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
+        The strengths, in descending order, for each ratio if there are several.
+    deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
+        Mean Poisson deviance of the rows held out.
+    coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
+        Coefficients of the fits to all rows, at the ratio chosen.
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients of the model.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Its intercept.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of its steps.
+    objective_, optimality_ : float or ndarray of shape (n_outputs,)
+        Value and certificate of its problem, as in `PoissonGLMRegressor`.
+    alpha_max_ : float or ndarray of shape (n_outputs,)
+        The smallest strength at which all coefficients are 0, where each column has an L1 penalty.
+    groups_, group_norms_, selected_groups_ : dict, dict, list
+        As in `PoissonGLMRegressor`.
+    has_exposure_ : bool
+        Whether the model was fitted with exposure.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, where all are strings.
+
+    See Also
+    --------
+    GroupLassoPoissonCV : Keeps or drops whole groups of columns.
+    regularization_path : Models at many strengths.
+    sklearn.linear_model.ElasticNetCV : The same for squared errors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import PoissonGLMRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 5))
+    >>> y = rng.poisson(np.exp(1 + X[:, :2] @ [0.5, -0.3]))
+    >>> model = PoissonGLMRegressorCV(selection="1se").fit(X, y)
+    >>> model.selected_groups_
+    ['x0', 'x1']
+    """
+
+    _parameter_constraints = _constraints(PoissonGLMRegressor)
+
+    def __init__(
+        self,
+        *,
+        alphas=100,
+        alpha_min_ratio=1e-2,
+        l1_ratio=1.0,
+        cv=None,
+        selection="min",
+        penalty_weights=None,
+        groups="auto",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=10_000,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.alphas = alphas
+        self.alpha_min_ratio = alpha_min_ratio
+        self.l1_ratio = l1_ratio
+        self.cv = cv
+        self.selection = selection
+        self.penalty_weights = penalty_weights
+        self.groups = groups
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _candidates(self):
+        common = self._common(PoissonGLMRegressor)
+        several = not (isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"))
+        ratios = self.l1_ratio if several else [self.l1_ratio]
+        return [PoissonGLMRegressor(**common | {"l1_ratio": ratio}) for ratio in ratios]
+
+    def _keep(self, candidates, best, alphas, deviance):
+        if isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"):
+            super()._keep(candidates, best, alphas, deviance)
+        else:
+            self.alphas_, self.deviance_path_ = alphas, deviance
+        self.l1_ratio_ = candidates[best].l1_ratio
+
+
+class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
+    """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
+
+    Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
+    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    out, tells which strength is best; the model is then the one of all rows at that strength.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=100
+        The strengths, or how many of them, evenly spaced in logarithm from the critical one (of all rows, the
+        smallest at which all penalised groups are 0) down to `alpha_min_ratio` times that.
+    alpha_min_ratio : float, default=1e-2
+        The smallest strength as a share of the largest, where `alphas` is a number.
+    cv : int, cross-validation generator or iterable, default=None
+        How rows are split: None is 5-fold, an integer the number of folds; a splitter, or pairs of positions.
+    selection : {"min", "1se"}, default="min"
+        "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
+        standard error of that (Breiman et al., 1984).
+    groups : str, int, callable, dict or array-like, default="auto"
+        Which columns belong together, as in `GroupLassoPoisson`.
+    group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
+        Factors on the strength, as in `GroupLassoPoisson`.
+    fit_intercept : bool, default=True
+        Whether to fit an intercept.
+    solver : {"auto", "fista", "newton"}, default="auto"
+        As in `GroupLassoPoisson`.
+    tol : float, default=1e-6
+        Upper bound on the certificate of each fit.
+    max_iter : int, default=10000
+        Upper bound on the number of steps of each fit.
+    n_jobs : int, default=None
+        Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
+    verbose : int, default=0
+        Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The strength chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        The strengths, in descending order.
+    deviance_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean Poisson deviance of the rows held out.
+    coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
+        Coefficients of the fits to all rows.
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Coefficients of the model.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        Its intercept.
+    n_iter_ : int or ndarray of shape (n_outputs,)
+        Number of its steps.
+    objective_, optimality_ : float or ndarray of shape (n_outputs,)
+        Value and certificate of its problem, as in `GroupLassoPoisson`.
+    alpha_max_ : float or ndarray of shape (n_outputs,)
+        The smallest strength at which all coefficients are 0, where all groups are penalised.
+    groups_, group_norms_, selected_groups_ : dict, dict, list
+        As in `GroupLassoPoisson`.
+    has_exposure_ : bool
+        Whether the model was fitted with exposure.
+    n_features_in_ : int
+        Number of columns of X.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+
+    See Also
+    --------
+    PoissonGLMRegressorCV : Lasso and elastic net.
+    regularization_path : Models at many strengths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import GroupLassoPoissonCV
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 6))
+    >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+    >>> model = GroupLassoPoissonCV(groups=["a", "a", "b", "b", "c", "c"], selection="1se").fit(X, y)
+    >>> model.selected_groups_
+    ['a']
+    >>> model.deviance_path_.shape
+    (100, 5)
+    """
+
+    _parameter_constraints = _constraints(GroupLassoPoisson)
+
+    def __init__(
+        self,
+        *,
+        alphas=100,
+        alpha_min_ratio=1e-2,
+        cv=None,
+        selection="min",
+        groups="auto",
+        group_weights="sqrt_size",
+        fit_intercept=True,
+        solver="auto",
+        tol=1e-6,
+        max_iter=10_000,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.alphas = alphas
+        self.alpha_min_ratio = alpha_min_ratio
+        self.cv = cv
+        self.selection = selection
+        self.groups = groups
+        self.group_weights = group_weights
+        self.fit_intercept = fit_intercept
+        self.solver = solver
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def _candidates(self):
+        return [GroupLassoPoisson(**self._common(GroupLassoPoisson))]
