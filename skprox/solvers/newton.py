@@ -137,7 +137,7 @@ def _renew_models(working, active, tol):
     """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these."""
     for _, alike in groupby(active, lambda descent: descent.problem.output):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
-        tired = [descent for descent in alike if descent.is_tired(tol, len(active), working.objective.shape[0])]
+        tired = [descent for descent in alike if descent.is_tired(tol, len(alike), working.objective.shape[0])]
         if not tired:
             continue
         worst = max(tired, key=lambda descent: descent.shortfall)

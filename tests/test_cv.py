@@ -1,0 +1,281 @@
+"""Cross-validated estimators, against searches over the same grid and folds."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.compose import make_column_transformer
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import mean_poisson_deviance
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import SplineTransformer
+
+from skprox import (
+    GroupLassoPoisson,
+    GroupLassoPoissonCV,
+    PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
+    poisson_deviance_scorer,
+    regularization_path,
+)
+
+LABELS = ["a", "a", "a", "b", "b", "c", "c", "d"]
+
+
+@pytest.fixture
+def data(rng):
+    X = rng.normal(size=(240, 8))
+    return X, rng.poisson(np.exp(0.5 + X[:, :5] @ [0.4, -0.2, 0.1, 0.3, 0.0]))
+
+
+@pytest.fixture(params=[np.asarray, np.asfortranarray, sparse.csr_array, sparse.csc_array])
+def storage(request):
+    return request.param
+
+
+def test_equals_an_exhaustive_search(data, storage):
+    X, y = data
+    X = storage(X)
+    cv = KFold(4, shuffle=True, random_state=0)
+    model = GroupLassoPoissonCV(alphas=15, groups=LABELS, cv=cv).fit(X, y)
+    search = GridSearchCV(
+        GroupLassoPoisson(groups=LABELS, tol=1e-9),
+        {"alpha": model.alphas_},
+        cv=cv,
+        scoring="neg_mean_poisson_deviance",
+    ).fit(X, y)
+    scores = np.array([search.cv_results_[f"split{k}_test_score"] for k in range(4)]).T
+    np.testing.assert_allclose(model.deviance_path_, -scores, rtol=1e-6)
+    assert model.alpha_ == search.best_params_["alpha"]
+    np.testing.assert_allclose(model.coef_, search.best_estimator_.coef_, atol=1e-6)
+    np.testing.assert_allclose(model.intercept_, search.best_estimator_.intercept_, atol=1e-6)
+    assert model.selected_groups_ == search.best_estimator_.selected_groups_
+    assert model.alphas_[0] == pytest.approx(search.best_estimator_.alpha_max_)
+    np.testing.assert_allclose(model.alpha_max_, search.best_estimator_.alpha_max_)
+
+
+def test_the_path_on_all_rows(data):
+    X, y = data
+    model = PoissonGLMRegressorCV(alphas=10, l1_ratio=0.5).fit(X, y)
+    path = regularization_path(PoissonGLMRegressor(l1_ratio=0.5, tol=1e-9), X, y, alphas=model.alphas_)
+    np.testing.assert_allclose(model.coef_path_, path.coefs, atol=1e-6)
+    np.testing.assert_array_equal(model.coef_, model.coef_path_[list(model.alphas_).index(model.alpha_)])
+    assert model.l1_ratio_ == 0.5
+    single = PoissonGLMRegressor(alpha=model.alpha_, l1_ratio=0.5, tol=1e-9).fit(X, y)
+    assert model.objective_ == pytest.approx(single.objective_, rel=1e-9)
+    assert model.optimality_ <= 1e-6
+    assert model.n_iter_ >= 1
+
+
+def test_several_ratios(data):
+    X, y = data
+    model = PoissonGLMRegressorCV(alphas=6, l1_ratio=[0.2, 1.0]).fit(X, y)
+    assert model.alphas_.shape == (2, 6)
+    assert model.deviance_path_.shape == (2, 6, 5)
+    for k, ratio in enumerate([0.2, 1.0]):
+        alone = PoissonGLMRegressorCV(alphas=6, l1_ratio=ratio).fit(X, y)
+        np.testing.assert_allclose(model.alphas_[k], alone.alphas_)
+        np.testing.assert_allclose(model.deviance_path_[k], alone.deviance_path_, rtol=1e-6)
+        if model.l1_ratio_ == ratio:
+            np.testing.assert_allclose(model.coef_, alone.coef_, atol=1e-5)
+            np.testing.assert_allclose(model.coef_path_, alone.coef_path_, atol=1e-5)
+    means = model.deviance_path_.mean(axis=2)
+    best = np.unravel_index(means.argmin(), means.shape)
+    assert (model.l1_ratio_, model.alpha_) == ([0.2, 1.0][best[0]], model.alphas_[best])
+
+
+def test_weights_and_exposure_of_the_rows_held_out(data, rng, storage):
+    """By hand: a fit to each fold's rows at each strength, scored with the weights and exposure of the others."""
+    X, y = data
+    weight, exposure = rng.uniform(size=240) * (rng.random(240) < 0.8), rng.uniform(0.2, 5.0, size=240)
+    y = rng.poisson(y * exposure)
+    splits = list(ShuffleSplit(3, test_size=0.3, random_state=0).split(X))
+    model = PoissonGLMRegressorCV(alphas=[0.3, 0.01, 0.1], cv=splits)
+    model.fit(storage(X), y, sample_weight=weight, exposure=exposure)
+    assert model.alphas_.tolist() == [0.3, 0.1, 0.01]
+    wanted = np.empty((3, 3))
+    for a, alpha in enumerate(model.alphas_):
+        for k, (train, test) in enumerate(splits):
+            fold = PoissonGLMRegressor(alpha=alpha, l1_ratio=1, tol=1e-9)
+            fold.fit(X[train], y[train], sample_weight=weight[train], exposure=exposure[train])
+            means = fold.predict(X[test], exposure=exposure[test])
+            wanted[a, k] = mean_poisson_deviance(y[test], means, sample_weight=weight[test])
+    np.testing.assert_allclose(model.deviance_path_, wanted, rtol=1e-6)
+    whole = PoissonGLMRegressor(alpha=model.alpha_, l1_ratio=1, tol=1e-9)
+    whole.fit(X, y, sample_weight=weight, exposure=exposure)
+    np.testing.assert_allclose(model.coef_, whole.coef_, atol=1e-6)
+    with pytest.raises(ValueError, match="fitted with exposure"):
+        model.score(X, y)
+    assert model.score(X, y, weight, exposure) == pytest.approx(whole.score(X, y, weight, exposure), abs=1e-6)
+
+
+def test_one_standard_error(data):
+    X, y = data
+    model = GroupLassoPoissonCV(alphas=40, groups=LABELS, selection="1se").fit(X, y)
+    means = model.deviance_path_.mean(axis=1)
+    best = means.argmin()
+    limit = means[best] + model.deviance_path_[best].std(ddof=1) / np.sqrt(5)
+    assert model.alpha_ == max(alpha for alpha, mean in zip(model.alphas_, means, strict=True) if mean <= limit)
+    assert model.alpha_ > model.alphas_[best]
+    least = GroupLassoPoissonCV(alphas=40, groups=LABELS).fit(X, y)
+    assert least.alpha_ == model.alphas_[best]
+
+
+def test_several_outputs_share_a_strength(data, rng):
+    X, y = data
+    Y = np.column_stack([y, rng.poisson(np.exp(X[:, 7] / 2))])
+    model = GroupLassoPoissonCV(alphas=8, groups=LABELS).fit(X, Y)
+    assert model.coef_path_.shape == (8, 2, 8)
+    each = [GroupLassoPoissonCV(alphas=model.alphas_, groups=LABELS).fit(X, Y[:, k]) for k in range(2)]
+    wanted = (each[0].deviance_path_ + each[1].deviance_path_) / 2
+    np.testing.assert_allclose(model.deviance_path_, wanted, rtol=1e-6)
+    for k in range(2):
+        np.testing.assert_allclose(model.coef_path_[:, k], each[k].coef_path_, atol=1e-5)
+    assert model.coef_.shape == (2, 8)
+    assert model.predict(X).shape == (240, 2)
+
+
+def test_groups_of_rows_through_metadata_routing(data):
+    X, y = data
+    who = np.arange(240) % 12
+    with sklearn.config_context(enable_metadata_routing=True):
+        splitter = GroupKFold(3)
+        model = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=splitter).fit(X, y, groups=who)
+        splits = list(splitter.split(X, y, who))
+        search = GridSearchCV(GroupLassoPoissonCV(alphas=3, groups=LABELS, cv=2), {"selection": ["min", "1se"]}, cv=2)
+        search.fit(X, y, exposure=np.full(240, 2.0))
+        assert search.best_estimator_.has_exposure_
+    wanted = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=splits).fit(X, y)
+    np.testing.assert_allclose(model.deviance_path_, wanted.deviance_path_)
+    with pytest.raises(ValueError, match="enable_metadata_routing"):
+        GroupLassoPoissonCV(groups=LABELS, cv=GroupKFold(3)).fit(X, y, groups=who)
+
+
+def test_ends_a_pipeline_of_splines(rng):
+    X = pd.DataFrame(rng.uniform(size=(300, 2)), columns=["position", "speed"])
+    hours = rng.uniform(0.5, 2, size=300)
+    y = rng.poisson(hours * np.exp(1 + np.sin(6 * X["position"])))
+    splines = make_column_transformer((SplineTransformer(include_bias=False), ["position", "speed"]))
+    model = make_pipeline(splines.set_output(transform="pandas"), GroupLassoPoissonCV(selection="1se"))
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.fit(X, y, exposure=hours)
+        assert poisson_deviance_scorer(model, X, y, exposure=hours) > -1.5
+    assert model[-1].selected_groups_ == ["position"]
+    summary = model[-1].summary(model[:-1].transform(X))
+    assert summary.loc["position", "share"] == pytest.approx(1.0)
+
+
+def test_float32_is_kept(data):
+    X, y = data
+    model = GroupLassoPoissonCV(alphas=5, groups=LABELS).fit(X.astype(np.float32), y)
+    assert model.coef_.dtype == model.coef_path_.dtype == np.float32
+    double = GroupLassoPoissonCV(alphas=model.alphas_, groups=LABELS).fit(X, y)
+    np.testing.assert_allclose(model.deviance_path_, double.deviance_path_, rtol=1e-4)
+
+
+def test_threads_give_the_same(rng):
+    X = rng.normal(size=(40_000, 8))
+    y = rng.poisson(np.exp(X[:, 0] / 3))
+    one, two = (GroupLassoPoissonCV(alphas=4, groups=LABELS, n_jobs=k).fit(X, y) for k in (1, 2))
+    np.testing.assert_allclose(one.deviance_path_, two.deviance_path_, rtol=1e-9)
+
+
+def test_a_line_a_strength(data, capsys):
+    model = GroupLassoPoissonCV(alphas=3, groups=LABELS, verbose=1).fit(*data)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"alpha {alpha:.4g}" for alpha in model.alphas_]
+    assert lines[0].endswith("0 groups")
+    assert all("objective" in line and "certificate" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"alphas": [1.0, -1.0]}, "alphas must be a sequence of positive numbers"),
+        ({"alphas": 0}, "alphas"),
+        ({"cv": 300}, "n_splits=300"),
+        ({"selection": "best"}, "selection"),
+        ({"l1_ratio": [0.5, 2.0]}, "l1_ratio must be between 0 and 1"),
+        ({"l1_ratio": [0.0, 1.0]}, "grid of alphas needs an L1 penalty"),
+    ],
+)
+def test_bad_parameters(data, params, message):
+    with pytest.raises(ValueError, match=message):
+        PoissonGLMRegressorCV(**params).fit(*data)
+
+
+def test_a_fold_without_counts(data):
+    X, _ = data
+    y = np.zeros(240)
+    y[:10] = 1.0
+    with pytest.raises(ValueError, match="Fold 0 of cv trains on no positive count"):
+        GroupLassoPoissonCV(groups=LABELS).fit(X, y)
+    with pytest.raises(ValueError, match="Fold 0 .* holds out no row with a positive sample_weight"):
+        GroupLassoPoissonCV(groups=LABELS).fit(X, y + 1, sample_weight=np.arange(240) >= 48)
+
+
+def test_no_predictions_before_fit(data):
+    with pytest.raises(NotFittedError):
+        GroupLassoPoissonCV().predict(data[0])
+
+
+class Recorder:
+    """A callback that notes the tasks, and may ask to stop after some."""
+
+    def __init__(self, stop_after=np.inf):
+        self.begun, self.ended, self.stop_after, self.fitted = [], [], stop_after, []
+
+    def setup(self, estimator, context):
+        self.begun.append("setup")
+
+    def teardown(self, estimator, context):
+        self.ended.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append((context.task_name, context.max_subtasks))
+
+    def on_fit_task_end(self, estimator, context, *, X=None):
+        assert X is not None
+        self.ended.append(context.task_name)
+        return sum(name.startswith(("alpha", "output")) for name in self.ended) >= self.stop_after
+
+
+class TestCallbacks:
+    @pytest.fixture(autouse=True)
+    def _supported(self):
+        pytest.importorskip("sklearn.callback")
+
+    def test_strengths_and_folds_are_tasks(self, data):
+        recorder = Recorder()
+        model = GroupLassoPoissonCV(alphas=3, groups=LABELS, cv=2).set_callbacks(recorder).fit(*data)
+        alphas = [f"alpha {alpha:.4g}" for alpha in model.alphas_]
+        folds = [("all rows", 0), ("fold 0", 0), ("fold 1", 0)]
+        wanted = ["setup", ("fit", 3)]
+        for alpha in alphas:
+            wanted += [(alpha, 3), *folds]
+        assert recorder.begun == wanted
+        assert recorder.ended[-2:] == ["fit", "teardown"]
+
+    def test_a_callback_may_stop_a_path(self, data):
+        whole = GroupLassoPoissonCV(alphas=6, groups=LABELS).fit(*data)
+        model = GroupLassoPoissonCV(alphas=6, groups=LABELS).set_callbacks(Recorder(2)).fit(*data)
+        np.testing.assert_allclose(model.alphas_, whole.alphas_[:2])
+        np.testing.assert_allclose(model.deviance_path_, whole.deviance_path_[:2])
+        assert model.coef_path_.shape == (2, 8)
+        assert model.alpha_ in model.alphas_
+
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    @pytest.mark.parametrize("solver", ["newton", "fista"])
+    def test_a_callback_may_stop_a_fit(self, data, solver):
+        model = GroupLassoPoisson(alpha=0.01, groups=LABELS, solver=solver, tol=1e-9)
+        assert model.fit(*data).n_iter_ > 2
+        assert model.set_callbacks(Recorder(2)).fit(*data).n_iter_ == 2
+
+    def test_progress_bar(self, data, capsys):
+        from sklearn.callback import ProgressBar
+
+        pytest.importorskip("rich")
+        GroupLassoPoissonCV(alphas=3, groups=LABELS).set_callbacks(ProgressBar()).fit(*data)
+        assert "GroupLassoPoissonCV" in capsys.readouterr().out
