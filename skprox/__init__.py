@@ -3,12 +3,15 @@
 from skprox.compose import groups_from_transformer, make_grouped_column_transformer
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "GroupLassoPoisson",
+    "LagTransformer",
     "PoissonGLMRegressor",
+    "RaisedCosineTransformer",
     "RegularizationPath",
     "groups_from_transformer",
     "make_grouped_column_transformer",
