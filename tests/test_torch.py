@@ -95,6 +95,30 @@ def test_group_lasso(regression, name):
     assert np.linalg.norm(gradient[labels == "c"]) < 0.15 * np.sqrt(8)
 
 
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "RMSprop, centered", "Adagrad, decay"])
+def test_step_size_is_how_far_a_steady_gradient_goes(name):
+    more = {
+        "RMSprop, centered": lambda params: optim.RMSprop(params, lr=0.01, centered=True, eps=0.1),
+        "Adagrad, decay": lambda params: optim.Adagrad(params, lr=0.01, lr_decay=0.1),
+    }
+    steps = []
+
+    def record(weight, step):
+        steps.append(step)
+        return weight
+
+    weight = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = Proximal((OPTIMIZERS | more)[name]([weight]), record)
+    gradient = torch.tensor([0.01, -1.0, 30.0], dtype=torch.float64)
+    for _ in range(300):
+        before = weight.detach().clone()
+        weight.grad = gradient.clone()
+        optimizer.step()
+    wanted = (before - weight.detach()) / gradient
+    rtol = 1e-3 if name in ("NAdam", "RMSprop, momentum") else 1e-9  # which still change after 300 steps
+    torch.testing.assert_close(steps[-1] * torch.ones_like(wanted), wanted, rtol=rtol, atol=0)
+
+
 def test_learning_rate_alone_solves_another_problem(regression):
     """One minus momentum times the penalty; with Adam, next to none of it."""
     X, y = regression
