@@ -121,16 +121,19 @@ class GroupLasso:
         where n is the norm of the solution: the root of sum_j (w_j / (n + t_j))^2 = 1. Newton's method finds it, on the
         inverse square root of that sum, which is concave in n, and a line where all steps are the same.
         """
-        tiny = torch.finfo(weight.dtype).tiny
+        tiny, enough = torch.finfo(weight.dtype).tiny, torch.finfo(weight.dtype).eps ** 0.5  # of a quadratic rate
         threshold = step * self.alpha * self._sum(torch.ones_like(weight)).sqrt()
+        dead = self._sum((weight / threshold.clamp(min=tiny)).square()) <= 1
         squares = weight.square()
         norm = self._sum(squares).sqrt()
         for _ in range(1 if isinstance(step, Real) or step.ndim == 0 else NEWTON_STEPS):
             shares = norm / (norm + threshold).clamp(min=tiny)
             total = self._sum(squares * shares**2)
             change = total * (total.sqrt() - norm) / self._sum(squares * shares**3).clamp(min=tiny)
+            found = dead | (change.abs() <= enough * norm)
             norm = torch.maximum(norm + change, norm / 16)  # the first step, from the right, may go too far
-        dead = self._sum((weight / threshold.clamp(min=tiny)).square()) <= 1
+            if found.all():
+                break
         return torch.where(dead, 0.0, weight * norm / (norm + threshold).clamp(min=tiny))
 
     def _sum(self, values):
