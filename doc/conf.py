@@ -1,5 +1,7 @@
 """Sphinx configuration: ``sphinx-build doc doc/_build`` with the `docs` extra."""
 
+from importlib.util import find_spec
+
 import skprox
 
 project = "skprox"
@@ -21,9 +23,10 @@ html_sidebars = {"benchmarks": []}  # its tables are wide
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 autosummary_generate = True
+autodoc_mock_imports = [] if find_spec("torch") else ["torch"]
 autodoc_default_options = {
     "members": True,
-    "inherited-members": "BaseEstimator,RegressorMixin",
+    "inherited-members": "BaseEstimator,RegressorMixin,_SetOutputMixin,Optimizer",
     "exclude-members": "get_metadata_routing,set_fit_request,set_predict_request,set_score_request",
 }
 sphinx_gallery_conf = {

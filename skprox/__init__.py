@@ -8,6 +8,7 @@ from skprox.displays.group_importance import GroupImportanceDisplay
 from skprox.displays.regularization_path import RegularizationPathDisplay
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
 
 __version__ = "0.1.0"
@@ -18,8 +19,10 @@ __all__ = [
     "GroupImportanceDisplay",
     "GroupLassoPoisson",
     "GroupLassoPoissonCV",
+    "LagTransformer",
     "PoissonGLMRegressor",
     "PoissonGLMRegressorCV",
+    "RaisedCosineTransformer",
     "RegularizationPath",
     "RegularizationPathDisplay",
     "groups_from_transformer",

@@ -10,13 +10,14 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skprox.groups import gather
+from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
 
 
 def groups_from_transformer(transformer):
     """Columns that a fitted transformer makes from each of its input features.
 
     Reads `ColumnTransformer`, `Pipeline` and `FeatureUnion`, nested as they may be, down to splines,
-    one-hot and binned columns, products of columns, selected columns and those that keep their
+    bumps, lags, one-hot and binned columns, products of columns, selected columns and those that keep their
     names. A column made of several features belongs to the group of that set of features; those of
     a transformer that mixes its input (as PCA does) are one group.
 
@@ -127,8 +128,10 @@ def _trace(transformer, inputs):
         return [origin for part in parts for origin in part]
     if isinstance(transformer, ColumnTransformer):
         return _trace_columns(transformer, inputs)
-    if isinstance(transformer, SplineTransformer):
-        return _repeat(inputs, [transformer.n_features_out_ // len(inputs)] * len(inputs))
+    if isinstance(transformer, LagTransformer):
+        inputs = [inputs[j] for j in transformer.features_]
+    if isinstance(transformer, SplineTransformer | RaisedCosineTransformer | LagTransformer):
+        return _repeat(inputs, [len(transformer.get_feature_names_out()) // len(inputs)] * len(inputs))
     if isinstance(transformer, OneHotEncoder):
         return _repeat(inputs, _one_hot_counts(transformer))
     if isinstance(transformer, KBinsDiscretizer) and transformer.encode != "ordinal":

@@ -9,7 +9,7 @@ from numbers import Integral
 
 import numpy as np
 
-SPLINE = re.compile(r"(.+)_sp_\d+")  # SplineTransformer
+BASIS = re.compile(r"(.+?)((?:_(?:sp|rc|lag)_\d+)+)")  # SplineTransformer, RaisedCosineTransformer, LagTransformer
 POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
 LEFT_ALONE = re.compile(r"(.*__)?(remainder|passthrough)(-\d+)?")  # ColumnTransformer: columns passed through
 NAME_RULES = "auto", "prefix", "feature"
@@ -106,7 +106,7 @@ def _labels_by_rule(rule, names, levels):
 
 
 def _label_by_marks(names):
-    """The rule "auto" for plain names: spline and product marks tell features, prefixes tell blocks."""
+    """The rule "auto" for plain names: marks of bases and products tell features, prefixes tell blocks."""
     parsed = _parse(names)
     features_in = defaultdict(set)  # what the marked columns under a prefix are made of
     for prefix, features, marked in parsed:
@@ -126,7 +126,7 @@ def _label_by_marks(names):
             titles[prefix, features] = features, features
         elif len(made_of) == 1 and (features or all(parsed[j][2] for j in columns)):
             title = " ".join(made_of.pop())
-            titles[prefix, features] = title, f"{prefix}__{title}" if prefix else f"{title}_sp"
+            titles[prefix, features] = title, f"{prefix}__{title}" if prefix else f"{title}_{_mark(names[columns[0]])}"
         else:
             titles[prefix, features] = prefix, f"{prefix}__"
     taken = Counter(title for title, _ in titles.values())
@@ -145,13 +145,13 @@ def _parse(names):
         known[prefix].add(local)
     parsed, factors_in = [], defaultdict(set)
     for prefix, local in split:
-        factors = _factors(local, known[prefix].__contains__) or _factors(local, SPLINE.fullmatch) or [local]
+        factors = _factors(local, known[prefix].__contains__) or _factors(local, BASIS.fullmatch) or [local]
         bases = [_base(factor) for factor in factors]
         if bases != [local]:
             factors_in[prefix].update(bases)
-        splines = [SPLINE.fullmatch(base) for base in bases]
-        features = tuple(dict.fromkeys(m[1] if m else base for m, base in zip(splines, bases, strict=True)))
-        parsed.append((prefix, features, bases != [local] or any(splines)))
+        marks = [BASIS.fullmatch(base) for base in bases]
+        features = tuple(dict.fromkeys(m[1] if m else base for m, base in zip(marks, bases, strict=True)))
+        parsed.append((prefix, features, bases != [local] or any(marks)))
     return [
         (prefix, features, marked or local in factors_in[prefix])
         for (prefix, features, marked), (_, local) in zip(parsed, split, strict=True)
@@ -170,6 +170,12 @@ def _split(names):
         cuts = [match.start() for match in re.finditer("__", name) if name[: match.start()] in prefixes]
         split.append((name[: cuts[0]], name[cuts[0] + 2 :]) if cuts else ("", name))
     return split
+
+
+def _mark(name):
+    """What says that a column is of a basis: the first of its marks."""
+    marks = BASIS.fullmatch(name)
+    return marks[2].split("_")[1] if marks else "sp"
 
 
 def _base(factor):

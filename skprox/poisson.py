@@ -441,13 +441,13 @@ class GroupLassoPoisson(_PoissonRegression):
         Which columns belong together:
 
         - "auto": the top level of MultiIndex columns. Otherwise by name: the columns ``x_sp_0``,
-          ``x_sp_1``, ... of a spline are a group, and so are all columns with one transformer's
-          prefix (``cat__``), unless splines or products of several features share it: then each
-          feature, and each set of features multiplied, is a group. All other columns, and those
-          passed through (``remainder__``), are groups of one. An array has no names to go by: a
-          warning says so.
+          ``x_sp_1``, ... of a spline are a group, as are bumps (``x_rc_0``) and lags (``x_lag_0``), and
+          all columns with one transformer's prefix (``cat__``), unless such columns or products of
+          several features share it: then each feature, and each set of features multiplied, is a
+          group. All other columns, and those passed through (``remainder__``), are groups of one. An
+          array has no names to go by: a warning says so.
         - "prefix": all up to the last ``__`` of a name; "feature": the rest, without the marks of
-          splines and powers.
+          splines, bumps, lags and powers.
         - the number or name of a level of MultiIndex columns; a regular expression whose one capture
           is the name of the group; a callable from the name of a column to that of its group.
         - a dict from name of a group to its columns: names, positions, or a regular expression; a list

@@ -16,7 +16,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skprox import groups_from_transformer, make_grouped_column_transformer
+from skprox import LagTransformer, RaisedCosineTransformer, groups_from_transformer, make_grouped_column_transformer
 from skprox.groups import find_groups
 
 N = 80
@@ -51,6 +51,11 @@ TRANSFORMERS = {
         (OneHotEncoder(drop="first", sparse_output=False), ["month", "day"]),
         (KBinsDiscretizer(4, encode="onehot-dense", strategy="uniform"), ["a", "b"]),
         (SplineTransformer(include_bias=False, extrapolation="periodic"), ["c", "d"]),
+    ),
+    "bumps and lags": lambda: make_column_transformer(
+        (RaisedCosineTransformer(3), ["a", "b"]),
+        (LagTransformer(2, epoch="flat"), ["b", "flat", "c"]),
+        (make_pipeline(SplineTransformer(3), LagTransformer(4, basis=RaisedCosineTransformer(2))), ["d"]),
     ),
     "products": lambda: make_column_transformer((PolynomialFeatures(2, include_bias=False), ["a", "b", "c"])),
     "chain": lambda: make_pipeline(

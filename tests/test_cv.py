@@ -212,7 +212,7 @@ def test_a_fold_without_counts(data):
     y[:10] = 1.0
     with pytest.raises(ValueError, match="Fold 0 of cv trains on no positive count"):
         GroupLassoPoissonCV(groups=LABELS).fit(X, y)
-    with pytest.raises(ValueError, match="Fold 0 .* holds out no row with a positive sample_weight"):
+    with pytest.raises(ValueError, match=r"Fold 0 .* holds out no row with a positive sample_weight"):
         GroupLassoPoissonCV(groups=LABELS).fit(X, y + 1, sample_weight=np.arange(240) >= 48)
 
 

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
+from skprox import LagTransformer, RaisedCosineTransformer
 from skprox.groups import find_groups, label_columns
 
 N = 60
@@ -111,6 +112,28 @@ def test_categories_with_two_underscores():
 def test_a_linear_term_beside_its_spline():
     found = find_groups("auto", ["x_sp_0", "x_sp_1", "x", "remainder__z_sp_0", "remainder__z"]).groups
     assert {g: c.tolist() for g, c in found.items()} == {"x_sp": [0, 1], "x": [2], "z": [3], "remainder__z": [4]}
+
+
+def test_bumps_and_lags(frame):
+    """As splines: x_rc_0, x_lag_3, with and without prefixes, and one on top of the other."""
+    bumps, lags = RaisedCosineTransformer(5), LagTransformer(12, min_lag=1)
+    out = transformed(frame, ("rc", bumps, ["position", "speed"]), ("history", lags, ["x"]))
+    assert "rc__position_rc_0" in out
+    assert "history__x_lag_12" in out
+    assert sizes(out) == sizes(out, "feature") == {"position": 5, "speed": 5, "x": 12}
+    assert sizes(out, "prefix") == {"rc": 10, "history": 12}
+    short = transformed(frame, ("rc", bumps, ["speed"]), ("lag", lags, ["x"]), verbose_feature_names_out=False)
+    assert sizes(short) == {"speed": 5, "x": 12}
+    both = transformed(frame, ("tuning", bumps, ["x"]), ("history", lags, ["x"]))
+    assert sizes(both) == {"tuning__x": 5, "history__x": 12}
+    for chain in (make_pipeline(SplineTransformer(3), lags), make_pipeline(lags, bumps)):
+        assert sizes(transformed(frame, ("c", chain, ["x", "wind speed"]))) == {"x": 60, "wind speed": 60}
+
+
+@pytest.mark.parametrize("mark", ["sp", "rc", "lag"])
+def test_a_column_beside_its_basis(mark):
+    found = find_groups("auto", [f"x_{mark}_0", f"x_{mark}_10", "x", "z_lag", "rc_1"]).groups
+    assert {g: c.tolist() for g, c in found.items()} == {f"x_{mark}": [0, 1], "x": [2], "z_lag": [3], "rc_1": [4]}
 
 
 def test_long_names_are_read_in_bounded_time():

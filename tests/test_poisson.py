@@ -381,5 +381,15 @@ def test_importing_compiles_nothing():
     import subprocess
     import sys
 
-    code = "import sys, skprox; print([m for m in ('numba', 'matplotlib', 'torch') if m in sys.modules])"
+    late = "numba", "matplotlib", "torch", "skprox.torch"
+    code = f"import sys, skprox; print([m for m in {late} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_without_torch():
+    import subprocess
+    import sys
+
+    code = "import sys, skprox; sys.modules['torch'] = None; import skprox.torch"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ImportError: skprox.torch needs PyTorch: pip install 'skprox[torch]'." in run.stderr

@@ -1,0 +1,429 @@
+"""Transformers that turn covariates into columns for a linear model: bumps and lags."""
+
+from math import log1p, pi
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils import _safe_indexing, check_array, gen_batches
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from skprox.groups import listing
+
+FLOATS = np.float64, np.float32
+BATCH = 2**20  # entries of lagged columns that are held at a time
+
+
+class RaisedCosineTransformer(TransformerMixin, BaseEstimator):
+    """Raised cosine bumps of each feature, as models of neurons use them.
+
+    Column k of a feature x is::
+
+        (1 + cos(pi clip((v - p_k) / (width d), -1, 1))) / 2
+
+    where v is the feature rescaled so that its bounds are at 0 and 1, p_k is the peak of the bump,
+    and d the distance between peaks. With ``spacing="linear"`` the peaks are spread evenly from the lower to the
+    upper bound, on the scale of the feature: v = u = (x - lower) / (upper - lower). With ``spacing="log"``
+    they are so on a logarithmic scale, v = log(1 + stretch u) / log(1 + stretch), narrow at the lower bound
+    and wide at the upper one, where the last bump has come down to zero [1]_ [2]_.
+
+    Parameters
+    ----------
+    n_basis : int, default=8
+        Number of bumps for each feature, 2 or more.
+    spacing : {"linear", "log"}, default="linear"
+        Scale on which the bumps are spread evenly.
+    width : float, default=2.0
+        Distance from the peak of a bump to where it is zero, in distances between peaks; at least 1.
+        Where twice the width is an integer, the bumps add up to a constant away from the bounds.
+    stretch : float, default=50.0
+        How far the logarithmic scale is from the linear one, which is its limit at 0: the upper bound lies
+        1 + stretch times as far from the origin of the logarithm as the lower bound. Not used with
+        ``spacing="linear"``.
+    bounds : array-like of shape (2,) or (2, n_features), default=None
+        Lower and upper bound of all features, or of each. None is the least and the largest value that
+        `fit` meets.
+    extrapolation : {"error", "constant", "linear", "continue", "periodic"}, default="constant"
+        What to do with values beyond the bounds, as in `sklearn.preprocessing.SplineTransformer`:
+
+        - "error": raise a ValueError.
+        - "constant": take the values of the columns at the bound.
+        - "linear": continue the columns with the slope that they have at the bound.
+        - "continue": continue the bumps as they are, so that far from the bounds all columns are 0.
+        - "periodic": repeat the columns, with the distance between the bounds as their period. The
+          peaks are then at lower + k (upper - lower) / n_basis. This takes ``spacing="linear"``, and
+          ``n_basis >= 2 * width``, or a bump would meet itself. Give the bounds that make a period, such
+          as ``bounds=(0, 24)`` for hours.
+
+    Attributes
+    ----------
+    bounds_ : ndarray of shape (2, n_features)
+        Lower and upper bound of each feature.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str
+        Names of the features, where all are strings.
+
+    See Also
+    --------
+    sklearn.preprocessing.SplineTransformer : The same with B-splines.
+    LagTransformer : Takes bumps as a basis for filters.
+
+    Notes
+    -----
+    These are the columns of ``RaisedCosineLinearEval`` and ``RaisedCosineLogEval`` of NeMoS, whose
+    ``time_scaling`` is `stretch`, at the same bounds. In the form of [2]_, cos(a log(t + c) - phi_k) with t = x -
+    lower, the offset c is (upper - lower) / stretch.
+
+    References
+    ----------
+    .. [1] Pillow, Paninski, Uzzell, Simoncelli and Chichilnisky (2005), "Prediction and decoding of retinal
+       ganglion cell responses with a probabilistic spiking model", Journal of Neuroscience 25(47).
+    .. [2] Pillow, Shlens, Paninski, Sher, Litke, Chichilnisky and Simoncelli (2008), "Spatio-temporal
+       correlations and visual signalling in a complete neuronal population", Nature 454.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skprox import RaisedCosineTransformer
+    >>> X = pd.DataFrame({"position": [0.0, 1.0, 2.0, 4.0]})
+    >>> RaisedCosineTransformer(n_basis=3).set_output(transform="pandas").fit_transform(X).round(2)
+       position_rc_0  position_rc_1  position_rc_2
+    0           1.00           0.50           0.00
+    1           0.85           0.85           0.15
+    2           0.50           1.00           0.50
+    3           0.00           0.50           1.00
+    """
+
+    _parameter_constraints = {
+        "n_basis": [Interval(Integral, 2, None, closed="left")],
+        "spacing": [StrOptions({"linear", "log"})],
+        "width": [Interval(Real, 1, None, closed="left")],
+        "stretch": [Interval(Real, 0, None, closed="neither")],
+        "bounds": ["array-like", None],
+        "extrapolation": [StrOptions({"error", "constant", "linear", "continue", "periodic"})],
+    }
+
+    def __init__(self, n_basis=8, *, spacing="linear", width=2.0, stretch=50.0, bounds=None, extrapolation="constant"):
+        self.n_basis = n_basis
+        self.spacing = spacing
+        self.width = width
+        self.stretch = stretch
+        self.bounds = bounds
+        self.extrapolation = extrapolation
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the bounds of each feature.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        X = validate_data(self, X, dtype=FLOATS)
+        if self.extrapolation == "periodic" and self.spacing == "log":
+            raise ValueError("extrapolation='periodic' takes spacing='linear': on a logarithmic scale the ends differ.")
+        if self.extrapolation == "periodic" and self.n_basis < 2 * self.width:
+            raise ValueError(
+                f"extrapolation='periodic' takes n_basis >= 2 * width, or a bump meets itself; got n_basis="
+                f"{self.n_basis} and width={self.width}."
+            )
+        self.bounds_ = np.array([X.min(axis=0), X.max(axis=0)]) if self.bounds is None else self._check_bounds()
+        return self
+
+    def transform(self, X):
+        """Evaluate the bumps.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features * n_basis)
+            The bumps of the first feature, then those of the second, and so on.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        low, high = self.bounds_.astype(X.dtype)
+        nearest, span = np.clip(X, low, high), np.where(high > low, high - low, 1)
+        if self.extrapolation == "error" and (nearest != X).any():
+            row, j = np.argwhere(nearest != X)[0]
+            raise ValueError(
+                f"X holds {X[row, j]:g} in row {row} of {_check_feature_names_in(self)[j]!r}, beyond its bounds "
+                f"{low[j]:g} and {high[j]:g}. Give bounds, or another extrapolation than 'error'."
+            )
+        inside = self.extrapolation in ("constant", "linear")
+        u = ((nearest if inside else X) - low) / span
+        columns = self._bumps(u)
+        if self.extrapolation == "linear":
+            columns += ((X - nearest) / span)[..., None] * self._slopes(u)
+        return columns.reshape(len(X), -1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: ``x_rc_0``, ``x_rc_1``, ... for a feature ``x``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features. None is `feature_names_in_`, or else ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        ndarray of str
+            The names.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        return np.array([f"{name}_rc_{k}" for name in names for k in range(self.n_basis)], dtype=object)
+
+    def _check_bounds(self):
+        bounds = check_array(self.bounds, ensure_2d=False, dtype=np.float64, input_name="bounds")
+        if bounds.shape not in ((2,), (2, self.n_features_in_)):
+            raise ValueError(
+                f"bounds has shape {bounds.shape}; expected (2,), or (2, {self.n_features_in_}): the lower bounds of "
+                "the features, then the upper ones."
+            )
+        if not (bounds[0] < bounds[1]).all():
+            raise ValueError(f"Each lower bound must be less than the upper one; got bounds={self.bounds!r}.")
+        return np.broadcast_to(bounds.reshape(2, -1), (2, self.n_features_in_)).copy()
+
+    def _spacing_of_peaks(self):
+        if self.spacing == "log":
+            return 1 / (self.n_basis + float(self.width) - 1)  # one more bump would start to rise at 1
+        return 1 / (self.n_basis - (self.extrapolation != "periodic"))
+
+    def _phases(self, u):
+        """Angles of the cosines, 0 at the peaks; an axis of bumps comes last."""
+        if self.spacing == "log":
+            with np.errstate(divide="ignore"):  # at -1 / stretch and below, where all bumps have ended
+                u = np.log1p(np.maximum(float(self.stretch) * u, -1)) / log1p(self.stretch)
+        between = self._spacing_of_peaks()
+        away = u[..., None] - between * np.arange(self.n_basis, dtype=u.dtype)
+        if self.extrapolation == "periodic":
+            away -= np.round(away)
+        return np.clip(pi / (between * float(self.width)) * away, -pi, pi)
+
+    def _bumps(self, u):
+        return (1 + np.cos(self._phases(u))) / 2
+
+    def _slopes(self, u):
+        """Derivatives of the bumps by u."""
+        slopes = np.sin(self._phases(u)) * (-pi / (2 * self._spacing_of_peaks() * float(self.width)))
+        if self.spacing == "log":
+            slopes *= (self.stretch / (log1p(self.stretch) * (1 + float(self.stretch) * u)))[..., None]
+        return slopes
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+class LagTransformer(TransformerMixin, BaseEstimator):
+    """Features at earlier rows: histories, and filters over them.
+
+    Rows are in the order of time, evenly spaced. Column l of a feature x is its value l rows before,
+    for each lag l from `min_lag` to `max_lag`. With a `basis` of functions b_k of the lag, column k is instead::
+
+        sum_l b_k(l) x(t - l)
+
+    so that a linear model of these columns is a filter over the lags, smooth and of few coefficients, as the
+    post-spike and stimulus filters of [1]_. No column depends on later rows.
+
+    Parameters
+    ----------
+    max_lag : int, default=10
+        The largest lag, in rows.
+    min_lag : int, default=0
+        The smallest lag: 0 takes the row itself. The history of the response (give the counts as a
+        feature) takes 1, or the model would be told what it predicts.
+    basis : transformer, default=None
+        What turns a column of lags into columns of basis functions, such as
+        ``RaisedCosineTransformer(6, spacing="log")``. It is cloned and fitted to the lags from `min_lag` to
+        `max_lag`. None has a column for each lag.
+    epoch : str or int, default=None
+        Name or position of a feature that tells stretches of time without a gap: trials, sessions, days. It
+        may hold words, and has no columns in the output. No lag crosses from one row to the next where
+        it changes. None is one stretch.
+    fill_value : float, default=0.0
+        What stands for values before the first row of an epoch. With NaN, columns that look back that far are NaN.
+
+    Attributes
+    ----------
+    lags_ : ndarray of shape (max_lag - min_lag + 1,)
+        The lags, ascending.
+    basis_ : transformer
+        The fitted basis, where there is one: ``basis_.transform(lags_[:, None])`` has the values of its functions,
+        whose product with the coefficients of a feature is its filter.
+    features_ : ndarray of int
+        Positions of the features that have columns in the output: all but that of epochs.
+    n_features_in_ : int
+        Number of features, that of epochs included.
+    feature_names_in_ : ndarray of str
+        Names of the features, where all are strings.
+
+    See Also
+    --------
+    RaisedCosineTransformer : A basis for the lags.
+
+    Notes
+    -----
+    A transformer can't drop rows. To leave out the first rows of each epoch, give them a `sample_weight` of 0 in the
+    fit of the model, or drop the rows that are NaN (``fill_value=np.nan``) before the model sees them.
+
+    Epochs are a feature, and not an argument of `transform`, so that they are cut with the rows in
+    cross-validation and there in each `predict` of a pipeline. Splits should take whole epochs, as `GroupKFold` does:
+    where rows inside one are left out, those on both sides look like neighbours. At the start of the rows
+    given to `transform` all history is missing, so pass whole epochs to `predict`, too.
+
+    References
+    ----------
+    .. [1] Pillow, Shlens, Paninski, Sher, Litke, Chichilnisky and Simoncelli (2008), "Spatio-temporal
+       correlations and visual signalling in a complete neuronal population", Nature 454.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skprox import LagTransformer
+    >>> X = pd.DataFrame({"speed": [1.0, 2.0, 3.0, 4.0], "trial": ["a", "a", "a", "b"]})
+    >>> LagTransformer(max_lag=2, epoch="trial").set_output(transform="pandas").fit_transform(X)
+       speed_lag_0  speed_lag_1  speed_lag_2
+    0          1.0          0.0          0.0
+    1          2.0          1.0          0.0
+    2          3.0          2.0          1.0
+    3          4.0          0.0          0.0
+    """
+
+    _parameter_constraints = {
+        "max_lag": [Interval(Integral, 0, None, closed="left")],
+        "min_lag": [Interval(Integral, 0, None, closed="left")],
+        "basis": [HasMethods(["fit", "transform", "get_feature_names_out"]), None],
+        "epoch": [str, Integral, None],
+        "fill_value": ["nan", Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(self, max_lag=10, *, min_lag=0, basis=None, epoch=None, fill_value=0.0):
+        self.max_lag = max_lag
+        self.min_lag = min_lag
+        self.basis = basis
+        self.epoch = epoch
+        self.fill_value = fill_value
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn the names of the features, and evaluate the basis.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        if self.min_lag > self.max_lag:
+            raise ValueError(f"min_lag must be at most max_lag; got min_lag={self.min_lag}, max_lag={self.max_lag}.")
+        self._split_epochs(X, reset=True)
+        self.features_ = np.delete(np.arange(self.n_features_in_), [] if self.epoch is None else self._find_epoch())
+        self.lags_ = np.arange(self.min_lag, self.max_lag + 1)
+        if self.basis is not None:
+            self.basis_ = clone(self.basis).fit(self.lags_[:, None])
+        return self
+
+    def transform(self, X):
+        """Look back from each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features, in the order of time.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            The lags (or filters) of the first feature, then those of the second, and so on.
+        """
+        check_is_fitted(self)
+        X, first = self._split_epochs(X, reset=False)
+        basis = None
+        if self.basis is not None:
+            basis = check_array(self.basis_.transform(self.lags_[:, None]), dtype=X.dtype)
+        width = len(self.lags_) if basis is None else basis.shape[1]
+        columns = np.empty((*X.shape, width), dtype=X.dtype)
+        for rows in gen_batches(len(X), max(1, BATCH // (X.shape[1] * len(self.lags_)))):
+            earlier = np.arange(rows.start, rows.stop)[:, None] - self.lags_
+            known = earlier >= first[rows, None]
+            lagged = np.where(known[:, None], X[np.where(known, earlier, 0)].swapaxes(1, 2), self.fill_value)
+            columns[rows] = lagged if basis is None else lagged @ basis
+        return columns.reshape(len(X), -1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: ``x_lag_0``, ``x_lag_1``, ..., or as the basis names those of a feature ``x``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features. None is `feature_names_in_`, or else ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        ndarray of str
+            The names.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)[self.features_]
+        if self.basis is not None:
+            return np.concatenate([self.basis_.get_feature_names_out([name]) for name in names])
+        return np.array([f"{name}_lag_{lag}" for name in names for lag in self.lags_], dtype=object)
+
+    def _split_epochs(self, X, reset):
+        """The features to look back at, and for each row the first one of its epoch."""
+        if self.epoch is None:
+            X = validate_data(self, X, dtype=FLOATS, reset=reset)
+            return X, np.zeros(len(X), dtype=int)
+        if not hasattr(X, "columns"):
+            X = check_array(X, dtype=None, ensure_all_finite=False)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        position = self._find_epoch()
+        if self.n_features_in_ == 1:
+            raise ValueError(f"X has no column but epoch={self.epoch!r}: there is no feature to look back at.")
+        labels = np.asarray(_safe_indexing(X, position, axis=1))
+        if pd.isna(labels).any():
+            raise ValueError(f"epoch={self.epoch!r}: the label is missing in row {np.argmax(pd.isna(labels))} of X.")
+        features = np.delete(np.arange(self.n_features_in_), position)
+        X = check_array(_safe_indexing(X, features, axis=1), dtype=FLOATS, estimator=self, input_name="X")
+        opens = np.append(True, labels[1:] != labels[:-1])
+        return X, np.maximum.accumulate(np.where(opens, np.arange(len(X)), 0))
+
+    def _find_epoch(self):
+        """Position of the feature that tells epochs."""
+        names = list(getattr(self, "feature_names_in_", []))
+        if isinstance(self.epoch, str) and self.epoch not in names:
+            has = f"Its columns are {listing(names)}." if names else "Its columns have no names: give a position."
+            raise ValueError(f"epoch={self.epoch!r} is not a column of X. {has}")
+        if isinstance(self.epoch, str):
+            return names.index(self.epoch)
+        if not 0 <= self.epoch < self.n_features_in_:
+            raise ValueError(f"epoch={self.epoch} is not a position in the {self.n_features_in_} columns of X.")
+        return self.epoch
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
