@@ -1,9 +1,6 @@
-"""The README and the examples do what they say."""
+"""The README does what it says, and the data are there."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +28,3 @@ def test_bike_rentals_have_all_forms():
     data, target = load_bike_rentals(return_X_y=True)
     assert isinstance(data, np.ndarray)
     assert target.sum() == 1243103
-
-
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("plot_*.py")), ids=lambda path: path.stem)
-def test_examples_run(example, tmp_path):
-    """Each in a process of its own, as a user would run it; bike rentals print which covariates stay."""
-    run = subprocess.run(
-        [sys.executable, example], cwd=tmp_path, env=os.environ | {"MPLBACKEND": "agg"}, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    assert "Warning" not in run.stderr
-    if example.stem == "plot_bike_rentals":
-        assert re.search(r"hr +12 +[\d.]+ +yes", run.stdout)
-        assert re.search(r"noise +7 +0.000 +no", run.stdout)
-        explained = [float(d) for d in re.findall(r"D² = ([\d.]+)", run.stdout)]
-        assert len(explained) == 2
-        assert min(explained) > 0.7
-    assert list(tmp_path.glob("*.png"))

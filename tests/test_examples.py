@@ -1,0 +1,50 @@
+"""The examples run, each in a process of its own, and print what their texts say.
+
+Seconds on one core: bike rentals 18, sparse teacher 10, ReLU 8, covariate selection 8, linear network 7, and
+4 or less each: sparsification, population, strengths.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PRINTED = {
+    "plot_bike_rentals": [
+        r"hr +12 +[\d.]+ +yes",
+        r"noise +7 +0.000 +no",
+        r"skprox\): D² = 0.[78]",
+        r"learn\): D² = 0.[78]",
+    ],
+    "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
+    "plot_overparametrized_linear": [
+        r"L1 1 \(three after \d+ epochs\), L2 600",
+        r"lasso: .* 0.99\d+\n",
+        r"ridge: .* 0.99\d+\n",
+    ],
+    "plot_overparametrized_relu": [r"L1, 89 % zeros .* 0\.89\d", r"L2, at the end .* 0\.000 +100\n"],
+    "plot_population": [r"noise +0.000 +0.000\n", r"casual: D² = 0.8", r"registered: D² = 0.8"],
+    "plot_sparse_teacher": [
+        r"ridge +0.1[345]\d +0.1[345]\d ",
+        r"lasso +0.2\d+ +0.0[56]\d ",
+        r"finds up to 349 features",
+    ],
+    "plot_sparsification_dynamics": [r"at t = 181722, after 363444 steps"],
+    "plot_strengths_by_structure": [r"f1 0.1, f2 1.2 .* 0.0000  0.0000\n", r"difference: 0.6931"],
+}
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+def test_example(example, tmp_path):
+    run = subprocess.run(
+        [sys.executable, example], cwd=tmp_path, env=os.environ | {"MPLBACKEND": "agg"}, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Warning" not in run.stderr
+    for pattern in PRINTED.get(example.stem, []):
+        assert re.search(pattern, run.stdout), f"{pattern!r} is not in:\n{run.stdout}"
+    assert list(tmp_path.glob("*.png"))
