@@ -3,6 +3,7 @@
 from skprox.compose import groups_from_transformer, make_grouped_column_transformer
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.stability import StabilitySelection
 
 __version__ = "0.1.0"
 
@@ -10,6 +11,7 @@ __all__ = [
     "GroupLassoPoisson",
     "PoissonGLMRegressor",
     "RegularizationPath",
+    "StabilitySelection",
     "groups_from_transformer",
     "make_grouped_column_transformer",
     "regularization_path",
