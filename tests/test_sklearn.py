@@ -59,7 +59,7 @@ def test_selector_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.filterwarnings("ignore:X has no names of columns")
+@pytest.mark.filterwarnings("ignore:X has no names of columns", "ignore:No features were selected")
 @pytest.mark.parametrize("estimator", [*ESTIMATORS[::2], *SELECTORS])
 @pytest.mark.parametrize("check", [check_dataframe_column_names_consistency, check_param_validation])
 def test_checks_that_are_not_run_by_default(estimator, check):
