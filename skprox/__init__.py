@@ -10,6 +10,7 @@ from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
+from skprox.stability import StabilitySelection
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ __all__ = [
     "RaisedCosineTransformer",
     "RegularizationPath",
     "RegularizationPathDisplay",
+    "StabilitySelection",
     "groups_from_transformer",
     "make_grouped_column_transformer",
     "mcfadden_scorer",

@@ -20,13 +20,23 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skprox import GroupLassoPoisson, PoissonGLMRegressor, make_grouped_column_transformer, parallel
+from skprox import (
+    GroupLassoPoisson,
+    PoissonGLMRegressor,
+    StabilitySelection,
+    make_grouped_column_transformer,
+    parallel,
+)
 
 ESTIMATORS = [
     PoissonGLMRegressor(),
     PoissonGLMRegressor(alpha=0.01, l1_ratio=0.5, solver="fista"),
     GroupLassoPoisson(),
     GroupLassoPoisson(alpha=0.01, solver="newton", n_jobs=2),
+]
+SELECTORS = [
+    StabilitySelection(PoissonGLMRegressor(l1_ratio=1), n_resamples=4, n_alphas=5),
+    StabilitySelection(GroupLassoPoisson(), n_resamples=4, max_errors=1, n_alphas=5),
 ]
 
 
@@ -36,7 +46,21 @@ def test_estimator_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS[::2])
+# halves of repeated rows are others than halves of rows with weights
+WEIGHTS_ARE_NOT_REPEATS = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "halves of rows are drawn at random"
+    for kind in ("dense", "sparse")
+}
+
+
+@pytest.mark.filterwarnings("ignore:X has no names of columns", "ignore:No features were selected")
+@parametrize_with_checks(SELECTORS, expected_failed_checks=lambda _: WEIGHTS_ARE_NOT_REPEATS)
+def test_selector_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.filterwarnings("ignore:X has no names of columns", "ignore:No features were selected")
+@pytest.mark.parametrize("estimator", [*ESTIMATORS[::2], *SELECTORS])
 @pytest.mark.parametrize("check", [check_dataframe_column_names_consistency, check_param_validation])
 def test_checks_that_are_not_run_by_default(estimator, check):
     check(type(estimator).__name__, clone(estimator))
