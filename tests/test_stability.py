@@ -405,8 +405,8 @@ def test_metadata_routing(data, of_rows):
         model.set_fit_request(sample_weight=False, exposure=True)
         selector.fit(X, y, exposure=exposure)
         alone = StabilitySelection(GROUP_LASSO, **SMALL)
-        with pytest.raises(UnsetMetadataPassedError, match="exposure"):
-            alone.fit(X, y, exposure=exposure)
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            alone.fit(X, y, sample_weight=weight, exposure=exposure)
     np.testing.assert_array_equal(selector.stability_path_, alone.fit(X, y, exposure=exposure).stability_path_)
     with pytest.raises(ValueError, match="hours"):
         alone.fit(X, y, hours=exposure)
