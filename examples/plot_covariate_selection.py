@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.interpolate import BSpline
 from sklearn.utils import check_random_state
 
-from skprox import GroupLassoPoisson, regularization_path
+from skprox import GroupLassoPoisson, RaisedCosineTransformer, regularization_path
 
 
 def log_rate(position, coef):
@@ -46,20 +46,10 @@ print(f"{len(spikes)} bins, {spikes.sum()} spikes")
 # %%
 # Bumps
 # -----
-# Six for each covariate, spread over its range; each reaches zero two distances between peaks away. Columns
-# with two levels are grouped by the first.
+# Six for each covariate, spread over its range. Their names, `position_rc_0` and so on, say which belong together.
 
-
-def raised_cosines(x, n_basis=6):
-    peaks, distance = np.linspace(x.min(), x.max(), n_basis, retstep=True)
-    return pd.DataFrame((1 + np.cos(np.pi * np.clip((x.to_numpy()[:, None] - peaks) / (2 * distance), -1, 1))) / 2)
-
-
-def bumps(covariates):
-    return pd.concat({name: raised_cosines(x) for name, x in covariates.items()}, axis=1)
-
-
-X = bumps(covariates)
+bumps = RaisedCosineTransformer(n_basis=6).set_output(transform="pandas")
+X = bumps.fit_transform(covariates)
 
 # %%
 # The norms of the two groups, at the ten strengths of the guide
@@ -85,7 +75,9 @@ rng = check_random_state(0)
 leaves = []
 for _ in range(200):
     some, counts, _ = simulate(rng)
-    some_path = regularization_path(GroupLassoPoisson(), bumps(some), counts, alphas=np.geomspace(1, 1e-3, 40))
+    some_path = regularization_path(
+        GroupLassoPoisson(), bumps.fit_transform(some), counts, alphas=np.geomspace(1, 1e-3, 40)
+    )
     leaves.append(np.where(some_path.group_norms > 0, some_path.alphas[:, None], 0).max(axis=0))
 leaves = pd.DataFrame(leaves, columns=["position", "speed"])
 first, last = (leaves["speed"] < leaves["position"]).mean(), (leaves["speed"] > leaves["position"]).mean()
