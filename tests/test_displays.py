@@ -20,6 +20,7 @@ from skprox import (
     GroupImportanceDisplay,
     GroupLassoPoisson,
     PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
     RegularizationPathDisplay,
     make_grouped_column_transformer,
     regularization_path,
@@ -214,7 +215,7 @@ def test_path_of_a_cross_validated_estimator(pyplot, search):
     ratios = CrossValidated(l1_ratio=[0.2, 0.8]).fit(
         np.array([search.alphas_, 2 * search.alphas_]),
         np.array([search.deviance_path_, search.deviance_path_ - 1]),
-        np.array([search.coef_path_, 3 * search.coef_path_]),
+        3 * search.coef_path_,
         0.2,
     )
     display = RegularizationPathDisplay.from_estimator(ratios)
@@ -264,12 +265,22 @@ def test_deviance_curve_counts_selected_groups(pyplot, search):
     assert axis.get_xlim() == display.ax_.get_xlim()
 
 
+def test_deviance_curve_of_a_fitted_estimator(pyplot, data):
+    X, y, exposure, _ = data
+    model = PoissonGLMRegressorCV(alphas=12, l1_ratio=[0.5, 1.0], selection="1se").fit(X, y, exposure=exposure)
+    display = DevianceCurveDisplay.from_estimator(model)
+    chosen = [0.5, 1.0].index(model.l1_ratio_)
+    np.testing.assert_allclose(display.line_.get_ydata(), model.deviance_path_[chosen].mean(axis=1))
+    np.testing.assert_array_equal(display.n_groups, (model.coef_path_ != 0).sum(axis=1))
+    assert display.alpha == model.alpha_
+
+
 def test_deviance_curve_of_several_ratios(pyplot, search):
     alphas, deviances = search.alphas_, search.deviance_path_
     ratios = CrossValidated(l1_ratio=[0.1, 0.5, 0.9]).fit(
         np.array([alphas * 3, alphas * 2, alphas]),
         np.array([deviances + 2, deviances + 1, deviances]),
-        np.array([search.coef_path_] * 3),
+        search.coef_path_,
         0.01,
     )
     display = DevianceCurveDisplay.from_estimator(ratios)

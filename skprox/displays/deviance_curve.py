@@ -118,7 +118,7 @@ class DevianceCurveDisplay:
             others = {
                 value: (alphas[k], deviances[k].mean(axis=1)) for k, value in enumerate(model.l1_ratio) if k != ratio
             }
-        coefs = model.coef_path_[ratio]
+        coefs = model.coef_path_
         selected = [coefs[..., columns].reshape(len(coefs), -1).any(axis=1) for columns in model.groups_.values()]
         display = cls(
             alphas=alphas[ratio],

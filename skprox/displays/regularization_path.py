@@ -159,7 +159,7 @@ class RegularizationPathDisplay:
             ratio = chosen_ratio(model)
             alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[ratio]
             alpha = model.alpha_ if alpha is None else alpha
-            display = cls(alphas=alphas, coefs=model.coef_path_[ratio], groups=model.groups_, alpha=alpha)
+            display = cls(alphas=alphas, coefs=model.coef_path_, groups=model.groups_, alpha=alpha)
             return display.plot(ax, **style)
         if transformers is not None:
             X = clone(transformers).fit_transform(X, y)
