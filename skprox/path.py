@@ -19,7 +19,7 @@ from skprox.metrics import mean_deviance, share_explained
 NEAR_STEPS, FAR_STEPS = 6, 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RegularizationPath:
     """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
 
@@ -75,9 +75,9 @@ class RegularizationPath:
         frame = pd.DataFrame(self.group_norms.reshape(len(index), -1), index=index, columns=list(self.groups))
         if len(names) == 1:
             frame.index = index.get_level_values(0)
-        for name in ("intercepts", "deviance_explained", "optimality", "n_iter"):
-            frame[name.removesuffix("s")] = getattr(self, name).ravel()
-        return frame
+        names = "intercepts", "deviance_explained", "optimality", "n_iter"
+        others = {name.removesuffix("s"): getattr(self, name).ravel() for name in names}
+        return pd.concat([frame, pd.DataFrame(others, index=frame.index)], axis=1)
 
 
 @validate_params(

@@ -80,23 +80,27 @@ def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
     Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
     a group at zero in the unit along its gradient. Entries of infinite unit do not count.
     """
-    out = np.empty(strength.size)
+    out, residuals = np.empty(strength.size), np.empty(coef.size)
     for g in range(strength.size):
-        squares, scaled, stretched, norm = 0.0, 0.0, 0.0, 0.0
+        squares, scaled, stretched, norm, longest = 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(indptr[g], indptr[g + 1]):
             norm += coef[indices[k]] ** 2
         norm = sqrt(norm)
         pull = strength[g] / norm if norm > 0.0 else 0.0
         for k in range(indptr[g], indptr[g + 1]):
             j = indices[k]
-            residual = abs(gradient[j] + (ridge[j] + pull) * coef[j]) - rounding[j]
-            if residual > 0.0 and unit[j] < np.inf:
+            residuals[k - indptr[g]] = abs(gradient[j] + (ridge[j] + pull) * coef[j]) - rounding[j]
+            if not residuals[k - indptr[g]] <= 0.0 and unit[j] < np.inf:
+                longest = max(longest, unit[j])
+        for k in range(indptr[g], indptr[g + 1]):
+            residual, u = residuals[k - indptr[g]], unit[indices[k]]
+            if not residual <= 0.0 and u < np.inf:
                 squares += residual**2
-                scaled += (residual / unit[j]) ** 2
-                stretched += (residual * unit[j]) ** 2
+                scaled += (residual / u) ** 2
+                stretched += (residual * (u / longest)) ** 2  # squares of units may be out of range
         if norm > 0.0 or strength[g] == 0.0:
             out[g] = sqrt(scaled)
         else:
             excess = sqrt(squares) - strength[g]
-            out[g] = excess * sqrt(squares / stretched) if excess > 0.0 else 0.0
+            out[g] = excess * sqrt(squares / stretched) / longest if excess > 0.0 else 0.0
     return out

@@ -476,3 +476,36 @@ def test_a_pipeline_is_told_what_to_do(data):
 
     with pytest.raises(TypeError, match=r"got Pipeline.* Of a pipeline give the last step"):
         regularization_path(make_pipeline(PoissonGLMRegressor(l1_ratio=1)), *data)
+
+
+@pytest.mark.parametrize("factors", [(1e80, 1.0), (1e-80, 1.0), (1.0, 1e100), (1.0, 1e-80)])
+def test_units_do_not_matter(rng, factors):
+    """Of columns and of counts, as far as squares of both can be computed."""
+    X = rng.normal(size=(100, 5))
+    y = rng.poisson(np.exp(0.3 + 0.4 * X[:, 0]))
+    model = PoissonGLMRegressor(l1_ratio=1)
+    wanted = regularization_path(model, X, y, n_alphas=3)
+    path = regularization_path(model, factors[0] * X, factors[1] * y, n_alphas=3)
+    np.testing.assert_allclose(path.coefs * factors[0], wanted.coefs, rtol=1e-6)
+    assert path.optimality.max() <= 1e-6
+
+
+def test_a_wide_group_with_exposures_over_decades(rng):
+    """Where rounding of a float32 factor pulls along directions without curvature."""
+    X, exposure = rng.normal(size=(100, 120)), 10.0 ** rng.uniform(-3, 3, size=100)
+    y = rng.poisson(np.exp(0.25 * X[:, :36].sum(axis=1)))
+    model = GroupLassoPoisson(groups=["g"] * 120)
+    path = regularization_path(model, X, y, n_alphas=10, exposure=exposure)
+    assert path.optimality.max() <= 1e-6
+    oracle = Oracle(X, y, [range(120)], path.alphas[-1] * np.sqrt(120), exposure=exposure)
+    assert oracle.distance(path.coefs[-1], path.intercepts[-1]) <= 2e-6 * oracle.distance(*oracle.null())
+
+
+def test_groups_named_like_what_a_frame_adds(rng):
+    X = rng.normal(size=(50, 3))
+    model = GroupLassoPoisson(groups=["intercept", "intercept", "n_iter"])
+    path = regularization_path(model, X, rng.poisson(2.0, size=50), n_alphas=2)
+    frame = path.to_frame()
+    assert list(frame) == ["intercept", "n_iter", "intercept", "deviance_explained", "optimality", "n_iter"]
+    np.testing.assert_array_equal(frame.iloc[:, :2], path.group_norms)
+    assert path == path

@@ -95,7 +95,9 @@ class QuadraticModel:
             else:
                 blocks = self.rows[members[:, :, None], members[:, None, :]]
             spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
-            values[members - first] = np.where(spectra > size * np.finfo(float).eps * spectra[:, -1:], spectra, 0.0)
+            noise = size * (self.eps if self.factored else np.finfo(float).eps) * spectra[:, -1:]
+            # rounding of a float32 factor pulls along directions without curvature, which must not be free then
+            values[members - first] = np.where(spectra > noise, spectra, noise if self.factored else 0.0)
             vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
@@ -255,6 +257,8 @@ def _newton_step(model, gradient, coef, penalty):
     pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
     slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
     inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
+    if len(inside) == 0:
+        return False
     bend = penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0.0), sizes)
     step = np.zeros_like(coef)
     if (sizes[norms > 0] > 1).any():
