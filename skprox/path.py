@@ -15,8 +15,9 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skprox.metrics import mean_deviance, share_explained
 
+START = 16  # problems in lockstep at first
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
-NEAR_STEPS, FAR_STEPS = 6, 10
+NEAR_STEPS, FAR_STEPS = 4, 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +231,7 @@ def follow(estimator, objective, outputs, pattern, points, alphas, report=lambda
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model, most_at_once = [], None, max(1, LOCKSTEP // len(outputs))
-    certificates, size = [Certificate.of(objective, pattern, output) for output in outputs], most_at_once
+    certificates, size = [Certificate.of(objective, pattern, output) for output in outputs], min(START, most_at_once)
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]
         problems = [

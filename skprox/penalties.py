@@ -1,6 +1,7 @@
 """Penalties: what they are worth, their proximal map, and how far a point is from optimal."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -34,6 +35,10 @@ class GroupElasticNet:
         indptr = np.cumsum([0, *map(len, groups)])
         return cls(np.concatenate(groups), indptr, strength, ridge)
 
+    @cached_property
+    def sizes(self):
+        return np.diff(self.indptr)
+
     def value(self, coef):
         norms = self.norms(coef)
         return self.strength[norms > 0] @ norms[norms > 0] + self.ridge @ coef**2 / 2
@@ -62,13 +67,13 @@ class GroupElasticNet:
     def by_column(self):
         """The strength of the norm that holds each coefficient, and of its ridge penalty: shape (2, n_features)."""
         strength = np.empty(len(self.ridge))
-        strength[self.indices] = np.repeat(self.strength, np.diff(self.indptr))
+        strength[self.indices] = np.repeat(self.strength, self.sizes)
         return np.array([strength, self.ridge])
 
     def feasible(self, coef):
         """`coef` with zeros where the strength is infinite."""
         coef = coef.copy()
-        coef[self.indices[np.repeat(np.isinf(self.strength), np.diff(self.indptr))]] = 0.0
+        coef[self.indices[np.repeat(np.isinf(self.strength), self.sizes)]] = 0.0
         return coef
 
     def held(self):
@@ -81,12 +86,12 @@ class GroupElasticNet:
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""
-        sizes = np.diff(self.indptr)[groups]
+        sizes = self.sizes[groups]
         starts = np.repeat(self.indptr[groups] - np.cumsum(sizes) + sizes, sizes)
         return self.indices[starts + np.arange(len(starts))]
 
     def restrict(self, groups):
         """The same penalty on the coefficients ``columns(groups)`` alone."""
         columns = self.columns(groups)
-        indptr = np.concatenate([[0], np.cumsum(np.diff(self.indptr)[groups])])
+        indptr = np.concatenate([[0], np.cumsum(self.sizes[groups])])
         return GroupElasticNet(np.arange(len(columns)), indptr, self.strength[groups], self.ridge[columns])

@@ -80,7 +80,7 @@ def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
     Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
     a group at zero in the unit along its gradient. Entries of infinite unit do not count.
     """
-    out, residuals = np.empty(strength.size), np.empty(coef.size)
+    out, residuals = np.empty(strength.size), np.empty(np.max(indptr[1:] - indptr[:-1]))
     for g in range(strength.size):
         squares, scaled, stretched, norm, longest = 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(indptr[g], indptr[g + 1]):

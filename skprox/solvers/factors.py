@@ -84,7 +84,7 @@ class WideFactor:
 
     def __init__(self, rows, penalty, coef, groups):
         self.groups, self.columns = groups, penalty.columns(groups)
-        sizes = np.diff(penalty.indptr)[groups]
+        sizes = penalty.sizes[groups]
         self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
         norms = penalty.norms(coef)[groups]
         self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)

@@ -183,7 +183,7 @@ class _Descent:
         pull = penalty.norms(gradient)
         outside = np.flatnonzero((self.certified > tol / 2) & ~inside)
         outside = outside[np.argsort(-pull[outside] / penalty.strength[outside], kind="stable")]
-        sizes = np.diff(penalty.indptr)
+        sizes = penalty.sizes
         room = max(WORKING_COLUMNS, sizes[inside].sum())
         return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
 

@@ -60,7 +60,7 @@ class QuadraticModel:
     def forget(self, groups):
         """Leave all but `groups` out, where that is worth a copy."""
         kept = np.isin(self.groups, groups)
-        sizes = np.diff(self.partition.indptr)[self.groups]
+        sizes = self.partition.sizes[self.groups]
         where = np.flatnonzero(np.repeat(kept, sizes))
         if 1.3 * len(where) < len(self.columns):
             self.vectors = self.vectors[np.repeat(kept, sizes**2)]
@@ -78,7 +78,7 @@ class QuadraticModel:
 
     def _add_eigenbases(self, groups, first):
         """Eigenvalues and eigenvectors of the diagonal blocks of `groups`, which start at `first`."""
-        sizes = np.diff(self.partition.indptr)[groups]
+        sizes = self.partition.sizes[groups]
         stops = first + np.cumsum(sizes)
         starts = np.concatenate([[0], np.cumsum(sizes**2)])
         vectors = np.ones(starts[-1])
@@ -252,7 +252,7 @@ def _sweep(
 
 def _newton_step(model, gradient, coef, penalty):
     """Newton's step over the groups in play, in place, as far as the objective falls. True if it was cut short."""
-    sizes = np.diff(penalty.indptr)
+    sizes = penalty.sizes
     norms = penalty.norms(coef)
     pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
     slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
