@@ -12,7 +12,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.extmath import row_norms, safe_sparse_dot
+from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
@@ -160,13 +160,13 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(1000, 5))
     >>> y = X @ [2.0, -1.0, 0.0, 0.0, 0.0] + 0.1 * rng.normal(size=1000)
-    >>> ProxSGDRegressor(alpha=0.1, random_state=0).fit(X, y).coef_.round(1)
+    >>> ProxSGDRegressor(alpha=0.1, random_state=0).fit(X, y).coef_.round(2)
     array([ 1.9, -0.9,  0. ,  0. ,  0. ])
 
     A stream of chunks:
 
     >>> chunks = ((X[i : i + 100], y[i : i + 100]) for i in range(0, 1000, 100))
-    >>> ProxSGDRegressor(alpha=0.1, random_state=0).partial_fit(chunks).coef_.round(1)
+    >>> ProxSGDRegressor(alpha=0.1, eta0=0.02, random_state=0).partial_fit(chunks).coef_.round(1)
     array([ 1.9, -0.9,  0. ,  0. ,  0. ])
     """
 
@@ -266,11 +266,14 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
             rows, held_out = train_test_split(rows, test_size=self.validation_fraction, random_state=rng)
             held_out = sample.take(held_out)
         seen = len(rows), sample.weight[rows].sum(dtype=np.float64)
-        learner, state = self._learner(sample, *seen), State.null(sample, self.loss, self.fit_intercept, self.eta0)
+        learner = self._learner(sample, *seen)
+        state = null = State.null(sample, self.loss, self.fit_intercept, self.eta0)
 
         best, stalled = np.inf, 0
         for n_iter in range(1, self.max_iter + 1):
-            state, loss = self._epoch(learner, state, sample, rows, rng, f" in epoch {n_iter}")
+            state, loss = learner.epoch(state, rng.permutation(rows) if self.shuffle else rows)
+            if not np.isfinite(loss):
+                break
             coef, intercept = state.answer()
             if held_out is None:
                 objective = loss + learner.penalty_of(coef)
@@ -284,14 +287,17 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
                 if self.learning_rate != "adaptive" or state.rate <= LEAST_RATE:
                     break
                 state, stalled = replace(state, rate=state.rate / 5), 0
-        if self.tol is not None and stalled < self.n_iter_no_change:
+
+        if sample.is_far_off(self.loss, loss, null):
+            self._warn_of_divergence(sample, f"in epoch {n_iter}, and the model is left without covariates")
+            state = null
+        elif self.tol is not None and stalled < self.n_iter_no_change:
             warnings.warn(
-                f"{type(self).__name__} still improved by more than tol={self.tol:g} after max_iter={self.max_iter} "
+                f"{type(self).__name__} still improved by more than tol={self.tol:g} within max_iter={self.max_iter} "
                 "epochs. Raise max_iter, tol or eta0.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
-        self._warn_of_divergence(sample, loss)
         return self._unpack(state, rng, *seen, n_iter)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -299,7 +305,7 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
         """Learn from one more chunk of rows, or from a stream of chunks, by one pass.
 
         Goes on from where the last call, or `fit`, has come to. `max_iter`, `tol` and `early_stopping` do not
-        count. If learning diverges, the model stays as it was before that chunk.
+        count. Where a chunk makes learning diverge, a warning says so, and the model stays as it was before.
 
         Parameters
         ----------
@@ -409,7 +415,7 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
         else:
             target = check_array(y, ensure_2d=False, dtype=X.dtype, input_name="y")
         weight, exposure = check_weight(sample_weight, X), self._check_exposure(exposure, X)
-        if not np.isfinite(weight.sum(dtype=np.float64)):
+        if weight.max() > np.finfo(weight.dtype).max / len(weight):
             raise ValueError("sample_weight adds up to infinity. Scale it down: only ratios of weights matter.")
         if first:
             self._find_groups(levels)
@@ -462,13 +468,6 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
             fit_intercept=self.fit_intercept,
         )
 
-    def _epoch(self, learner, state, sample, rows, rng, where=""):
-        """The state after a pass over `rows`, and their mean loss."""
-        state, loss = learner.epoch(state, rng.permutation(rows) if self.shuffle else rows)
-        if not np.isfinite(loss):
-            raise ValueError(f"Learning diverged{where}: {self._remedy(sample)}")
-        return state, loss
-
     def _learn_chunk(self, X, y, sample_weight=None, exposure=None):
         first = not hasattr(self, "_state")
         sample = self._check_rows(X, y, sample_weight, exposure, first)
@@ -481,7 +480,12 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
                 state = replace(state, rate=self.eta0)
         rows = np.flatnonzero(sample.weight)
         n_rows, weight = n_rows + len(rows), weight + sample.weight.sum(dtype=np.float64)
-        state, _ = self._epoch(self._learner(sample, n_rows, weight), state, sample, rows, rng)
+        learner = self._learner(sample, n_rows, weight)
+        after, loss = learner.epoch(state, rng.permutation(rows) if self.shuffle else rows)
+        if np.isfinite(loss):
+            state = after
+        else:
+            self._warn_of_divergence(sample, "in this chunk, and the model is left as it was before")
         return self._unpack(state, rng, n_rows, weight, n_iter=1)
 
     def _unpack(self, state, rng, n_rows, weight, n_iter):
@@ -491,23 +495,14 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_, self.t_ = n_iter, state.n_steps
         return self
 
-    def _remedy(self, sample):
-        return (
-            f"lower eta0={self.eta0:g} (a rate of {sample.safe_rate(self.loss, self.fit_intercept):.1g} is safe for these "
-            "rows), or bring the columns of X to like scales, with StandardScaler say."
+    def _warn_of_divergence(self, sample, outcome):
+        warnings.warn(
+            f"{type(self).__name__} diverged {outcome}. Lower eta0={self.eta0:g} (no row alone makes learning diverge "
+            f"at a rate of {sample.safe_rate(self.loss, self.fit_intercept):.1g}), or bring the columns of X to like "
+            "scales, with StandardScaler say.",
+            ConvergenceWarning,
+            stacklevel=4,
         )
-
-    def _warn_of_divergence(self, sample, loss):
-        """Warn of a model that is far worse than none: of steps too long, but not so long that they overflow."""
-        least, null = sample.least_loss(self.loss), State.null(sample, self.loss, self.fit_intercept, self.eta0)
-        excess = sample.mean_loss(self.loss, None, null.intercept) - least
-        rounding = np.finfo(sample.X.dtype).eps * (1 + np.average(sample.target**2, weights=sample.weight))
-        if loss - least > 2 * excess + rounding:
-            warnings.warn(
-                f"{type(self).__name__} ended with a model far worse than one without covariates: {self._remedy(sample)}",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -31,11 +31,13 @@ class Sample(NamedTuple):
                 each = np.exp(eta) - self.target * eta
         return np.average(each, weights=self.weight)
 
-    def least_loss(self, loss):
-        """The mean loss of a model that knows every target."""
-        if loss == "squared_error":
-            return 0.0
-        return np.average(self.target - xlogy(self.target, self.target), weights=self.weight)
+    def is_far_off(self, loss, value, null):
+        """Whether a mean loss of `value` is far worse than that of the null model: steps were too long."""
+        least, moments = 0.0, np.average(self.target**2, weights=self.weight)
+        if loss == "poisson":
+            least = np.average(self.target - xlogy(self.target, self.target), weights=self.weight)
+        excess = self.mean_loss(loss, None, null.intercept) - least
+        return not value - least <= 2 * excess + np.finfo(self.X.dtype).eps * (1 + moments)
 
     def safe_rate(self, loss, fit_intercept):
         """A learning rate at which no row, alone, makes learning diverge."""
