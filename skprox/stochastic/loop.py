@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from skprox.stochastic.averaging import MOMENTS, OWED, SPANS, add_missed, add_missed_groups
+from skprox.stochastic.prefetch import prefetch
 from skprox.stochastic.shrink import (
     clip_cumulative,
     clip_cumulative_and_dot,
@@ -19,6 +20,7 @@ from skprox.stochastic.shrink import (
 SQUARED_ERROR, POISSON = range(2)
 NAIVE, CLIPPING, CUMULATIVE = range(3)
 FARTHEST = 100.0  # no sane step moves the log rate of its own row by as much
+AHEAD = 4  # rows between that one which is learned from and that one which is brought into the cache
 LARGEST_SCALE = 1e6  # coefficients of larger ones are brought back to scale: float32 holds their squares
 
 
@@ -97,6 +99,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
     strength, ridge, members, starts, group_of, heads, update = penalty
     power_t, batch_size, average, fit_intercept = schedule
     coef, received, paid, total, last, history = model
+    X_flat = X.reshape(X.size)
     dense, grouped = indptr.size == 0, members.size > 0
     slopes = np.empty(batch_size)
     scale, now, loss_total, intercept_total = 1.0, 0, 0.0, 0.0
@@ -110,9 +113,13 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
         slope_total = 0.0
         for k in range(first, first + size):
             i = order[k]
+            next_row = order[min(k + AHEAD, order.size - 1)]
             if dense:
+                prefetch(X_flat, next_row * coef.size)
                 eta = _dense_dot(X, i, coef)
             else:
+                prefetch(data, indptr[next_row])
+                prefetch(indices, indptr[next_row])
                 begin, end = indptr[i], indptr[i + 1]
                 if not lazy:
                     eta = _sparse_dot(data, indices, begin, end, coef)
