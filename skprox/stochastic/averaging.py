@@ -68,7 +68,18 @@ def _sum_of_norms(size, credit, strength, since, now, history):
 
 @njit(cache=True, nogil=True)
 def _first(history, owed, low, high):
-    """The first step from `low` on at which so much is owed, or `high`."""
+    """The first step from `low` on at which so much is owed, or `high`.
+
+    Rates change slowly, so that it is near to where it would be if all were as the first.
+    """
+    before = history[low - 1, OWED]
+    guess = low - 1 + int(max(1.0, min((owed - before) / (history[low, OWED] - before), high - low)))
+    stride = 1
+    while guess < high and history[guess, OWED] < owed:
+        low = guess + 1
+        guess += stride
+        stride *= 2
+    high = min(high, guess)
     while low < high:
         middle = (low + high) // 2
         if history[middle, OWED] < owed:

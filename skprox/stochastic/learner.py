@@ -104,10 +104,11 @@ class Learner:
     def penalty_of(self, coef):
         """What the penalty comes to."""
         norms = abs(coef)
-        if len(self.penalty.members) > 0:
-            squares = coef[self.penalty.members] ** 2
-            norms = np.sqrt(np.add.reduceat(squares, self.penalty.starts[:-1].view(np.int64)))
-        return self.penalty.strength @ norms + self.penalty.ridge * (coef @ coef) / 2
+        with np.errstate(over="ignore", invalid="ignore"):  # while learning diverges
+            if len(self.penalty.members) > 0:
+                squares = coef[self.penalty.members] ** 2
+                norms = np.sqrt(np.add.reduceat(squares, self.penalty.starts[:-1].view(np.int64)))
+            return self.penalty.strength @ norms + self.penalty.ridge * (coef @ coef) / 2
 
 
 def _go_on(array, size, dtype):
