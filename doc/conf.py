@@ -24,7 +24,7 @@ autosummary_generate = True
 autodoc_default_options = {
     "members": True,
     "inherited-members": "BaseEstimator,RegressorMixin",
-    "exclude-members": "get_metadata_routing,set_fit_request,set_predict_request,set_score_request",
+    "exclude-members": "get_metadata_routing,set_fit_request,set_partial_fit_request,set_predict_request,set_score_request",
 }
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

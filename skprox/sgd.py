@@ -83,8 +83,8 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
         - "adaptive": eta0, divided by 5 each time that `n_iter_no_change` epochs bring no improvement, down
           to 1e-6. `partial_fit` keeps the rate as it is.
     eta0 : float, default=0.01
-        The initial rate. Learning diverges where it is much above 1 / ||x||^2 for typical rows, and above
-        1 / (mean ||x||^2) for the Poisson loss.
+        The initial rate. No row alone makes learning diverge where it is below 1 / ||x||^2, with the 1 of the
+        intercept counted in, and for the Poisson loss below 1 / (mu ||x||^2).
     power_t : float, default=0.25
         The exponent of "invscaling".
     batch_size : int, default=1
@@ -138,15 +138,17 @@ class ProxSGDRegressor(RegressorMixin, BaseEstimator):
     Notes
     -----
     Learning starts at the null model: coefficients of 0, and the intercept that fits best with these, of the
-    first chunk in `partial_fit`. Scale the columns alike beforehand: one rate serves all.
+    first chunk in `partial_fit`. Scale the columns alike beforehand: one rate serves all. Where steps are
+    so long that learning diverges, a `ConvergenceWarning` names a rate that is safe, and `fit` leaves the
+    null model.
 
     On a CSR matrix the cost of a step follows the non-zeros of its rows: a coefficient catches up with the
     penalty of all steps it missed when its column is seen, and at the end of each epoch, with the result
     that is had by going through all columns in each step; averages do so too. For groups it follows the sizes
     of the groups seen. With ``l1_update="naive"`` all coefficients are changed in each step.
 
-    With several steps of ridge penalty, u and q of "cumulative" are divided by 1 + r alpha (1 - rho) in each
-    step too, as the coefficients are.
+    With a ridge part, u and q of "cumulative" are divided by 1 + r alpha (1 - rho) in each step, too, as the
+    coefficients are.
 
     References
     ----------
