@@ -101,7 +101,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
     coef, received, paid, total, last, history = model
     X_flat = X.reshape(X.size)
     dense, grouped = indptr.size == 0, members.size > 0
-    slopes = np.empty(batch_size)
+    slopes = np.empty(min(batch_size, order.size))
     scale, now, loss_total, intercept_total = 1.0, 0, 0.0, 0.0
     for first in range(0, order.size, batch_size):
         size = min(batch_size, order.size - first)
@@ -178,7 +178,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
                 for j in range(coef.size):
                     total[j] += share * coef[j]
 
-        if scale > LARGEST_SCALE or first + size == order.size:
+        if scale > LARGEST_SCALE or first + size == order.size:  # all catch up, and are brought back to scale
             if lazy and grouped:
                 if average > 0:
                     add_missed_groups(
