@@ -27,7 +27,9 @@ autodoc_mock_imports = [] if find_spec("torch") else ["torch"]
 autodoc_default_options = {
     "members": True,
     "inherited-members": "BaseEstimator,RegressorMixin,_SetOutputMixin,Optimizer",
-    "exclude-members": "get_metadata_routing,set_fit_request,set_predict_request,set_score_request",
+    "exclude-members": ",".join(
+        ["get_metadata_routing", *(f"set_{name}_request" for name in ("fit", "partial_fit", "predict", "score"))]
+    ),
 }
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

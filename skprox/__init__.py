@@ -10,6 +10,7 @@ from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
+from skprox.sgd import ProxSGDRegressor
 from skprox.stability import StabilitySelection
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "LagTransformer",
     "PoissonGLMRegressor",
     "PoissonGLMRegressorCV",
+    "ProxSGDRegressor",
     "RaisedCosineTransformer",
     "RegularizationPath",
     "RegularizationPathDisplay",
