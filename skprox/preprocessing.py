@@ -10,13 +10,14 @@ from sklearn.utils import _safe_indexing, check_array, gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
+from skprox.base import DocLinkMixin
 from skprox.groups import listing
 
 FLOATS = np.float64, np.float32
 BATCH = 2**20  # entries of lagged columns that are held at a time
 
 
-class RaisedCosineTransformer(TransformerMixin, BaseEstimator):
+class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Raised cosine bumps of each feature, as models of neurons use them.
 
     Column k of a feature x is::
@@ -231,7 +232,7 @@ class RaisedCosineTransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-class LagTransformer(TransformerMixin, BaseEstimator):
+class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     """Features at earlier rows: histories, and filters over them.
 
     Rows are in the order of time, evenly spaced. Column l of a feature x is its value l rows before,

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skprox.base import DocLinkMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
 from skprox.metrics import mean_deviance, share_explained
 from skprox.stochastic import Sample, State
@@ -24,7 +25,7 @@ from skprox.validation import check_counts, check_exposure, check_rates, check_w
 LEAST_RATE = 1e-6  # below which an adaptive rate is not divided any more
 
 
-class ProxSGDRegressor(RegressorMixin, BaseEstimator):
+class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
     """Sparse linear or Poisson regression by stochastic proximal gradient steps.
 
     Over the intercept b and the coefficients beta::

@@ -14,13 +14,14 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skprox.base import DocLinkMixin
 from skprox.groups import Columns, label_columns
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight
 
 
-class StabilitySelection(SelectorMixin, MetaEstimatorMixin, BaseEstimator):
+class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
     """Keep the groups of columns that a penalised model selects in most halves of the rows.
 
     The probability that group g is selected at a strength alpha is estimated by the share of

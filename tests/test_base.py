@@ -3,6 +3,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
+import skprox
 from skprox import GroupLassoPoisson, PoissonGLMRegressor
 
 
@@ -14,6 +15,13 @@ def test_html_links_to_the_documentation(estimator, rng):
     assert link in estimator_html_repr(make_pipeline(StandardScaler(), estimator))
     estimator.set_params(groups=["a", "a"]).fit(rng.normal(size=(20, 2)), rng.poisson(2.0, size=20))
     assert link in estimator_html_repr(estimator)
+
+
+@pytest.mark.parametrize(
+    "name", ["GroupLassoPoissonCV", "ProxSGDRegressor", "RaisedCosineTransformer", "LagTransformer"]
+)
+def test_others_do_as_well(name):
+    assert f"api/generated/skprox.{name}.html" in estimator_html_repr(getattr(skprox, name)())
 
 
 def test_classes_of_others_do_not_link_to_it():

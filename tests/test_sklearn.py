@@ -22,7 +22,9 @@ from sklearn.utils.estimator_checks import (
 
 from skprox import (
     GroupLassoPoisson,
+    GroupLassoPoissonCV,
     PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
     StabilitySelection,
     make_grouped_column_transformer,
     parallel,
@@ -33,6 +35,8 @@ ESTIMATORS = [
     PoissonGLMRegressor(alpha=0.01, l1_ratio=0.5, solver="fista"),
     GroupLassoPoisson(),
     GroupLassoPoisson(alpha=0.01, solver="newton", n_jobs=2),
+    PoissonGLMRegressorCV(alphas=3, cv=2),
+    GroupLassoPoissonCV(alphas=3, cv=2),
 ]
 SELECTORS = [
     StabilitySelection(PoissonGLMRegressor(l1_ratio=1), n_resamples=4, n_alphas=5),
