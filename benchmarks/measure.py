@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 from problems import make
-from systems import SYSTEMS
+from systems import CROSS_VALIDATED, SYSTEMS
 
 
 def timed(call, problem):
@@ -22,6 +22,8 @@ def measure(case, system, seed, size, repeat, limit):
     """Best of `repeat` runs after a warm-up, of more where these are short, of fewer where `limit` is near."""
     begin = time.perf_counter()
     problem, call = make(case, seed, size), SYSTEMS[system]
+    if problem.folds and system not in CROSS_VALIDATED:
+        return None
     answer, first = timed(call, problem)
     if answer is None:
         return None
@@ -34,14 +36,15 @@ def measure(case, system, seed, size, repeat, limit):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1 if sys.platform == "darwin" else 1024)
 
     n_outputs, n_columns = problem.Y.shape[1], problem.X.shape[1]
+    alphas = answer[2:] or problem.alphas
     coefs = np.reshape(answer[0], (-1, n_outputs, n_columns))
     intercepts = np.reshape(answer[1], (-1, n_outputs))
     notes = [] if seconds else ["first run only"]
     row = {"first": first, "runs": len(seconds), "peak_mb": peak}
-    if len(coefs) < len(problem.alphas):
-        notes.append(f"{len(coefs)} of {len(problem.alphas)} strengths")
+    if len(coefs) < len(alphas):
+        notes.append(f"{len(coefs)} of {len(alphas)} strengths")
     else:
-        checks = [problem.check(*model) for model in zip(coefs, intercepts, problem.alphas, strict=True)]
+        checks = [problem.check(*model) for model in zip(coefs, intercepts, alphas, strict=True)]
         row["seconds"] = min(seconds, default=first)
         row["kkt"] = max(kkt for _, kkt in checks)
         row["objective"] = checks[-1][0]

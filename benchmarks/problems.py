@@ -10,11 +10,11 @@ class Problem:
 
     Groups are runs of `sizes` columns; the lasso is groups of one. `alphas` runs from the critical strength, at
     which all coefficients are zero, down to `ratio` times that; a single one is at that ratio. With `ridge` the
-    strength is `ratio` itself.
+    strength is `ratio` itself. With `folds` the strength is to be chosen by cross-validation.
     """
 
-    def __init__(self, X, y, sizes, *, n_alphas=100, ratio=0.01, ridge=False):
-        self.X, self.y, self.sizes, self.ridge = X, y, np.asarray(sizes), ridge
+    def __init__(self, X, y, sizes, *, n_alphas=100, ratio=0.01, ridge=False, folds=None):
+        self.X, self.y, self.sizes, self.ridge, self.folds = X, y, np.asarray(sizes), ridge, folds
         self.starts = np.cumsum(self.sizes) - self.sizes
         self.weights = np.sqrt(self.sizes)
         self.Y = y.reshape(len(y), -1)  # a column an output
@@ -40,6 +40,7 @@ class Problem:
             "groups": None if self.ridge else len(self.sizes),
             "outputs": self.Y.shape[1],
             "strengths": len(self.alphas),
+            "folds": self.folds,
             "layout": layout,
             "mean_count": float(self.y.mean()),
             "strongest": float(self.alphas[0]),
@@ -164,6 +165,12 @@ def busy_group_path(rng):
     return Problem(X, counts(rng, X, sizes, 3, base=7.0), sizes)
 
 
+def cv_group(rng):
+    """Groups of five, the strength chosen by five folds"""
+    X, sizes = gaussian(rng, 100_000, 100, 0.3), np.full(20, 5)
+    return Problem(X, counts(rng, X, sizes, 5), sizes, folds=5)
+
+
 CASES = {
     case.__name__: case
     for case in (
@@ -179,6 +186,7 @@ CASES = {
         tall_ridge,
         population_lasso,
         busy_group_path,
+        cv_group,
     )
 }
 

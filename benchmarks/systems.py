@@ -1,6 +1,7 @@
 """Who solves it: each system takes a `Problem` and returns coefficients and intercepts, an entry a strength.
 
-None means that the system has no such model. Tolerances are set so that kkt is alike where a system allows it.
+With folds these are of the strength that the system chose, which comes third. None means that the system has no
+such model. Tolerances are set so that kkt is alike where a system allows it.
 """
 
 import numpy as np
@@ -8,12 +9,16 @@ import scipy.sparse as sp
 
 
 def skprox(problem):
-    from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
+    from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
 
+    labels = np.repeat(np.arange(len(problem.sizes)), problem.sizes).astype(str).tolist()
+    if problem.folds:
+        model = GroupLassoPoissonCV(groups=labels, alphas=problem.alphas, cv=problem.folds).fit(problem.X, problem.y)
+        return model.coef_, model.intercept_, model.alpha_
     if problem.ridge or problem.lasso:
         model = PoissonGLMRegressor(l1_ratio=0 if problem.ridge else 1)
     else:
-        model = GroupLassoPoisson(groups=np.repeat(np.arange(len(problem.sizes)), problem.sizes).astype(str).tolist())
+        model = GroupLassoPoisson(groups=labels)
     if len(problem.alphas) == 1:
         model.set_params(alpha=problem.alphas[0]).fit(problem.X, problem.y)
         return model.coef_, model.intercept_
@@ -27,6 +32,14 @@ def adelie(problem, **tolerances):
     if problem.ridge:
         return None
     X = ad.matrix.sparse(problem.X, n_threads=2) if sp.issparse(problem.X) else problem.X
+    common = {"groups": problem.starts, "penalty": problem.weights, "n_threads": 2, **tolerances}
+    if problem.folds:  # it makes the grid itself, of as many strengths
+        counts = ad.glm.poisson(problem.y)
+        search = ad.cv.cv_grpnet(
+            X, counts, n_folds=problem.folds, min_ratio=0.01, early_exit=False, seed=0, progress_bar=False, **common
+        )
+        state = search.fit(X, counts, **common)
+        return state.betas.toarray()[-1:], state.intercepts[-1:], state.lmdas[-1]
     coefs, intercepts = [], []
     for y, critical in zip(problem.Y.T, problem.critical, strict=True):
         weakest, single = problem.alphas[-1], len(problem.alphas) == 1
@@ -35,13 +48,10 @@ def adelie(problem, **tolerances):
         state = ad.grpnet(
             X,
             ad.glm.poisson(y),
-            groups=problem.starts,
-            penalty=problem.weights,
             lmda_path=alphas,
             early_exit=False,
-            n_threads=2,
             progress_bar=False,
-            **tolerances,
+            **common,
         )
         keep = slice(-1 if single else 0, None)
         coefs.append(state.betas.toarray()[keep])
@@ -146,4 +156,5 @@ SYSTEMS = {
     "sklearn": sklearn,
     "nemos": nemos,
 }
+CROSS_VALIDATED = ("skprox", "adelie", "adelie_tight")  # that have cross-validation of groups
 MODULES = {system: system.removesuffix("_tight") for system in SYSTEMS}
