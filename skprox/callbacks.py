@@ -30,11 +30,8 @@ class Tasks:
             self.root = estimator._init_callback_context(max_subtasks=n_tasks)
             self.root.call_on_fit_task_begin(estimator=estimator, **arguments)
 
-    def report(self, name, parts=(), attributes=None):
-        """Tell of a task that is done, and of its `parts`; the estimator would now have `attributes()`.
-
-        True where a callback asks to stop.
-        """
+    def report(self, name, parts=()):
+        """Tell of a task that is done, and of its `parts`. True where a callback asks to stop."""
         if self.root is None:
             return False
         given = {"estimator": self.estimator, **self.arguments}
@@ -44,7 +41,7 @@ class Tasks:
             context = task.subcontext(task_name=part)
             context.call_on_fit_task_begin(**given)
             context.call_on_fit_task_end(**given)
-        return task.call_on_fit_task_end(**given, reconstruction_attributes=attributes)
+        return task.call_on_fit_task_end(**given)
 
     def end(self):
         if self.root is not None:

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 )
 
 from skprox.callbacks import Tasks, with_callbacks
-from skprox.path import check_alphas, follow, grid, warn_of_shortfalls, without_penalised
+from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.validation import check_rates
 
@@ -121,18 +121,16 @@ class _CrossValidated:
             alphas = grid(patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
-        def report(alpha, results):
-            whole = results[0]
-            if self.verbose:
-                value = whole.point.value + patterns[0].scaled(alpha).value(whole.point.coef)
-                n_groups = np.count_nonzero(patterns[0].norms(whole.point.coef))
-                print(
-                    f"alpha {alpha:.4g}: objective {value:.10g}, certificate {whole.shortfall:.2e}, {n_groups} groups"
-                )
-            return tasks.report(f"alpha {alpha:.4g}", folds)
+        def follow_one(outputs, pattern, starts):
+            say = print_strength(pattern) if self.verbose else ignore
 
-        ways = zip(outputs, patterns, starts, strict=True)
-        paths = [follow(self, objective, *way, alphas, report) for way in ways]
+            def report(alpha, results):
+                say(alpha, results)
+                return tasks.report(f"alpha {alpha:.4g}", folds)
+
+            return follow(self, objective, outputs, pattern, starts, alphas, report)
+
+        paths = list(map(follow_one, outputs, patterns, starts))
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 

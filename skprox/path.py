@@ -167,7 +167,8 @@ def regularization_path(
             alphas = grid(patterns, starts, alphas, alpha_min_ratio)
         outputs = []
         for k, (pattern, start) in enumerate(zip(patterns, starts, strict=True)):
-            followed = follow(estimator, objective, [k], pattern, [start], alphas)
+            report = print_strength(pattern) if estimator.verbose else ignore
+            followed = follow(estimator, objective, [k], pattern, [start], alphas, report)
             outputs.append([result for (result,) in followed])
     warn_of_shortfalls(outputs, alphas, estimator.tol)
 
@@ -222,7 +223,24 @@ def without_penalised(estimator, objective, output, pattern):
     return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter)[0][0].point
 
 
-def follow(estimator, objective, outputs, pattern, points, alphas, report=lambda *args: None):
+def ignore(alpha, results):
+    """Say nothing of a strength that is done."""
+
+
+def print_strength(pattern):
+    """A function that prints a line a strength, of the first of the results there."""
+
+    def report(alpha, results):
+        point, penalty = results[0].point, pattern.scaled(alpha)
+        print(
+            f"alpha {alpha:.4g}: objective {point.value + penalty.value(point.coef):.10g}, "
+            f"certificate {results[0].shortfall:.2e}, {np.count_nonzero(penalty.norms(point.coef))} groups"
+        )
+
+    return report
+
+
+def follow(estimator, objective, outputs, pattern, points, alphas, report):
     """Results of `outputs` at each of `alphas`, in descending order, from `points` on, so many at a time.
 
     The outputs are much alike: the same counts, under other weights. Ends early where `report`, called with a

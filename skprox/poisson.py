@@ -309,7 +309,7 @@ class PoissonGLMRegressor(_PoissonRegression):
         Number of threads for passes over X. None is as many as BLAS may use: all processors, and fewer
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
-        Whether to print a line a step.
+        Whether to print a line a step, or in `regularization_path` a line a strength.
 
     Attributes
     ----------
@@ -473,7 +473,7 @@ class GroupLassoPoisson(_PoissonRegression):
         Number of threads for passes over X. None is as many as BLAS may use: all processors, and fewer
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
-        Whether to print a line a step.
+        Whether to print a line a step, or in `regularization_path` a line a strength.
 
     Attributes
     ----------

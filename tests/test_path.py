@@ -509,3 +509,12 @@ def test_groups_named_like_what_a_frame_adds(rng):
     assert list(frame) == ["intercept", "n_iter", "intercept", "deviance_explained", "optimality", "n_iter"]
     np.testing.assert_array_equal(frame.iloc[:, :2], path.group_norms)
     assert path == path
+
+
+def test_a_line_a_strength(rng, capsys):
+    X = rng.normal(size=(50, 3))
+    path = regularization_path(PoissonGLMRegressor(l1_ratio=1, verbose=1), X, rng.poisson(2.0, size=50), n_alphas=4)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"alpha {alpha:.4g}" for alpha in path.alphas]
+    n_groups = [int(line.split(", ")[-1].removesuffix(" groups")) for line in lines]
+    assert n_groups == (path.coefs != 0).sum(axis=1).tolist()
