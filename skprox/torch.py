@@ -21,7 +21,7 @@ NEWTON_STEPS = 12  # of a norm, where the entries of a group have steps of their
 
 @dataclass(frozen=True)
 class ElasticNet:
-    """alpha * sum_j ( l1_ratio |w_j| + (1 - l1_ratio) / 2 w_j^2 )
+    """alpha * sum_j ( l1_ratio abs(w_j) + (1 - l1_ratio) / 2 w_j^2 )
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class ElasticNet:
 
 @dataclass(frozen=True)
 class L1(ElasticNet):
-    """alpha * sum_j |w_j|
+    """alpha * sum_j abs(w_j)
 
     Parameters
     ----------
