@@ -113,4 +113,4 @@ class Learner:
 
 def _go_on(array, size, dtype):
     """A copy to change, or zeros where there is nothing of this size to go on from."""
-    return array.copy() if len(array) == size else np.zeros(size, dtype)
+    return array.astype(dtype) if len(array) == size else np.zeros(size, dtype)
