@@ -325,16 +325,17 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
 
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
-        several = not (isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"))
-        ratios = self.l1_ratio if several else [self.l1_ratio]
+        ratios = self.l1_ratio if self._has_ratios() else [self.l1_ratio]
         return [PoissonGLMRegressor(**common | {"l1_ratio": ratio}) for ratio in ratios]
 
     def _keep(self, candidates, best, alphas, deviance):
-        if isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"):
-            super()._keep(candidates, best, alphas, deviance)
-        else:
-            self.alphas_, self.deviance_path_ = alphas, deviance
+        several = self._has_ratios()
+        self.alphas_, self.deviance_path_ = (alphas, deviance) if several else (alphas[0], deviance[0])
         self.l1_ratio_ = candidates[best].l1_ratio
+
+    def _has_ratios(self):
+        """Whether there are several to choose from."""
+        return not (isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"))
 
 
 class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):

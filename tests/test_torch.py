@@ -11,10 +11,9 @@ from sklearn.linear_model import ElasticNet as ElasticNetOfSklearn
 from sklearn.linear_model import Lasso
 
 torch = pytest.importorskip("torch")
+optim, ours = torch.optim, pytest.importorskip("skprox.torch")
+L1, ElasticNet, GroupLasso, Proximal = ours.L1, ours.ElasticNet, ours.GroupLasso, ours.Proximal
 
-from torch import optim  # noqa: E402
-
-from skprox.torch import L1, ElasticNet, GroupLasso, Proximal  # noqa: E402
 
 N, P = 200, 12
 
