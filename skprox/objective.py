@@ -7,7 +7,7 @@ from functools import reduce
 import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
-from sklearn.utils import gen_batches, gen_even_slices
+from sklearn.utils import gen_batches
 
 from skprox import losses, storage
 
@@ -151,19 +151,31 @@ class PoissonObjective:
         return second
 
     def factor(self, point, output, columns):
-        """Rows, one for each of `columns`, whose products with each other are `hessian`. One pass over the columns."""
+        """Rows, one for each of `columns`, whose products with each other are `hessian`, in float32.
+
+        One pass over the columns.
+        """
         support = np.flatnonzero(point.coef)
         slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
         everything = slice(0, self.X.shape[0])
-        mass = np.exp(self._cut(everything, support) @ slopes + log_mass + point.intercept)
-        rows = self._cut(everything, columns)
-        rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
+        mass = np.exp(self._cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
         if self.profiled:
-            rows -= (rows @ mass / mass.sum())[:, None]
-            mass = mass / mass.sum()
-        rows *= np.sqrt(mass)
-        rows[~self.spread[:, columns].any(axis=0)] = 0.0
-        return rows
+            mass /= mass.sum()
+        root, flat = np.sqrt(mass), ~self.spread[:, columns].any(axis=0)
+        factor = np.empty((len(columns), len(mass)), dtype=np.float32)
+
+        def task(part):
+            rows = self._cut(everything, columns[part])
+            rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
+            if self.profiled:
+                rows -= (rows @ mass)[:, None]
+            rows *= root
+            rows[flat[part]] = 0.0
+            factor[part] = rows
+
+        size = max(1, storage.CHUNK_BYTES // mass.nbytes)
+        list(self.map(task, gen_batches(len(columns), size)))
+        return factor
 
     def divergence(self, coefs, points, outputs):
         """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation. One pass over X."""
@@ -286,11 +298,10 @@ class PoissonObjective:
             return top.astype(np.float64), np.exp(masses, out=masses)
 
     def _pull(self, masses, chunk):
-        """masses @ chunk, by columns on the threads where these don't share the rows."""
-        if len(self.blocks) > 1 or not (sparse.issparse(chunk) and chunk.format == "csc"):
+        """masses @ chunk, one by one on the threads where these don't share the rows."""
+        if len(self.blocks) > 1 or not sparse.issparse(chunk):
             return masses @ chunk
-        parts = gen_even_slices(chunk.shape[1], min(self.n_threads, chunk.shape[1]))
-        return np.hstack(list(self.map(lambda part: masses @ chunk[:, part], parts)))
+        return np.array(list(self.map(lambda mass: mass @ chunk, masses)))
 
     def _reduce(self, merge, task, n_columns, n_problems):
         """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""

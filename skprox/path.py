@@ -17,7 +17,7 @@ from skprox.metrics import mean_deviance, share_explained
 
 START = 16  # problems in lockstep at first
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
-NEAR_STEPS, FAR_STEPS = 4, 6
+NEAR_STEPS, FAR_STEPS = 6, 8
 
 
 @dataclass(frozen=True, eq=False)

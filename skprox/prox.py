@@ -82,10 +82,14 @@ def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
     """
     out, residuals = np.empty(strength.size), np.empty(np.max(indptr[1:] - indptr[:-1]))
     for g in range(strength.size):
-        squares, scaled, stretched, norm, longest = 0.0, 0.0, 0.0, 0.0, 0.0
+        squares, scaled, stretched, norm, longest, steep = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for k in range(indptr[g], indptr[g + 1]):
             norm += coef[indices[k]] ** 2
-        norm = sqrt(norm)
+            steep += gradient[indices[k]] ** 2
+        norm, steep = sqrt(norm), sqrt(steep)
+        if norm == 0.0 and steep <= strength[g]:  # most groups of a sparse model
+            out[g] = 0.0
+            continue
         pull = strength[g] / norm if norm > 0.0 else 0.0
         for k in range(indptr[g], indptr[g + 1]):
             j = indices[k]

@@ -11,7 +11,8 @@ from sklearn.utils import gen_even_slices
 CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNKS = 40  # at least as many as of this size make up X: several for each thread are in memory
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
-SMALL_PART = 10  # of X is up to a tenth of it: a copy to work with is worth the memory
+SMALL_PART = 10  # of a tall X is up to a tenth of it: a copy to work with is worth the memory
+WIDE_PART = 2  # of a wide X, up to half
 COLUMN_ENTRIES = 32  # of a sparse chunk, on average
 DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
 
@@ -76,7 +77,7 @@ def gather(X, columns):
     Returns a matrix, the positions of the columns in it (None is all), and the positions of its rows in X (None
     is all). Of a sparse matrix come the rows with an entry, where they are few, and an empty one in the end.
     """
-    if SMALL_PART * len(columns) > X.shape[1]:
+    if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * len(columns) > X.shape[1]:
         return X, columns, None
     if not sparse.issparse(X):
         return cut(X, slice(0, X.shape[0]), columns), None, None

@@ -1,6 +1,7 @@
 """Factors of the matrices of Newton steps, kept for steps nearby."""
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
 
@@ -89,7 +90,8 @@ class WideFactor:
         norms = penalty.norms(coef)[groups]
         self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
         self.give = give = (norms / penalty.strength[groups])[self.label].astype(rows.dtype)
-        self.along = np.add.reduceat(self.rows * self.unit[:, None], self.first, axis=0)
+        ends = np.append(self.first, len(self.columns))
+        self.along = sparse.csr_array((self.unit, np.arange(len(self.unit)), ends)) @ self.rows
         scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
         matrix = scaled.T @ scaled - straight.T @ straight
         matrix[np.diag_indices_from(matrix)] += 1.0
