@@ -217,20 +217,31 @@ class PoissonObjective:
         return 4 * np.finfo(self.X.dtype).eps * scale
 
     def _measure(self, counts, weights, offset):
-        """Set the attributes that don't depend on coefficients. Two passes over X."""
+        """Set the attributes that don't depend on coefficients. One pass over X."""
         n_features, which = self.X.shape[1], self.weighting
-        heaviest = self.log_mass.max(axis=1, keepdims=True)
+        heaviest, dense = self.log_mass.max(axis=1, keepdims=True), not sparse.issparse(self.X)
 
-        def shares(rows):
-            weighted = weights[:, None, rows] * counts[:, rows]
-            masses = np.exp(self.log_mass[:, rows] - heaviest)
-            return np.vstack([weighted.reshape(len(which), -1), masses])
-
+        @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite where squares overflow
         def task(rows):
-            share = shares(rows)
-            return _double(share.sum(axis=1, dtype=np.float64), share @ self._cut(rows))
+            weighted = (weights[:, None, rows] * counts[:, rows]).reshape(len(which), -1)
+            share = np.vstack([weighted, np.exp(self.log_mass[:, rows] - heaviest)])
+            chunk = self._cut(rows)
+            sums, first = _double(share.sum(axis=1, keepdims=True, dtype=np.float64), share @ chunk)
+            means = np.where(sums > 0, first / sums, 0.0)
+            center = means[len(which)] if self.profiled and dense else np.zeros(n_features)
+            if dense:
+                chunk = chunk - center.astype(self.X.dtype)
+                chunk *= chunk
+            else:
+                chunk = chunk.copy()
+                chunk.data *= chunk.data
+            second = np.asarray(share @ chunk, dtype=np.float64)
+            if self.profiled:
+                second -= sums * (means - center) ** 2
+            return sums, first, second
 
-        sums, first = self._reduce(_add, task, n_features, len(weights) + len(which))
+        parts = self._reduce(_add_spread if self.profiled else _add, task, n_features, len(weights) + len(which))
+        sums, first = parts[0][:, 0], parts[1]
         self.total, self.moments = sums[: len(which)], first[: len(which)]
         mass = sums[len(which) :]
         means, log_mass = first[len(which) :] / mass[:, None], (heaviest[:, 0] + np.log(mass))[which]
@@ -245,35 +256,18 @@ class PoissonObjective:
             gradients = np.exp(log_mass)[:, None] * means[which] - self.moments
         points = zip(intercepts, values, gradients, strict=True)
         self.null = [Point(np.zeros(n_features), *point) for point in points]
-        self.center = means[0] if self.profiled and not sparse.issparse(self.X) else np.zeros(n_features)
-        self.spread = self._measure_spread(shares, sums, means)
+        self.center = means[0] if self.profiled and dense else np.zeros(n_features)
 
-    def _measure_spread(self, shares, sums, means):
-        n_features, dtype, which = self.X.shape[1], self.X.dtype, self.weighting
-        center = self.center.astype(dtype)
-
-        def task(rows):
-            chunk = self._cut(rows)
-            if sparse.issparse(chunk):
-                chunk = chunk.copy()
-                chunk.data *= chunk.data
-            else:
-                chunk = chunk - center
-                chunk *= chunk
-            return _double(shares(rows) @ chunk)
-
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite where squares overflow
-            (squares,) = self._reduce(_add, task, n_features, len(sums))
-            squares /= sums[:, None]
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = parts[2] / parts[0]
             squares = (squares[: len(which)] + squares[len(which) :][which]) / 2
-            if not self.profiled:
-                return np.sqrt(squares)
-            mean = (self.moments / self.total[:, None] + means[which]) / 2
-            squares -= (mean - self.center) ** 2
-            # constant up to rounding: without a difference of sums, that of the center alone
-            noise = 4 * np.finfo(dtype).eps
-            flat = squares < (noise if sparse.issparse(self.X) else noise**2) * mean**2
-            return np.sqrt(np.where(flat, 0.0, squares))
+            if self.profiled:
+                counted, rated = self.moments / self.total[:, None], means[which]
+                squares += (counted - rated) ** 2 / 4
+                # constant up to rounding: without a difference of sums, that of the center alone
+                noise = (4 * np.finfo(self.X.dtype).eps) ** (2 if dense else 1)
+                squares[squares < noise * ((counted + rated) / 2) ** 2] = 0.0
+            self.spread = np.sqrt(squares)
 
     def _cut(self, rows, columns=None):
         """Rows of X, at some positions among the columns of the objective (None is all)."""
@@ -327,6 +321,17 @@ def _double(*arrays):
 def _add(first, second):
     for a, b in zip(first, second, strict=True):
         a += b
+    return first
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")
+def _add_spread(first, second):
+    """Weights, weighted sums and weighted squares about the means of both together (Chan, Golub and LeVeque, 1983)."""
+    (weights, sums, squares), (others, other_sums, _) = first, second
+    gap = sums / weights - other_sums / others
+    apart = np.where((weights > 0) & (others > 0), gap**2 * weights * (others / (weights + others)), 0.0)
+    _add(first, second)
+    squares += apart
     return first
 
 
