@@ -69,6 +69,7 @@ class PoissonObjective:
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
+        self.counting = np.tile(np.arange(len(counts)), len(weights))
         self._measure(counts, weights, offset)
 
     @property

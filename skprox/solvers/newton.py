@@ -11,6 +11,7 @@ from skprox.solvers.quadratic import QuadraticModel
 
 WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 FAR = 5.0  # largest change in log rate of a step
+WHOLE = 0.5  # share of all columns from which on the working set has all of them, and spares a pass to look around
 NEAR = 0.1  # root mean square of that change below which it is not looked at
 STALL = 5  # steps in a row that promise no more than rounding can hide
 NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
@@ -74,7 +75,10 @@ class _WorkingSet:
         for model in models:
             needed += [model.columns, np.flatnonzero(model.point.coef)]
         columns = np.unique(np.concatenate(needed))
-        part = objective if len(columns) == objective.shape[1] else objective.restrict(columns)
+        n_columns = objective.shape[1]
+        if len(columns) >= WHOLE * n_columns:
+            return cls(objective, objective, np.arange(n_columns))
+        part = objective.restrict(columns)
         return cls(objective, part, columns)
 
     def find(self, columns):
@@ -134,8 +138,9 @@ def _look_around(objective, running):
 
 
 def _renew_models(working, active, tol):
-    """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these."""
-    for _, alike in groupby(active, lambda descent: descent.problem.output):
+    """Take a new Hessian for counts with a problem that the old one serves badly, at the worst of these."""
+    counting = working.objective.counting
+    for _, alike in groupby(active, lambda descent: counting[descent.problem.output]):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
         tired = [descent for descent in alike if descent.is_tired(tol, len(alike), working.objective.shape[0])]
         if not tired:
