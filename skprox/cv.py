@@ -167,7 +167,7 @@ def _held_out(objective, counts, weight, offset, splits, paths):
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
-    size = storage.chunk_rows(X, X.shape[1], n_alphas)
+    size = storage.chunk_rows(X, objective.chunk_bytes, X.shape[1], n_alphas)
 
     def run(block):
         losses = np.zeros((n_folds, len(paths), n_alphas))

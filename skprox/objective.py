@@ -65,7 +65,7 @@ class PoissonObjective:
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
         self.columns, self.n_threads = None, n_threads
-        self.blocks = storage.blocks(self.X, n_threads)
+        self.blocks, self.chunk_bytes = storage.blocks(self.X, n_threads), storage.chunk_bytes(self.X, n_threads)
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
@@ -300,7 +300,7 @@ class PoissonObjective:
 
     def _reduce(self, merge, task, n_columns, n_problems):
         """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""
-        size = storage.chunk_rows(self.X, n_columns, n_problems)
+        size = storage.chunk_rows(self.X, self.chunk_bytes, n_columns, n_problems)
 
         def run(block):
             batches = gen_batches(block.stop - block.start, size)

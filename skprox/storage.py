@@ -8,8 +8,8 @@ from numba import njit
 from scipy import sparse
 from sklearn.utils import gen_even_slices
 
-CHUNK_BYTES = 2**22  # of a dense chunk, and of what is computed from it: they stay in the cache
-CHUNKS = 40  # at least as many as of this size make up X: several for each thread are in memory
+CHUNK_BYTES = 2**23  # of a dense chunk, and of what is computed from it: they stay in the cache
+CHUNK_PART = 16  # of X are the chunks of all threads together at most
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
 SMALL_PART = 10  # of a tall X is up to a tenth of it: a copy to work with is worth the memory
 WIDE_PART = 2  # of a wide X, up to half
@@ -28,13 +28,18 @@ def prepare(X):
     return X
 
 
-def chunk_rows(X, n_columns, n_problems=1):
-    """How many rows of X, cut to so many columns, to work on at once for so many linear predictors."""
+def chunk_bytes(X, n_threads):
+    """Memory that each thread may take for what it works on at once."""
+    size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
+    return min(CHUNK_BYTES, size // (CHUNK_PART * n_threads))
+
+
+def chunk_rows(X, n_bytes, n_columns, n_problems=1):
+    """How many rows of X, cut to so many columns, and as many linear predictors take `n_bytes`."""
     least, width = max(CHUNK_ROWS, _worthwhile_rows(X)), n_columns
     if density(X) < DENSE:
         width = 2 * int(n_columns * density(X))
-    size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
-    return max(least, min(CHUNK_BYTES, size // CHUNKS) // (X.dtype.itemsize * (width + 2 * n_problems)))
+    return max(least, n_bytes // (X.dtype.itemsize * (width + 2 * n_problems)))
 
 
 def blocks(X, n_threads):

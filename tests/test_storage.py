@@ -167,4 +167,4 @@ def test_chunks_have_rows(storage):
     for X in (np.zeros((5, 4)), np.zeros((2, 10**6))):
         for n_columns in (0, 1, 4):
             for n_problems in (1, 10**7):
-                assert chunk_rows(prepare(storage(X)), n_columns, n_problems) >= 1
+                assert chunk_rows(prepare(storage(X)), 2**20, n_columns, n_problems) >= 1
