@@ -20,18 +20,24 @@ class Tasks:
         What is fitted. Without callbacks nothing is done.
     n_tasks : int or None
         How many tasks there will be; None is not known.
-    **arguments : dict
-        What callbacks may ask for: `X`, `y` and `metadata`.
+    X, y : array-like
+        The covariates and counts, for callbacks that ask for them.
+    **metadata : array-like or None
+        What came with them, such as `sample_weight`; None is left out.
     """
 
-    def __init__(self, estimator, n_tasks, **arguments):
-        self.estimator, self.arguments, self.root = estimator, arguments, None
+    def __init__(self, estimator, n_tasks, X, y, **metadata):
+        metadata = {name: value for name, value in metadata.items() if value is not None}
+        self.estimator, self.arguments, self.root = estimator, {"X": X, "y": y, "metadata": metadata}, None
         if getattr(estimator, "_skl_callbacks", None):
             self.root = estimator._init_callback_context(max_subtasks=n_tasks)
-            self.root.call_on_fit_task_begin(estimator=estimator, **arguments)
+            self.root.call_on_fit_task_begin(estimator=estimator, **self.arguments)
 
-    def report(self, name, parts=()):
-        """Tell of a task that is done, and of its `parts`. True where a callback asks to stop."""
+    def report(self, name, parts=(), fitted=None):
+        """Tell of a task that is done, and of its `parts`. True where a callback asks to stop.
+
+        `fitted` are the attributes that the estimator would predict with, were it to stop here.
+        """
         if self.root is None:
             return False
         given = {"estimator": self.estimator, **self.arguments}
@@ -41,8 +47,9 @@ class Tasks:
             context = task.subcontext(task_name=part)
             context.call_on_fit_task_begin(**given)
             context.call_on_fit_task_end(**given)
-        return task.call_on_fit_task_end(**given)
+        return task.call_on_fit_task_end(reconstruction_attributes=fitted, **given)
 
     def end(self):
+        """Tell of the fit, when the estimator has all attributes."""
         if self.root is not None:
-            self.root.call_on_fit_task_end(estimator=self.estimator, **self.arguments)
+            self.root.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes={}, **self.arguments)

@@ -62,16 +62,17 @@ class _CrossValidated:
             The fitted estimator.
         """
         _raise_for_params(params, self, "fit")
-        (X, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
-        splits = list(check_cv(self.cv).split(X, y, **routed))
+        splits = list(check_cv(self.cv).split(design, y, **routed))
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
         patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        tasks = Tasks(self, len(candidates) * len(counts) * n_alphas, X=X, y=y)
-        with self._open((X, counts, weights, offset), columns) as objective:
+        n_tasks = len(candidates) * len(counts) * n_alphas
+        tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
+        with self._open((design, counts, weights, offset), columns) as objective:
             alphas, paths = zip(*map(self._follow, repeat(objective), patterns, alphas, repeat(tasks)), strict=True)
             n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
             alphas, deviance = np.array(alphas)[:, :n_alphas], np.full((len(paths), n_alphas, len(splits)), np.nan)
@@ -84,8 +85,8 @@ class _CrossValidated:
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
             warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol)
-        coefs = np.array([[results[0].point.coef for results in way] for way in chosen], dtype=X.dtype).swapaxes(0, 1)
-        self.coef_path_ = coefs if n_outputs else coefs[:, 0]
+        coefs = np.array([[results[0].point.coef for results in way] for way in chosen], dtype=self.coef_.dtype)
+        self.coef_path_ = coefs.swapaxes(0, 1) if n_outputs else coefs[0]
         self._keep(candidates, best, alphas, deviance)
         tasks.end()
         return self
@@ -126,7 +127,9 @@ class _CrossValidated:
 
             def report(alpha, results):
                 say(alpha, results)
-                return tasks.report(f"alpha {alpha:.4g}", folds)
+                point = results[0].point
+                fitted = {"coef_": point.coef, "intercept_": point.intercept} if n_counts == 1 else None
+                return tasks.report(f"alpha {alpha:.4g}", folds, fitted)
 
             return follow(self, objective, outputs, pattern, starts, alphas, report)
 

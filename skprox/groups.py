@@ -69,6 +69,8 @@ def find_groups(groups, names, levels=None):
         found = {name: _positions(name, columns, names, levels) for name, columns in groups.items()}
     elif isinstance(groups, str | Integral) or callable(groups):
         found = gather(_labels_by_rule(groups, names, levels))
+    elif hasattr(groups, "items") and groups.ndim == 1:
+        found = gather(_labels_by_index(groups, names, levels))
     else:
         found = _groups_from_array(groups, len(names))
     _check_partition(found, names)
@@ -77,6 +79,8 @@ def find_groups(groups, names, levels=None):
 
 def _labels_by_rule(rule, names, levels):
     """A label a column."""
+    if isinstance(rule, bool):
+        raise TypeError(f"groups={rule!r} is no rule; to fit without groups use PoissonGLMRegressor.")
     if callable(rule):
         return [rule(name) for name in names]
     if levels is not None and (rule == "auto" or rule in levels.names or isinstance(rule, Integral)):
@@ -103,6 +107,18 @@ def _labels_by_rule(rule, names, levels):
             f"expression it must capture one part of a column's name, but it captures {pattern.groups}."
         )
     return [match[1] if (match := pattern.search(name)) else None for name in names]
+
+
+def _labels_by_index(series, names, levels):
+    """The labels of a Series in the order of the columns that its index names."""
+    where, labels = _where(names, levels), [None] * len(names)
+    unknown, twice = [key for key in series.index if key not in where], series.index[series.index.duplicated()]
+    for problem, keys in {"names columns that X does not have": unknown, "names columns twice": list(twice)}.items():
+        if keys:
+            raise ValueError(f"The index of groups {problem}: {listing(keys)}. {known(names)}")
+    for key, label in series.items():
+        labels[where[key]] = label
+    return labels
 
 
 def _label_by_marks(names):
@@ -236,6 +252,8 @@ def _positions(group, columns, names, levels):
 
 def _groups_from_array(groups, n_features):
     """Groups from a label a column, or from a 0/1 mask with a row a group."""
+    if len(groups) == n_features and all(isinstance(label, tuple) for label in groups):
+        return gather(groups)
     try:
         array = np.array(groups, dtype=object)
     except ValueError:

@@ -65,11 +65,11 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
         self : object
             The fitted estimator.
         """
-        (X, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         penalties = self._penalties(self.alpha, columns, n_outputs)
         patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else []
-        with self._open((X, counts, weight[None], offset), columns) as objective:
-            tasks = Tasks(self, None, X=X, y=y)
+        with self._open((design, counts, weight[None], offset), columns) as objective:
+            tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             results = self._solve(objective, penalties, tasks)
             self._unpack(results, objective, penalties, patterns, columns, n_outputs)
             tasks.end()
@@ -451,7 +451,8 @@ class GroupLassoPoisson(_PoissonRegression):
         - the number or name of a level of MultiIndex columns; a regular expression whose one capture
           is the name of the group; a callable from the name of a column to that of its group.
         - a dict from name of a group to its columns: names, positions, or a regular expression; a list
-          with a label for each column; a 0/1 mask of shape (n_groups, n_features).
+          with a label for each column, or a Series of labels by column; a 0/1 mask of shape
+          (n_groups, n_features).
     group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
         Factors on `alpha`, in the same forms. "sqrt_size" is the square root of the number of columns
         of a group. A group of weight 0 is not penalised.

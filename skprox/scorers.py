@@ -68,8 +68,7 @@ class PoissonScorer:
             The score; greater is better.
         """
         need_exposure(_last_step(estimator), exposure, repr(self))
-        while hasattr(estimator, "best_estimator_"):  # predict of a search takes X alone
-            estimator = estimator.best_estimator_
+        estimator, X = _without_searches(estimator, X)
         means = estimator.predict(X) if exposure is None else estimator.predict(X, exposure=exposure)
         return self._score(y_true, means, sample_weight=sample_weight, exposure=exposure)
 
@@ -130,6 +129,18 @@ def _last_step(estimator):
             estimator = estimator[-1]
         else:
             return estimator
+
+
+def _without_searches(estimator, X):
+    """What predicts in the end, and X as the steps before a search transform it: `predict` of one takes X alone."""
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline) and hasattr(estimator[-1], "best_estimator_"):
+            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
+            estimator = estimator[-1]
+        else:
+            return estimator, X
 
 
 def _negative_deviance(y_true, y_pred, sample_weight, exposure):

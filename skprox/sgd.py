@@ -253,7 +253,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             The target; for the Poisson loss counts, or any non-negative numbers.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1. Rows of weight 0 are left out.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The time, area or number at risk behind each count; None is 1. For the Poisson loss only.
 
         Returns
@@ -320,7 +320,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             The target; None with an iterator.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1. Weights count relative to their mean over all rows so far.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row; None is 1. For the Poisson loss only.
 
         Returns
@@ -352,7 +352,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row; None is 1. For the Poisson loss only.
 
         Returns
@@ -378,7 +378,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             The target.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row; None is 1. For the Poisson loss only.
 
         Returns

@@ -180,7 +180,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The counts.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row; None is 1.
         **fit_params : dict
             Only with metadata routing, where the estimator must request what is passed (by its

@@ -273,6 +273,18 @@ class TestCallbacks:
         assert model.fit(*data).n_iter_ > 2
         assert model.set_callbacks(Recorder(2)).fit(*data).n_iter_ == 2
 
+    def test_scores_of_what_is_fitted_so_far(self, data):
+        """Of each strength, and of the model in the end, with weights and exposure."""
+        from sklearn.callback import ScoringMonitor
+
+        X, y = data
+        rows = {"sample_weight": np.linspace(1, 2, len(y)), "exposure": np.linspace(1, 3, len(y))}
+        monitor = ScoringMonitor(scoring={"deviance": poisson_deviance_scorer})
+        model = GroupLassoPoissonCV(alphas=3, groups=LABELS).set_callbacks(monitor).fit(X, y, **rows)
+        fits = [GroupLassoPoisson(alpha=alpha, groups=LABELS).fit(X, y, **rows) for alpha in model.alphas_]
+        wanted = [poisson_deviance_scorer(each, X, y, **rows) for each in [model, *fits]]
+        np.testing.assert_allclose(monitor.get_logs().data_as_pandas["deviance"], wanted, rtol=1e-5)
+
     def test_progress_bar(self, data, capsys):
         from sklearn.callback import ProgressBar
 

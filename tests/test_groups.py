@@ -203,6 +203,19 @@ def test_other_rules(frame):
         assert {g: c.tolist() for g, c in found.items()} == {"right": [2], "left": [0, 1]}
 
 
+def test_a_series_is_read_by_its_index():
+    names = ["a", "b", "c"]
+    for index in (["c", "a", "b"], [2, 0, 1]):
+        found = find_groups(pd.Series(["v", "u", "v"], index=index), names).groups
+        assert {g: columns.tolist() for g, columns in found.items()} == {"u": [0], "v": [1, 2]}
+    assert find_groups(pd.Series(["u", "v", "u"]), names).groups["u"].tolist() == [0, 2]
+
+
+def test_labels_may_be_tuples():
+    found = find_groups([("u", 1), ("v", 1), ("u", 1)], ["a", "b", "c"]).groups
+    assert {g: columns.tolist() for g, columns in found.items()} == {("u", 1): [0, 2], ("v", 1): [1]}
+
+
 def test_names_that_two_blocks_would_share():
     found = find_groups("auto", ["temp__temp_sp_0", "temp__hum_sp_0", "temp__flag", "b__temp_sp_0"]).groups
     assert len(found) == 4
@@ -237,6 +250,9 @@ def test_polars(frame):
         ("(u)", r"columns \['v', 'w'\] are in no group"),
         (lambda name: None, "are in no group"),
         (["a", None, "b"], r"columns \['v'\] are in no group"),
+        (pd.Series("a", index=["u", "v"]), r"columns \['w'\] are in no group"),
+        (pd.Series("a", index=["u", "v", "zz"]), r"index of groups names columns that X does not have: \['zz'\]"),
+        (pd.Series("a", index=["u", "v", "v"]), r"index of groups names columns twice: \['v'\]"),
     ],
 )
 def test_errors(groups, message):

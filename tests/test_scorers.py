@@ -14,7 +14,7 @@ from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skprox import PoissonGLMRegressor, mcfadden_scorer, poisson_deviance_scorer
 from skprox.metrics import cohen_r2, mcfadden_r2
@@ -116,6 +116,9 @@ def test_grid_search_with_routing(model, trips, scorer):
         best = SCORERS[scorer](y, exposure * rates(search.best_estimator_, X), None, exposure)
         assert search.score(X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
         assert scorer(search, X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
+        steps = make_pipeline(FunctionTransformer(np.negative), search).fit(-X, y, exposure=exposure)
+        assert scorer(steps, -X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
+        assert scorer(make_pipeline(steps[-1]), X, y, exposure=exposure) == pytest.approx(best, rel=1e-10)
         nested = cross_val_score(search, X, y, scoring=scorer, cv=KFold(3), params={"exposure": exposure})
         assert np.isfinite(nested).all()
 

@@ -101,7 +101,7 @@ class GroupImportanceDisplay:
             Euclidean norm of the group's coefficients, or rise in mean deviance without the group.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
-        exposure : array-like of shape (n_samples,), default=None
+        exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row; None is 1.
         output : int, default=None
             Which output of a 2-D target to show.
