@@ -10,7 +10,7 @@ from skprox.solvers.result import Certificate, Problem
 
 __all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
 
-LOCKSTEP = 32  # problems that share each pass: products with so many vectors cost little more than with one
+LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
 # The stages of "auto": a solver, how many steps it may take, and how many entries its Hessian may have. Beyond
 # 128 MB Hessians cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
