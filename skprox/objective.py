@@ -114,10 +114,13 @@ class PoissonObjective:
         with np.errstate(all="ignore"):  # infinite where coefficients overflow
             if self.profiled:
                 log_mass = top + np.log(mass)
-                values = total * log_mass - against
-                return values, np.log(total) - log_mass, pulled * (total / mass)[:, None] - moments
-            scale = np.exp(top)
-            return scale * mass - against, np.zeros(len(coefs)), pulled * scale[:, None] - moments
+                values, intercepts, scale = total * log_mass - against, np.log(total) - log_mass, total / mass
+            else:
+                scale = np.exp(top)
+                values, intercepts = scale * mass - against, np.zeros(len(coefs))
+            pulled *= scale[:, None]
+            pulled -= moments
+        return values, intercepts, pulled
 
     def hessian(self, point, output, columns, rows=slice(None)):
         """Second derivative in the coefficients `columns`, over `scale`: some rows of that matrix. One pass over them.

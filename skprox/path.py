@@ -261,7 +261,7 @@ def follow(estimator, objective, outputs, pattern, points, alphas, report):
         ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
         points = [way[-1].point for way in ways]
         for alpha, *at_alpha in zip(batch, *ways, strict=True):
-            results.append(at_alpha)
+            results.append([result.without_gradient() for result in at_alpha])
             if report(alpha, at_alpha):
                 return results
         # far from where they start problems take many steps, each of its own Hessian: then fewer go together;

@@ -86,3 +86,7 @@ class Result:
     optimality: float
     shortfall: float
     stalled: bool
+
+    def without_gradient(self):
+        """What is kept of it along a path, where gradients would take as much memory as coefficients."""
+        return replace(self, point=replace(self.point, gradient=None))
