@@ -1,6 +1,8 @@
 import ast
+import importlib
 import inspect
 import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sklearn.linear_model import PoissonRegressor
 from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 import skprox.solvers
-from skprox import GroupLassoPoisson, PoissonGLMRegressor
+from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
 from skprox.solvers import fista, newton, quadratic, result
 from skprox.solvers.quadratic import QuadraticModel
 
@@ -287,6 +289,75 @@ def test_auto_goes_on_where_a_stage_ended(rng, monkeypatch, stages):
     assert model.n_iter_[1] == 1  # the null model explains all there is
 
 
+def test_steps_that_a_stage_does_not_take_are_not_counted(rng, monkeypatch):
+    X, y, _ = gaussian_problem(rng, 300, 20)
+    monkeypatch.setattr(skprox.solvers, "STAGES", ((newton, 30, 1), (newton, 270, 1), (fista, np.inf, np.inf)))
+    for max_iter in (1, 3, 1000):
+        auto, alone = (
+            PoissonGLMRegressor(alpha=0.01, solver=solver, max_iter=max_iter) for solver in ("auto", "fista")
+        )
+        with pytest.warns(match="stopped after") if max_iter < 1000 else nullcontext():
+            np.testing.assert_array_equal(auto.fit(X, y).coef_, alone.fit(X, y).coef_)
+        assert auto.n_iter_ == alone.n_iter_ == min(auto.n_iter_, max_iter)
+        assert auto.coef_.any()
+
+
+def test_a_column_above_tol_comes_in_before_many_below(in_time):
+    """Copies of a column rank before it by their pull, and are as many as may come in at once."""
+    rng = np.random.default_rng(0)
+    Q = np.linalg.qr(np.column_stack([np.ones(1000), rng.normal(size=(1000, 3))]))[0] * np.sqrt(1000)
+    active, copied, small = Q[:, 1:].T
+    y = rng.poisson(np.exp(0.5 * active + 0.01 * copied + 0.4 * small))
+    X = np.column_stack([np.tile(copied[:, None], 150), 1e-3 * small, active])
+    tol, weights = 1e-3, np.append(np.full(151, 1e3), 0.01)
+    model = PoissonGLMRegressor(alpha=1.0, l1_ratio=1.0, penalty_weights=weights, tol=tol, warm_start=True).fit(X, y)
+    oracle = Oracle(X, y, range(152), weights)
+    pull, total = np.abs(oracle.gradient(model.coef_, model.intercept_)[0]), y.mean()
+    null = oracle.distance(*oracle.null())
+    weights[:150] = pull[0] - 0.75 * tol * min(total, null)
+    weights[150] = pull[150] - 1.9 * tol * min(1e-3 * total, null)
+    model.set_params(penalty_weights=weights).fit(X, y)
+    assert model.coef_[150] != 0
+
+
+def test_threads_do_not_change_the_answer(rng, monkeypatch):
+    """Problems of a batch run beside each other, in an order that changes from run to run."""
+    monkeypatch.setattr("skprox.parallel.ENTRIES_A_THREAD", 1)
+    X = rng.normal(size=(200, 1000))
+    y = rng.poisson(np.exp(0.1 * X[:, :20].sum(axis=1)))
+    for model in (GroupLassoPoisson(groups=np.arange(1000) // 5, n_jobs=2), PoissonGLMRegressor(l1_ratio=1, n_jobs=2)):
+        first, second = (regularization_path(model, X, y, n_alphas=40) for _ in range(2))
+        np.testing.assert_array_equal(first.n_iter, second.n_iter)
+        np.testing.assert_allclose(first.coefs, second.coefs, atol=1e-10)  # products depend on where arrays start
+
+
+@pytest.mark.filterwarnings("error")
+def test_free_groups_of_one_output_alone():
+    """They can't go by a factor of the Hessian, which on wide data is what the other output would take."""
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(60, 400))
+    Y = np.column_stack([rng.poisson(np.exp(X[:, :3] @ [0.5, 0.3, -0.4])) for _ in range(2)])
+    weights = np.full((2, 100), 2.0)
+    weights[1, :10] = 0.0
+    model = GroupLassoPoisson(alpha=0.02, groups=np.arange(400) // 4, group_weights=weights).fit(X, Y)
+    for k in range(2):
+        oracle = Oracle(X, Y[:, k], np.arange(400).reshape(100, 4), 0.02 * weights[k])
+        assert oracle.certificate(model.coef_[k], model.intercept_[k]) <= 2e-6
+
+
+def test_few_hessians_at_a_time(rng, monkeypatch):
+    """Outputs whose Hessians would not fit in memory together go one after another, to the same end."""
+    X, y, _ = gaussian_problem(rng, 200, 20)
+    Y = np.column_stack([y, y[::-1], rng.permutation(y)])
+    model = PoissonGLMRegressor(alpha=0.01, tol=TOL)
+    together = clone(model).fit(X, Y)
+    monkeypatch.setattr(importlib.import_module("skprox.solvers.newton"), "HESSIANS", 20**2)
+    alone = clone(model).fit(X, Y)
+    np.testing.assert_allclose(alone.coef_, together.coef_, atol=1e-7)
+    for k, counts in enumerate(Y.T):
+        assert_solves(alone, Oracle(X, counts, range(20), 0.0, 0.01), 2 * TOL, output=k)
+
+
 def test_every_loop_is_bounded(rng):
     X, y, _ = spline_problem(rng)
     for solver in ("fista", "newton", "auto"):
@@ -329,7 +400,7 @@ def test_quadratic_model_is_minimised(rng, order, strength):
     penalty = GroupElasticNet.from_groups(
         groups, np.full(6, strength), 0.1 * np.arange(6).repeat(sizes)[np.argsort(np.concatenate(groups))]
     )
-    model = QuadraticModel(None, 0, penalty, np.array(order[0]), 12, float)
+    model = QuadraticModel(None, 0, penalty, 12, float, factored=False)
     for more in order:
         model.include(np.array(more), Quadratic(matrix))
     columns = model.columns

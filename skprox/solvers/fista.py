@@ -13,15 +13,9 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
     Candès, 2015). The problems share each pass over X. It needs no Hessian: `model` is handed on.
     """
     states = [_State(problem, objective, k) for k, problem in enumerate(problems)]
-    running = states
+    running = [state for state in states if state.shortfall > tol]
     for n_iter in range(1, max_iter + 1):
-        if n_iter > 1:
-            for state, *answer in zip(running, *_evaluate(objective, running), strict=True):
-                state.arrive(*answer)
-        for state in running:
-            state.certify(n_iter, monitor)
-        running = [state for state in running if state.shortfall > tol and not state.stopped]
-        if not running or n_iter == max_iter:
+        if not running:
             break
         searching = running
         while searching:
@@ -32,6 +26,10 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             searching = [state for state, d in zip(searching, excess, strict=True) if not state.accept(d)]
         for state in running:
             state.advance()
+        for state, *answer in zip(running, *_evaluate(objective, running), strict=True):
+            state.arrive(*answer)
+            state.report(n_iter, monitor)
+        running = [state for state in running if state.shortfall > tol and not state.stopped]
     return [state.problem.result(state.point, state.shortfall, state.n_iter, state.stopped) for state in states], model
 
 
@@ -49,13 +47,18 @@ class _State:
         self.metric[self.metric <= 0] = self.metric.max(initial=0.0) or 1.0  # constant columns never need to move
         self.scale, self.momentum = 1.0, 1.0
         self.point, self.coef, self.ahead = problem.start, problem.start.coef, None
+        self.n_iter, self.stopped = 0, False
+        self.certify()
+
+    def certify(self):
+        self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
 
     def arrive(self, value, intercept, gradient):
         self.point = type(self.point)(self.ahead, intercept, value, gradient)
+        self.certify()
 
-    def certify(self, n_iter, monitor):
+    def report(self, n_iter, monitor):
         self.n_iter = n_iter
-        self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
         penalty, coef = self.problem.penalty, self.point.coef
         n_groups = np.count_nonzero(penalty.norms(coef))
         self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)

@@ -1,5 +1,6 @@
 """Proximal Newton steps on a working set of groups, with a kept Hessian, for many problems at once."""
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import groupby
@@ -7,12 +8,13 @@ from itertools import groupby
 import numpy as np
 
 from skprox.solvers.anderson import Anderson
-from skprox.solvers.quadratic import QuadraticModel
+from skprox.solvers.quadratic import QuadraticModel, is_factored
 
 WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
-FAR = 5.0  # largest change in log rate of a step
 WHOLE = 0.5  # share of all columns from which on the working set has all of them, and spares a pass to look around
+FAR = 5.0  # largest change in log rate of a step
 NEAR = 0.1  # root mean square of that change below which it is not looked at
+HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
 STALL = 5  # steps in a row that promise no more than rounding can hide
 NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
 INNER = 0.05  # share of what is left to do that a step may leave undone
@@ -34,30 +36,43 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     running = [descent for descent in descents if descent.shortfall > tol]
     while running:
         first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
-        n_rows = objective.shape[0]
-        if QuadraticModel.size(first.penalty, groups, n_rows) > max_entries:
+        n_rows, n_columns = objective.shape[0], len(first.penalty.columns(groups))
+        factored = is_factored([descent.penalty for descent in running], groups, n_rows)
+        size = n_columns * (n_rows if factored else n_columns)
+        if size > max_entries:
             break
+        together = _of_few_counts(objective, running, HESSIANS // max(size, 1))
         if model is None:
-            output, dtype = first.problem.output, objective.X.dtype
-            model = QuadraticModel(first.point, output, first.penalty, groups, n_rows, dtype)
+            point, output = first.point, first.problem.output
+            model = QuadraticModel(point, output, first.penalty, n_rows, objective.X.dtype, factored)
         model.forget(groups)
-        models = list({id(m): m for m in [model, *(descent.model for descent in running)] if m}.values())
+        models = list({id(m): m for m in [model, *(descent.model for descent in together)] if m}.values())
         working = _WorkingSet.of(objective, first.penalty, groups, models)
-        for descent in running:
+        for descent in together:
             descent.enter(working, descent.model or model, groups)
-        active = [descent for descent in running if descent.shortfall > tol]
+        active = [descent for descent in together if descent.shortfall > tol]
         while active:
             _propose(working.objective, active, tol)
             _try(working.objective, active)
             _renew_models(working, active, tol)
             active = [descent for descent in active if descent.goes_on(tol, max_iter)]
-        model = running[-1].model
-        _look_around(objective, running)
+        model = together[-1].model
+        _look_around(objective, together)
+        for descent in together:
+            if not descent.goes_on(tol, max_iter):
+                descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.shortfall, max(1, d.n_iter), d.stopped or d.idle >= STALL) for d in descents]
+    results = [d.problem.result(d.point, d.shortfall, d.n_iter, d.stopped or d.idle >= STALL) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
+
+
+def _of_few_counts(objective, descents, most):
+    """Those of the first so many counts, at least of one: each counts may come to have a Hessian of its own."""
+    counting = [objective.counting[descent.problem.output] for descent in descents]
+    few = list(dict.fromkeys(counting))[: max(1, most)]
+    return [descent for descent, counts in zip(descents, counting, strict=True) if counts in few]
 
 
 @dataclass(frozen=True)
@@ -99,13 +114,16 @@ def _propose(objective, active, tol):
     """Find where each step leads. Of problems that start together each begins with what the one before found."""
 
     def run(chain):
-        end = None
+        model, end = copy(chain[0].model), None  # with factors of its own: those of others come when they may
         for descent in chain:
-            end = descent.propose(end, tol)
+            end = descent.propose(model, end, tol)
+        return model.kept
 
     proposing = [descent for descent in active if not descent.halving]
-    chains = groupby(proposing, lambda d: d.order if d.n_iter else -id(d.problem.start))
-    list(objective.map(run, [list(chain) for _, chain in chains]))
+    chains = groupby(proposing, lambda d: (d.order,) if d.n_iter else (id(d.problem.start), id(d.model)))
+    chains = [list(chain) for _, chain in chains]
+    for chain, kept in zip(chains, objective.map(run, chains), strict=True):
+        chain[0].model.kept = kept
     far = [d for d in proposing if d.bend > NEAR**2]
     if far:
         moves = np.array([descent.among(descent.end - descent.here) for descent in far])
@@ -149,7 +167,8 @@ def _renew_models(working, active, tol):
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
         n_rows, n_columns = worst.shape
         point, output = working.extend(worst.point, n_columns), worst.problem.output
-        model = QuadraticModel(point, output, worst.penalty, groups, n_rows, working.objective.X.dtype)
+        factored = is_factored([descent.penalty for descent in alike], groups, n_rows)
+        model = QuadraticModel(point, output, worst.penalty, n_rows, working.objective.X.dtype, factored)
         for descent in alike:
             descent.use(model, groups)
         worst.fresh = True
@@ -187,7 +206,8 @@ class _Descent:
         inside = (penalty.norms(coef) > 0) | (penalty.strength == 0)
         pull = penalty.norms(gradient)
         outside = np.flatnonzero((self.certified > tol / 2) & ~inside)
-        outside = outside[np.argsort(-pull[outside] / penalty.strength[outside], kind="stable")]
+        behind = self.certified[outside] <= tol  # those above it must come in
+        outside = outside[np.lexsort([-pull[outside] / penalty.strength[outside], behind])]
         sizes = penalty.sizes
         room = max(WORKING_COLUMNS, sizes[inside].sum())
         return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
@@ -214,11 +234,11 @@ class _Descent:
         self.refused, self.shortfall, self.past = False, self._shortfall(), Anderson()
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
-    def propose(self, start, tol):
-        """The minimiser of the model, sought from `start`."""
+    def propose(self, model, start, tol):
+        """The minimiser of a model, sought from `start`."""
         self.gradient = self.point.gradient[self.where]
         gradient = self.gradient / self.scale
-        self.end, slope = self.model.minimise(
+        self.end, slope = model.minimise(
             gradient,
             self.here,
             self.here if start is None else start,

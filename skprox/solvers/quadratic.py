@@ -18,25 +18,18 @@ class QuadraticModel:
     Where linear predictors have moved by at most e everywhere, the Hessian H of then is still within
     exp(-e) H and exp(e) H: one serves many steps, strengths and outputs.
 
-    `rows` is the Hessian itself, or where there are more columns than rows of X, as far as that is known
-    at the outset, a factor F of it, Hessian = F F'. The factor is as large as the columns: it is read again and
-    again, and float32 will do, since steps are corrected by gradients in full.
+    `rows` is the Hessian itself, or where it is `factored` a factor F of it, Hessian = F F'. The factor is as
+    large as the columns: it is read again and again, and float32 will do, since steps are corrected by gradients
+    in full.
     """
 
-    def __init__(self, point, output, penalty, groups, n_rows, dtype):
-        self.point, self.output, self.partition = point, output, penalty
+    def __init__(self, point, output, partition, n_rows, dtype, factored):
+        self.point, self.output, self.partition, self.factored = point, output, partition, factored
         self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
-        self.factored = _is_factored(penalty, groups, n_rows)
         self.rows = np.empty((0, n_rows), np.float32) if self.factored else np.empty((0, 0))
         self.eps = np.finfo(np.float32 if self.factored else dtype).eps
         self.values, self.vectors, self.starts = np.empty(0), np.empty(0), np.zeros(1, dtype=int)
         self.kept = None
-
-    @staticmethod
-    def size(penalty, groups, n_rows):
-        """Entries that the Hessian, or its factor, has for these groups."""
-        n_columns = len(penalty.columns(groups))
-        return n_columns * (n_rows if _is_factored(penalty, groups, n_rows) else n_columns)
 
     def include(self, groups, working):
         """Append those of `groups` that are not in it. All columns in question are in the working set."""
@@ -180,14 +173,14 @@ class QuadraticModel:
         )
 
 
-def _is_factored(penalty, groups, n_rows):
+def is_factored(penalties, groups, n_rows):
     """Whether sweeps over a factor are worth more than the Hessian: where each group has a strength alone to hold it.
 
     A Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups.
     """
-    n_columns = len(penalty.columns(groups))
-    free = penalty.ridge.any() or not penalty.strength.all()
-    return not free and n_columns > (2 if n_columns == len(groups) else 1) * n_rows
+    n_columns = len(penalties[0].columns(groups))
+    wide = n_columns > (2 if n_columns == len(groups) else 1) * n_rows
+    return wide and not any(penalty.ridge.any() or not penalty.strength.all() for penalty in penalties)
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
