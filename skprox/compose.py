@@ -69,7 +69,7 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     ----------
     *transformers : tuples
         ``(transformer, columns)`` as in `sklearn.compose.make_column_transformer`, where `columns` is
-        a list of names.
+        a list of names. Of an encoder with ``sparse_output=True`` the copies for the features have False.
     remainder : {"drop", "passthrough"} or estimator, default="drop"
         What happens to the other columns.
     n_jobs : int, default=None
@@ -90,7 +90,7 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     >>> from sklearn.preprocessing import OneHotEncoder
     >>> from skprox import make_grouped_column_transformer
     >>> X = pd.DataFrame({"month": ["Jan", "Feb"], "day": ["Mon", "Tue"]})
-    >>> encoder = make_grouped_column_transformer((OneHotEncoder(sparse_output=False), ["month", "day"]))
+    >>> encoder = make_grouped_column_transformer((OneHotEncoder(), ["month", "day"]))
     >>> list(encoder.fit_transform(X))
     ['month__month_Feb', 'month__month_Jan', 'day__day_Mon', 'day__day_Tue']
     """
@@ -98,6 +98,8 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     for transformer, columns in transformers:
         if callable(columns) or isinstance(columns, str | slice) or not all(isinstance(c, str) for c in columns):
             raise TypeError(f"columns must be lists of names, which name the groups; got {columns!r}.")
+        if getattr(transformer, "sparse_output", False):  # frames can't be sparse
+            transformer = clone(transformer).set_params(sparse_output=False)
         steps += [(column.replace("__", "_"), clone(transformer, safe=False), [column]) for column in columns]
     built = ColumnTransformer(steps, remainder=remainder, n_jobs=n_jobs, verbose_feature_names_out=_join)
     return built.set_output(transform="pandas")

@@ -85,8 +85,11 @@ class _CrossValidated:
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
             warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol)
-        coefs = np.array([[results[0].point.coef for results in way] for way in chosen], dtype=self.coef_.dtype)
-        self.coef_path_ = coefs.swapaxes(0, 1) if n_outputs else coefs[0]
+        # as long as the longest path, which this one is not where a callback stopped it
+        coefs = np.full((n_alphas, len(chosen), design.shape[1]), np.nan, dtype=self.coef_.dtype)
+        for k, way in enumerate(chosen):
+            coefs[: len(way), k] = [results[0].point.coef for results in way]
+        self.coef_path_ = coefs if n_outputs else coefs[:, 0]
         self._keep(candidates, best, alphas, deviance)
         tasks.end()
         return self
@@ -142,7 +145,7 @@ def _fold_weights(counts, weight, splits):
     """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
     weights = [weight]
     for fold, (train, test) in enumerate(splits):
-        each = weight * np.bincount(train, minlength=len(weight))
+        each = weight * np.bincount(np.arange(len(weight))[train], minlength=len(weight))
         held_out = weight[test].sum(dtype=np.float64)
         total = each.sum(dtype=np.float64)
         if not (total > 0 and held_out > 0 and (counts @ each > 0).all()):
@@ -163,6 +166,7 @@ def _held_out(objective, counts, weight, offset, splits, paths):
     from skprox import storage
 
     X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
+    counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
     held = np.zeros((n_folds, X.shape[0]), dtype=bool)
     for fold, (_, test) in enumerate(splits):
         held[fold, test] = True
@@ -181,16 +185,17 @@ def _held_out(objective, counts, weight, offset, splits, paths):
                 mine = np.flatnonzero(held[fold, rows])
                 part, where = chunk[mine], rows.start + mine
                 for k in range(len(paths)):
-                    eta = part @ coefs[fold, k].T + (offset[where, None] + intercepts[fold, k])
+                    eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
+                    eta += offset[where, None] + intercepts[fold, k]
                     losses[fold, k] -= (weight[where] * counts[k, where]) @ eta
                     with np.errstate(over="ignore"):
                         losses[fold, k] += weight[where] @ np.exp(eta, out=eta)
         return losses
 
     losses = sum(objective.map(run, objective.blocks))
-    best = (counts - xlogy(counts, counts)).astype(np.float64)
+    best = counts - xlogy(counts, counts)
     for fold in range(n_folds):
-        shares = (weight * held[fold]).astype(np.float64)
+        shares = weight * held[fold]
         losses[fold] = 2 * (losses[fold] - (best @ shares)[:, None]) / shares.sum()
     return losses.mean(axis=1).T
 
@@ -329,6 +334,8 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
         ratios = self.l1_ratio if self._has_ratios() else [self.l1_ratio]
+        if len(ratios) == 0:
+            raise ValueError("l1_ratio is an empty list; give a number, or a list of those to choose from.")
         return [PoissonGLMRegressor(**common | {"l1_ratio": ratio}) for ratio in ratios]
 
     def _keep(self, candidates, best, alphas, deviance):

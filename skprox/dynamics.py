@@ -1,6 +1,5 @@
 """How an encoding becomes sparse: its weights under the benefit of their feature and an L1 penalty."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
@@ -12,11 +11,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox.validation import warn
+
 RECORDS_A_DECADE = 50
 CLOSEST = 1e-9  # relative difference of the two largest weights that double precision resolves to the end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SparsificationResult:
     """A simulated encoding over time, as `simulate_sparsification` returns it.
 
@@ -198,10 +199,9 @@ def simulate_sparsification(weights=100_000, *, alpha=1e-5, step=0.5, max_iter=1
         n_steps, *state = advance(n_steps, until, *state, initial, means, deviations, alpha, step)
         records.append((n_steps, *state))
     if state[0] > 1:
-        warnings.warn(
+        warn(
             f"{state[0]} weights are left after max_iter={max_iter} steps; raise max_iter, alpha or step.",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return _report(
         *(np.array(column) for column in zip(*records, strict=True)), initial, means, deviations, alpha, step

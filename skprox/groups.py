@@ -12,7 +12,6 @@ import numpy as np
 BASIS = re.compile(r"(.+?)((?:_(?:sp|rc|lag)_\d+)+)")  # SplineTransformer, RaisedCosineTransformer, LagTransformer
 POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
 LEFT_ALONE = re.compile(r"(.*__)?(remainder|passthrough)(-\d+)?")  # ColumnTransformer: columns passed through
-NAME_RULES = "auto", "prefix", "feature"
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,8 @@ def _labels_by_rule(rule, names, levels):
             raise ValueError(f"groups={rule!r}: the columns of X have {levels.nlevels} levels.") from error
     if isinstance(rule, Integral):
         raise ValueError(f"groups={rule!r} names a level, but the columns of X have no levels (a pandas MultiIndex).")
-    if rule == "auto":
-        return _label_by_marks(names)
-    if rule == "prefix":
-        return [prefix or local for prefix, local in _split(names)]
-    if rule == "feature":
-        return [" ".join(features) for _, features, _ in _parse(names)]
+    if rule in NAME_RULES:
+        return _label_with_products(NAME_RULES[rule], names)
     try:
         pattern = re.compile(rule)
     except re.error as error:
@@ -119,6 +114,29 @@ def _labels_by_index(series, names, levels):
     for key, label in series.items():
         labels[where[key]] = label
     return labels
+
+
+def _label_with_products(rule, names):
+    """The labels by a rule; products of columns with prefixes, "a__x b__y^2", have those of their factors together."""
+    known, factors = set(names), {}
+    for name in names:
+        if "__" in name:
+            bases = [_base(factor) for factor in _factors(name, known.__contains__) or [name]]
+            if bases != [name] and known.issuperset(bases):
+                factors[name] = bases
+    plain = [name for name in names if name not in factors]
+    labels = dict(zip(plain, rule(plain), strict=True))
+    for name, bases in factors.items():
+        labels[name] = " ".join(dict.fromkeys(labels[base] for base in bases))
+    return [labels[name] for name in names]
+
+
+def _label_by_prefix(names):
+    return [prefix or local for prefix, local in _split(names)]
+
+
+def _label_by_feature(names):
+    return [" ".join(features) for _, features, _ in _parse(names)]
 
 
 def _label_by_marks(names):
@@ -147,6 +165,9 @@ def _label_by_marks(names):
             titles[prefix, features] = prefix, f"{prefix}__"
     taken = Counter(title for title, _ in titles.values())
     return [title if taken[title] == 1 else full for title, full in map(titles.get, keys)]
+
+
+NAME_RULES = {"auto": _label_by_marks, "prefix": _label_by_prefix, "feature": _label_by_feature}
 
 
 def _parse(names):
@@ -282,6 +303,12 @@ def _check_partition(found, names):
                 f"groups: columns {listing(np.array(names, dtype=object)[columns])} are in {problem}; "
                 "each column of X must be in exactly one. Where transformers change the columns, give a rule."
             )
+
+
+def group_norms(coefs, groups):
+    """Euclidean norms of the coefficients of each group, along the last axis."""
+    members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
+    return np.sqrt(np.add.reduceat(coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
 
 
 def listing(names, most=10):

@@ -30,8 +30,8 @@ class PoissonObjective:
     0 without `fit_intercept`), where the weighted sum of mu is that of y. What is left,
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
-    Nothing in here has an entry for each row of X but counts, weights and exposure: linear predictors are
-    formed for a chunk of rows at a time, and forgotten.
+    Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
+    exposure: linear predictors are formed for a chunk of rows at a time, and forgotten.
 
     Parameters
     ----------
@@ -43,12 +43,14 @@ class PoissonObjective:
         Logarithm of the exposure.
     fit_intercept : bool
     n_threads : int
-        Number of blocks of rows that a pass over X is cut into.
+        Number of blocks of rows, at most, that a pass over X is cut into.
     map : callable
         Runs a function over the blocks, like the builtin.
 
     Attributes
     ----------
+    weighting, counting : ndarray of shape (n_outputs,)
+        Which row of weights, and which of counts, each output has.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -80,7 +82,7 @@ class PoissonObjective:
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.
 
         Rows of a sparse X without entries there are alike but for their weight and exposure: they become one.
-        Knows no `null`.
+        Has no `null`.
         """
         part = copy(self)
         part.X, part.columns, rows = storage.gather(self.X, columns)
@@ -90,6 +92,7 @@ class PoissonObjective:
             rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
         part.blocks = storage.blocks(part.X, self.n_threads)
+        part.null = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         return part
 

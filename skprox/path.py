@@ -1,6 +1,5 @@
 """Regularization paths: one model for each of many strengths."""
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral, Real
@@ -13,7 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
+from skprox.validation import warn
 
 START = 16  # problems in lockstep at first
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
@@ -55,11 +56,14 @@ class RegularizationPath:
     groups: dict
     feature_names: list
 
+    def __repr__(self):
+        shape = " x ".join(map(str, self.intercepts.shape))
+        return f"<RegularizationPath: {shape} models, alpha {self.alphas[0]:.3g} to {self.alphas[-1]:.3g}>"
+
     @cached_property
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
-        members, sizes = np.concatenate(list(self.groups.values())), [*map(len, self.groups.values())]
-        return np.sqrt(np.add.reduceat(self.coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
+        return group_norms(self.coefs, self.groups)
 
     def to_frame(self):
         """The norms of the groups as a table.
@@ -146,10 +150,11 @@ def regularization_path(
     >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
     [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
     """
-    if not hasattr(estimator, "_penalties"):
+    if not (hasattr(estimator, "_penalties") and hasattr(estimator, "alpha")):
         raise TypeError(
             f"estimator must be a PoissonGLMRegressor or a GroupLassoPoisson; got {type(estimator).__name__}. Of a "
-            "pipeline give the last step, and X as the steps before it transform it."
+            "pipeline give the last step, and X as the steps before it transform it; in place of an estimator that "
+            "cross-validates, the one without CV in its name."
         )
     if not isinstance(estimator.alpha, Real):
         raise ValueError(
@@ -202,7 +207,10 @@ def check_alphas(alphas, patterns):
             raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
         return np.sort(alphas)[::-1]
     if any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
-        raise ValueError("A grid of alphas needs an L1 penalty on each column that has a ridge penalty; give alphas.")
+        raise ValueError(
+            "A grid of alphas needs an L1 penalty on each column that has a ridge penalty; give alphas, or an l1_ratio "
+            "above 0."
+        )
     if not any((np.isfinite(pattern.strength) & (pattern.strength > 0)).any() for pattern in patterns):
         raise ValueError("A grid of alphas needs a group with a positive and finite weight; give alphas.")
     return alphas
@@ -277,10 +285,9 @@ def warn_of_shortfalls(outputs, alphas, tol):
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
-        warnings.warn(
+        warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
             "the columns of X to like scales, or keep to larger alphas.",
             ConvergenceWarning,
-            stacklevel=4,
         )

@@ -1,6 +1,5 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
-import warnings
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -15,12 +14,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
-from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
+from skprox.groups import NAME_RULES, Columns, find_groups, group_norms, label_columns
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_exposure, check_rows, check_spread, need_exposure
+from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn
 
 
 class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
@@ -73,6 +72,7 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
             results = self._solve(objective, penalties, tasks)
             self._unpack(results, objective, penalties, patterns, columns, n_outputs)
             tasks.end()
+        self._warn_of_shortfall(results)
         return self
 
     def predict(self, X, exposure=None):
@@ -92,12 +92,10 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
         """
         check_is_fitted(self)
         if exposure is None and self.has_exposure_:
-            warnings.warn(
+            warn(
                 f"This {type(self).__name__} was fitted with exposure; without it, predict gives rates, the counts "
                 "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
                 "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
-                UserWarning,
-                stacklevel=2,
             )
         X = self._check_covariates(X)
         return self._expect(X, check_exposure(exposure, X))
@@ -216,7 +214,7 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
         return report
 
     def _unpack(self, results, objective, penalties, patterns, columns, n_outputs):
-        """Set the fitted attributes, and warn of outputs that stopped above `tol`.
+        """Set the fitted attributes.
 
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
@@ -232,8 +230,7 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
         self.objective_ = shape([result.point.value + penalty.value(result.point.coef) for result, penalty in fits])
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
-        members, sizes = np.concatenate(list(columns.groups.values())), [*map(len, columns.groups.values())]
-        norms = np.sqrt(np.add.reduceat(np.array(coefs)[:, members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=1))
+        norms = group_norms(np.array(coefs), columns.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
         strengths = np.array([penalty.by_column() for penalty in penalties])
@@ -242,18 +239,19 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
         if patterns and all(pattern.strength.all() for pattern in patterns):
             self.alpha_max_ = shape([p.critical(objective.null[k].gradient) for k, p in enumerate(patterns)])
 
+    def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
             worst = max(results[k].shortfall for k in above)
-            where = f" for {len(above)} of {n_outputs} outputs, first of them {above[0]}" if n_outputs else ""
+            where = f" for {len(above)} of {len(results)} outputs, first of them {above[0]}" if len(results) > 1 else ""
             remedies = ["raise max_iter or tol", "bring the columns of X to like scales"]
-            remedies += ["pass float64"] * (dtype == np.float32) + ["try solver='auto'"] * (self.solver != "auto")
+            remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
+            remedies += ["try solver='auto'"] * (self.solver != "auto")
             n_iter = max(result.n_iter for result in results)
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} stopped after {n_iter} iterations with a certificate of {worst:.1e}, "
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
-                stacklevel=4,
             )
 
     def __sklearn_tags__(self):
@@ -571,11 +569,9 @@ class GroupLassoPoisson(_PoissonRegression):
 
     def _find_columns(self, levels):
         if isinstance(self.groups, str) and not hasattr(self, "feature_names_in_"):
-            warnings.warn(
+            warn(
                 f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
                 "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",
-                UserWarning,
-                stacklevel=5,
             )
         return super()._find_columns(levels)
 

@@ -343,6 +343,7 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         self._split_epochs(X, reset=True)
         self.features_ = np.delete(np.arange(self.n_features_in_), [] if self.epoch is None else self._find_epoch())
         self.lags_ = np.arange(self.min_lag, self.max_lag + 1)
+        vars(self).pop("basis_", None)
         if self.basis is not None:
             self.basis_ = clone(self.basis).fit(self.lags_[:, None])
         return self

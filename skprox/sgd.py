@@ -1,6 +1,5 @@
 """Linear models learned a few rows at a time, with penalties that leave exact zeros."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from numbers import Integral, Real
@@ -10,17 +9,17 @@ from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
-from skprox.metrics import mean_deviance, share_explained
+from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight, warn
 
 LEAST_RATE = 1e-6  # below which an adaptive rate is not divided any more
 
@@ -295,11 +294,10 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             self._warn_of_divergence(sample, f"in epoch {n_iter}, and the model is left without covariates")
             state = null
         elif self.tol is not None and stalled < self.n_iter_no_change:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} still improved by more than tol={self.tol:g} within max_iter={self.max_iter} "
                 "epochs. Raise max_iter, tol or eta0.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         return self._unpack(state, rng, *seen, n_iter)
 
@@ -390,12 +388,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         means = self.predict(X, exposure)
         if self.loss == "squared_error":
             return float(r2_score(y, means, sample_weight=sample_weight))
-        counts, weight = check_counts(column_or_1d(y), means.dtype)[0], check_weight(sample_weight, means)
-        check_consistent_length(counts, means)
-        exposure = check_exposure(exposure, means)
-        null = exposure * (weight @ counts) / (weight @ exposure)
-        deviances = mean_deviance(counts[:, None], np.column_stack([means, null]), weight)
-        return float(share_explained(*deviances))
+        return cohen_r2(y, means, sample_weight=sample_weight, exposure=exposure)
 
     def split_coef(self):
         """The coefficients of each group; only with `groups`.
@@ -499,12 +492,11 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         return self
 
     def _warn_of_divergence(self, sample, outcome):
-        warnings.warn(
+        warn(
             f"{type(self).__name__} diverged {outcome}. Lower eta0={self.eta0:g} (no row alone makes learning diverge "
             f"at a rate of {sample.safe_rate(self.loss, self.fit_intercept):.1g}), or bring the columns of X to like "
             "scales, with StandardScaler say.",
             ConvergenceWarning,
-            stacklevel=4,
         )
 
     def __sklearn_tags__(self):

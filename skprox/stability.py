@@ -8,9 +8,15 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
-from sklearn.utils._metadata_requests import UNUSED, _raise_for_params, _routing_enabled
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -18,7 +24,7 @@ from skprox.base import DocLinkMixin
 from skprox.groups import Columns, label_columns
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
-from skprox.validation import check_exposure, check_weight
+from skprox.validation import check_exposure, check_weight, warn
 
 
 class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -223,6 +229,12 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         self.stability_path_ = selections.mean(axis=0)
         self.alpha_min_ = float(np.min(path.alphas[counts], initial=np.inf))
         self.error_bound_ = float(np.max(bounds[counts], initial=0.0))
+        if self.max_errors is None and self.error_bound_ >= in_play.sum():
+            warn(
+                f"Halves select so many groups at the weakest strengths that of {in_play.sum()} up to "
+                f"{self.error_bound_:.3g} may be kept in error: the selection means little. Raise alpha_min_ratio, or "
+                "set max_errors."
+            )
         probabilities = np.where(counts[:, None] | free, self.stability_path_, 0.0).max(axis=0)
         self.selection_probabilities_ = dict(zip(path.groups, probabilities.tolist(), strict=True))
         self.selected_groups_ = [g for g, p in self.selection_probabilities_.items() if p >= self.threshold]

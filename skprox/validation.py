@@ -1,5 +1,6 @@
 """Checks of what comes with the rows of X: counts, weights, exposure."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -7,14 +8,21 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 
+def warn(message, category=UserWarning):
+    """Warn, and point to the line outside of this package and of scikit-learn whose call led here."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("skprox", "sklearn"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
 def check_rows(X, y, sample_weight, exposure):
     """Counts of shape (n_outputs, n_samples), weights that sum to one, and log exposure."""
     if y.ndim == 2 and y.shape[1] == 1:
-        warnings.warn(
+        warn(
             "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
             "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
             DataConversionWarning,
-            stacklevel=5,
         )
     weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
     counts = check_counts(y, X.dtype)
@@ -68,9 +76,7 @@ def check_counts(y, dtype):
 
 def check_means(means):
     """Expected counts, infinite ones among them."""
-    means = check_array(
-        means, ensure_2d=False, dtype=(np.float64, np.float32), ensure_all_finite=False, input_name="y_pred"
-    )
+    means = check_array(means, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y_pred")
     if not (means >= 0).all():
         where = tuple(np.argwhere(~(means >= 0))[0])
         raise ValueError(

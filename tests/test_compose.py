@@ -150,7 +150,7 @@ def test_grouped_columns_carry_exact_groups(X):
     """Categories that look like marks of other rules, and a feature with a double underscore."""
     X = X.rename(columns={"c": "c__x"})
     transformer = make_grouped_column_transformer(
-        (OneHotEncoder(sparse_output=False), ["month", "day"]), (SplineTransformer(), ["a", "c__x"]), remainder="drop"
+        (OneHotEncoder(), ["month", "day"]), (SplineTransformer(), ["a", "c__x"]), remainder="drop"
     )
     out = transformer.fit_transform(X)
     exact = groups_from_transformer(transformer)

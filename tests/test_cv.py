@@ -167,6 +167,25 @@ def test_ends_a_pipeline_of_splines(rng):
     assert summary.loc["position", "share"] == pytest.approx(1.0)
 
 
+def test_splits_as_masks(data):
+    X, y = data
+    first = np.arange(len(y)) < 120
+    masks = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=[(first, ~first), (~first, first)]).fit(X, y)
+    rows = np.arange(120), np.arange(120, 240)
+    positions = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=[rows, rows[::-1]]).fit(X, y)
+    np.testing.assert_array_equal(masks.deviance_path_, positions.deviance_path_)
+
+
+def test_deviances_of_large_float32_counts(rng):
+    """They are small differences of large numbers."""
+    X = rng.normal(size=(200, 3)).astype(np.float32)
+    y = rng.poisson(np.exp(14 + 2e-3 * X[:, 0]))
+    model = PoissonGLMRegressorCV(alphas=[1e-1], tol=1e-4)
+    exact = model.fit(X.astype(np.float64), y)
+    means = [exact.deviance_path_.mean(), model.fit(X, y).deviance_path_.mean()]
+    assert means[1] == pytest.approx(means[0], rel=0.02)
+
+
 def test_float32_is_kept(data):
     X, y = data
     model = GroupLassoPoissonCV(alphas=5, groups=LABELS).fit(X.astype(np.float32), y)
@@ -198,7 +217,8 @@ def test_a_line_a_strength(data, capsys):
         ({"cv": 300}, "n_splits=300"),
         ({"selection": "best"}, "selection"),
         ({"l1_ratio": [0.5, 2.0]}, "l1_ratio must be between 0 and 1"),
-        ({"l1_ratio": [0.0, 1.0]}, "grid of alphas needs an L1 penalty"),
+        ({"l1_ratio": [0.0, 1.0]}, "grid of alphas needs an L1 penalty.* or an l1_ratio above 0"),
+        ({"l1_ratio": []}, "l1_ratio is an empty list"),
     ],
 )
 def test_bad_parameters(data, params, message):
@@ -265,6 +285,13 @@ class TestCallbacks:
         np.testing.assert_allclose(model.deviance_path_, whole.deviance_path_[:2])
         assert model.coef_path_.shape == (2, 8)
         assert model.alpha_ in model.alphas_
+
+    def test_a_callback_may_stop_one_of_several_paths(self, data):
+        """The first after two strengths, the second after one."""
+        for ratios in ([1.0, 0.5], [0.5, 1.0]):
+            model = PoissonGLMRegressorCV(alphas=4, l1_ratio=ratios).set_callbacks(Recorder(2)).fit(*data)
+            assert np.isfinite(model.deviance_path_).all(axis=2).sum(axis=1).tolist() == [2, 1]
+            assert len(model.coef_path_) == model.alphas_.shape[1] == 2
 
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
     @pytest.mark.parametrize("solver", ["newton", "fista"])

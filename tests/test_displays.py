@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
@@ -21,6 +21,7 @@ from skprox import (
     GroupLassoPoisson,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
+    ProxSGDRegressor,
     RegularizationPathDisplay,
     make_grouped_column_transformer,
     regularization_path,
@@ -314,6 +315,17 @@ def test_deviance_curve_of_infinite_deviances(pyplot, search):
     draw(display)
 
 
+def test_a_path_that_a_callback_stopped_is_drawn_as_far_as_it_goes(pyplot, search):
+    """Arrays are as long as the longest of several paths."""
+    search.coef_path_ = search.coef_path_.astype(float)
+    search.deviance_path_[3:] = search.coef_path_[3:] = np.nan
+    curve, path = (kind.from_estimator(search) for kind in (DevianceCurveDisplay, RegularizationPathDisplay))
+    np.testing.assert_array_equal(curve.alphas, search.alphas_[:3])
+    np.testing.assert_array_equal(path.alphas, search.alphas_[:3])
+    assert curve.alpha_min_ == 0.1
+    assert np.isfinite(path.coefs).all()
+
+
 def test_deviance_curve_needs_cross_validation(pyplot, data):
     with pytest.raises(NotFittedError):
         DevianceCurveDisplay.from_estimator(GroupLassoPoisson())
@@ -360,6 +372,16 @@ def test_effect_of_splines(pyplot, rides, model):
     assert display.line_.get_linestyle() == "-"
     assert display.ax_.get_xlabel() == "temp"
     assert display.ax_.get_ylabel() == "effect on the rate\n(1 = geometric mean)"
+
+
+@pytest.mark.filterwarnings("error")
+def test_effect_in_a_model_with_exposure(pyplot, data):
+    """Rates are what is wanted, so that nothing is said of them."""
+    X, y, exposure, _ = data
+    model = PoissonGLMRegressor(alpha=0.01).fit(pd.DataFrame(X, columns=list("uvwxyz")), y, exposure=exposure)
+    display = GroupEffectDisplay.from_estimator(model, pd.DataFrame(X, columns=list("uvwxyz")), "u")
+    slopes = np.diff(np.log(display.effects)) / np.diff(display.values)
+    np.testing.assert_allclose(slopes, model.coef_[0])
 
 
 def test_effects_multiply_to_predictions(pyplot, rides, model):
@@ -582,6 +604,12 @@ def test_bad_importance(pyplot, data):
         importance(model, X, -y, kind="deviance")
     with pytest.raises(ValueError, match="y holds no positive count"):
         importance(model, X, 0 * y, kind="deviance")
+    with pytest.raises(ValueError, match="fitted with exposure, so that kind='deviance' needs exposure as well"):
+        importance(clone(model).fit(X, y, exposure=2.0), X, y, kind="deviance")
+    linear = ProxSGDRegressor(groups=LABELS, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=r"is for models of counts; .* has loss='squared_error'"):
+        importance(linear, X, y, kind="deviance")
+    importance(linear)
 
 
 # ---- what all have in common

@@ -216,6 +216,25 @@ def test_labels_may_be_tuples():
     assert {g: columns.tolist() for g, columns in found.items()} == {("u", 1): [0, 2], ("v", 1): [1]}
 
 
+@pytest.mark.parametrize("rule", ["auto", "feature"])
+def test_products_of_columns_behind_a_column_transformer(frame, rule):
+    """Each factor has a prefix of its own in their names."""
+    products = PolynomialFeatures(2, include_bias=False).set_output(transform="pandas")
+    splines = SplineTransformer(n_knots=2, degree=1)
+    for names_out in (True, False):
+        columns = ColumnTransformer([("s", splines, ["x", "speed"])], verbose_feature_names_out=names_out)
+        out = make_pipeline(columns.set_output(transform="pandas"), products).fit_transform(frame)
+        found = find_groups(rule, list(out)).groups
+        assert {group: len(columns) for group, columns in found.items()} == {"x": 5, "speed": 5, "x speed": 4}
+
+
+def test_products_of_blocks():
+    names = ["a__a_u", "a__a_v", "b__b", "a__a_u^2", "a__a_u a__a_v", "a__a_u b__b", "a__a_v b__b", "b__b^2"]
+    for rule in ("auto", "prefix"):
+        found = find_groups(rule, names).groups
+        assert {g: c.tolist() for g, c in found.items()} == {"a": [0, 1, 3, 4], "b": [2, 7], "a b": [5, 6]}
+
+
 def test_names_that_two_blocks_would_share():
     found = find_groups("auto", ["temp__temp_sp_0", "temp__hum_sp_0", "temp__flag", "b__temp_sp_0"]).groups
     assert len(found) == 4

@@ -40,6 +40,14 @@ def test_cohen_is_a_share_of_the_deviance(fit):
     assert cohen_r2(y, y) == 1
 
 
+@pytest.mark.parametrize("score", [cohen_r2, mcfadden_r2])
+def test_float32_predictions_of_large_counts(rng, score):
+    """Deviances are small differences of large numbers, which float32 would hide."""
+    means = np.exp(14 + 2e-3 * rng.normal(size=200)).astype(np.float32)
+    y = rng.poisson(means.astype(float))
+    assert score(y, means) == pytest.approx(score(y, means.astype(float)), rel=1e-12)
+
+
 def test_agrees_with_statsmodels(rng):
     X, exposure = sm.add_constant(rng.normal(size=(200, 2))), rng.uniform(0.5, 2, size=200)
     y = rng.poisson(exposure * np.exp(X @ [0.5, 0.3, 0.0]))

@@ -4,7 +4,7 @@ from scipy.optimize import approx_fprime
 
 import skprox.storage
 from skprox import losses
-from skprox.objective import PoissonObjective
+from skprox.objective import Point, PoissonObjective
 
 OUTPUTS = [0, 1, 0]  # of the rows of coefficients that are evaluated at once
 
@@ -58,7 +58,7 @@ def make(X, to_storage, intercept=True, n_threads=1, dtype=float, weight=None):
 def point_at(objective, coef, output):
     """What a solver stands on."""
     value, intercept, gradient = (answer[0] for answer in objective.evaluate(coef[None], [output]))
-    return type(objective.null[output])(coef, intercept, value, gradient)
+    return Point(coef, intercept, value, gradient)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import PoissonRegressor
 
-from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
+from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
 
 TOL = 1e-6  # the default, which every model of a path must meet
 LABELS = np.repeat(["a", "b", "c", "d", "e"], [3, 1, 4, 2, 2])
@@ -469,6 +469,16 @@ def test_warnings_point_to_the_call(data):
     with pytest.warns(UserWarning, match="X has no names of columns") as caught:
         regularization_path(GroupLassoPoisson(), *data, alphas=[0.1])
     assert caught[0].filename == __file__
+
+
+def test_an_estimator_that_cross_validates_is_told_what_to_do(data):
+    with pytest.raises(TypeError, match=r"got GroupLassoPoissonCV.*the one without CV in its name"):
+        regularization_path(GroupLassoPoissonCV(), *data)
+
+
+def test_a_path_says_what_it_is(data):
+    path = regularization_path(GroupLassoPoisson(groups=LABELS), *data, alphas=[0.1, 0.01])
+    assert repr(path) == "<RegularizationPath: 2 models, alpha 0.1 to 0.01>"
 
 
 def test_a_pipeline_is_told_what_to_do(data):

@@ -236,6 +236,7 @@ def test_filters_are_convolutions_within_epochs(trials):
             np.testing.assert_allclose(found[:, 3 * j + k], np.concatenate(parts), atol=1e-12)
     assert lags.get_feature_names_out().tolist() == [f"{x}_rc_{k}" for x in ("speed", "spikes") for k in range(3)]
     np.testing.assert_array_equal(lags.basis_.transform(lags.lags_[:, None]), kernels)
+    assert not hasattr(lags.set_params(basis=None).fit(trials), "basis_")
 
 
 @pytest.mark.parametrize("basis", [None, SplineTransformer(3)])

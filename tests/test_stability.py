@@ -354,7 +354,17 @@ def test_containers(data, of_rows, container):
 def test_columns_without_names_warn_once(data, recwarn):
     X, y = data
     StabilitySelection(GROUP_LASSO, **SMALL).fit(X.to_numpy(), y)
-    assert [str(w.message)[:28] for w in recwarn] == ["X has no names of columns, s"]
+    assert [str(w.message)[:28] for w in recwarn] == [
+        "X has no names of columns, s",
+        "Halves select so many groups "[:28],
+    ]
+
+
+def test_a_bound_that_says_nothing_is_said(data):
+    X, y = data
+    with pytest.warns(match=r"of 4 up to \d.* may be kept in error.* or set max_errors") as caught:
+        StabilitySelection(GROUP_LASSO, **SMALL).fit(X, y)
+    assert caught[0].filename == __file__
 
 
 def test_before_a_group_lasso_in_a_tuned_pipeline(rng):

@@ -80,6 +80,11 @@ def chosen_ratio(estimator):
     return int(np.argmin(np.abs(np.asarray(estimator.l1_ratio) - estimator.l1_ratio_)))
 
 
+def followed(estimator):
+    """Which strengths the chosen path of a cross-validated estimator has: all, unless a callback stopped it."""
+    return np.isfinite(estimator.coef_path_).all(axis=tuple(range(1, estimator.coef_path_.ndim)))
+
+
 def take_output(array, output, axis, ndim):
     """What belongs to one output of an `array` that has `ndim` axes, and one more where the target is 2-D."""
     n_outputs = array.shape[axis] if array.ndim > ndim else 1

@@ -1,5 +1,6 @@
 """The effect of one covariate, on its own scale."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -157,8 +158,10 @@ class GroupEffectDisplay:
         rows = pd.DataFrame(
             {name: asked if name == column else _hold(frame[name], held.get(name), len(asked)) for name in frame}
         )
-        rates = np.asarray(estimator.predict(rows if hasattr(X, "columns") else rows.to_numpy()), dtype=np.float64)
-        rates = take_output(rates, output, axis=1, ndim=1)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This .* was fitted with exposure; without it, predict gives rates")
+            rates = estimator.predict(rows if hasattr(X, "columns") else rows.to_numpy())
+        rates = take_output(np.asarray(rates, dtype=np.float64), output, axis=1, ndim=1)
         if not (np.isfinite(rates) & (rates > 0)).all():
             raise ValueError(f"The estimator predicts rates that are not positive and finite at values of {column!r}.")
         log_rates, counts = np.log(rates), np.bincount(codes[codes >= 0])

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import label_columns
 from skprox.metrics import mean_deviance
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
 
 KINDS = "norm", "deviance"
 
@@ -127,6 +127,9 @@ class GroupImportanceDisplay:
         else:
             if X is None or y is None:
                 raise ValueError("kind='deviance' needs X and y: the rows over which deviance is measured.")
+            if getattr(model, "loss", "poisson") != "poisson":
+                raise ValueError(f"kind='deviance' is for models of counts; {model} has loss={model.loss!r}.")
+            need_exposure(model, exposure, "kind='deviance'")
             X = X if transformers is None else transformers.transform(X)
             importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output)
         display = cls(importances=importances, groups=list(model.groups_), kind=kind)

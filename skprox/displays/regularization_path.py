@@ -13,6 +13,7 @@ from skprox.displays._shared import (
     MUTED,
     check_choice,
     chosen_ratio,
+    followed,
     label_ends,
     open_axes,
     shorten,
@@ -159,7 +160,8 @@ class RegularizationPathDisplay:
             ratio = chosen_ratio(model)
             alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[ratio]
             alpha = model.alpha_ if alpha is None else alpha
-            display = cls(alphas=alphas, coefs=model.coef_path_, groups=model.groups_, alpha=alpha)
+            done = followed(model)
+            display = cls(alphas=alphas[done], coefs=model.coef_path_[done], groups=model.groups_, alpha=alpha)
             return display.plot(ax, **style)
         if transformers is not None:
             X = clone(transformers).fit_transform(X, y)

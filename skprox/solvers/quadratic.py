@@ -138,7 +138,8 @@ class QuadraticModel:
                 self._sweep(gradient, moves, coef, certificate, tol, SWEEPS, inside)
             else:
                 wide.step(gradient, moves, coef, penalty)
-            further = past.extrapolate(moves - before, moves - before, coef.copy(), moves.copy())
+            step = moves - before
+            further = past.extrapolate(step, step, coef.copy(), moves.copy())
             values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
             if values[0] < values[1]:
                 coef, moves = further
