@@ -1,6 +1,6 @@
 """Poisson regression whose strength is chosen by cross-validation."""
 
-from itertools import repeat
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -73,7 +73,8 @@ class _CrossValidated:
         n_tasks = len(candidates) * len(counts) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         with self._open((design, counts, weights, offset), columns) as objective:
-            alphas, paths = zip(*map(self._follow, repeat(objective), patterns, alphas, repeat(tasks)), strict=True)
+            follow_all = partial(self._follow, objective, tasks, n_outputs)
+            alphas, paths = zip(*map(follow_all, patterns, alphas), strict=True)
             n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
             alphas, deviance = np.array(alphas)[:, :n_alphas], np.full((len(paths), n_alphas, len(splits)), np.nan)
             for k, path in enumerate(paths):
@@ -113,7 +114,7 @@ class _CrossValidated:
         names = kind._get_param_names()
         return {name: value for name, value in self.get_params(deep=False).items() if name in names}
 
-    def _follow(self, objective, patterns, alphas, tasks):
+    def _follow(self, objective, tasks, n_outputs, patterns, alphas):
         """Strengths, and for each output a list over them of the results: of all rows, then of each fold."""
         n_counts = len(patterns)
         outputs = [range(k, len(objective.total), n_counts) for k in range(n_counts)]
@@ -131,7 +132,7 @@ class _CrossValidated:
             def report(alpha, results):
                 say(alpha, results)
                 point = results[0].point
-                fitted = {"coef_": point.coef, "intercept_": point.intercept} if n_counts == 1 else None
+                fitted = {"coef_": point.coef, "intercept_": point.intercept} if n_outputs is None else None
                 return tasks.report(f"alpha {alpha:.4g}", folds, fitted)
 
             return follow(self, objective, outputs, pattern, starts, alphas, report)

@@ -105,7 +105,14 @@ def _labels_by_rule(rule, names, levels):
 
 
 def _labels_by_index(series, names, levels):
-    """The labels of a Series in the order of the columns that its index names."""
+    """The labels of a Series in the order of the columns that its index names, or as they are with the default one."""
+    if all(isinstance(key, Integral) for key in series.index):
+        if list(series.index) != list(range(len(names))):
+            raise ValueError(
+                "The index of groups holds integers, which name no columns. Give a Series indexed by the names of the "
+                "columns, or groups.tolist() for labels in their order."
+            )
+        return list(series)
     where, labels = _where(names, levels), [None] * len(names)
     unknown, twice = [key for key in series.index if key not in where], series.index[series.index.duplicated()]
     for problem, keys in {"names columns that X does not have": unknown, "names columns twice": list(twice)}.items():

@@ -213,7 +213,7 @@ class PoissonObjective:
             highest = np.max(change, axis=1, initial=-np.inf, where=counts)
             return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=counts)])
 
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             highest, lowest = self._reduce(np.maximum, task, len(support), len(moves))
             reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
         return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow

@@ -16,7 +16,7 @@ from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
 from skprox.validation import warn
 
-START = 16  # problems in lockstep at first
+START = 16  # problems in lockstep at first, or one strength
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
 NEAR_STEPS, FAR_STEPS = 6, 8
 
@@ -256,8 +256,9 @@ def follow(estimator, objective, outputs, pattern, points, alphas, report):
     """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
-    results, model, most_at_once = [], None, max(1, LOCKSTEP // len(outputs))
-    certificates, size = [Certificate.of(objective, pattern, output) for output in outputs], min(START, most_at_once)
+    results, model = [], None
+    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]
         problems = [

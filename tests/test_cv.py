@@ -167,6 +167,15 @@ def test_ends_a_pipeline_of_splines(rng):
     assert summary.loc["position", "share"] == pytest.approx(1.0)
 
 
+def test_folds_that_lack_directions_take_few_steps(rng):
+    """With few rows a column the Hessian of one fold does not do for the others."""
+    Z = rng.uniform(size=(115, 20))
+    X = SplineTransformer(n_knots=8).fit_transform(Z)
+    y = rng.poisson(np.exp(1 + np.sin(6 * Z[:, 0]) + np.cos(5 * Z[:, 1])))
+    model = PoissonGLMRegressorCV(alphas=20, fit_intercept=False, cv=3, alpha_min_ratio=1e-3, tol=1e-7).fit(X, y)
+    assert model.n_iter_ <= 15
+
+
 def test_splits_as_masks(data):
     X, y = data
     first = np.arange(len(y)) < 120

@@ -14,6 +14,7 @@ WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 WHOLE = 0.5  # share of all columns from which on the working set has all of them, and spares a pass to look around
 FAR = 5.0  # largest change in log rate of a step
 NEAR = 0.1  # root mean square of that change below which it is not looked at
+TALL = 50  # rows a column from which on the Hessian of all rows does for folds
 HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
 STALL = 5  # steps in a row that promise no more than rounding can hide
 NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
@@ -156,9 +157,14 @@ def _look_around(objective, running):
 
 
 def _renew_models(working, active, tol):
-    """Take a new Hessian for counts with a problem that the old one serves badly, at the worst of these."""
-    counting = working.objective.counting
-    for _, alike in groupby(active, lambda descent: counting[descent.problem.output]):
+    """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these.
+
+    Where there are many rows a column, the first weights (all rows) have much the same Hessian as the others
+    (folds), and one serves them all. Where there are few, a fold may lack directions that others have.
+    """
+    tall = working.objective.shape[0] >= TALL * len(working.columns)
+    first = working.objective.counting if tall else np.arange(len(working.objective.counting))
+    for output, alike in groupby(active, lambda descent: first[descent.problem.output]):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
         tired = [descent for descent in alike if descent.is_tired(tol, len(alike), working.objective.shape[0])]
         if not tired:
@@ -166,7 +172,7 @@ def _renew_models(working, active, tol):
         worst = max(tired, key=lambda descent: descent.shortfall)
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
         n_rows, n_columns = worst.shape
-        point, output = working.extend(worst.point, n_columns), worst.problem.output
+        point = working.extend(worst.point, n_columns)
         factored = is_factored([descent.penalty for descent in alike], groups, n_rows)
         model = QuadraticModel(point, output, worst.penalty, n_rows, working.objective.X.dtype, factored)
         for descent in alike:
