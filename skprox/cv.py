@@ -85,7 +85,7 @@ class _CrossValidated:
             self._unpack([way[where][0] for way in chosen], objective, penalties, patterns[best], columns, n_outputs)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), design.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):

@@ -51,6 +51,8 @@ class PoissonObjective:
     ----------
     weighting, counting : ndarray of shape (n_outputs,)
         Which row of weights, and which of counts, each output has.
+    chunk_bytes : int
+        Memory that each thread may take for what it works on at once.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)

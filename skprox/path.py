@@ -175,7 +175,7 @@ def regularization_path(
             report = print_strength(pattern) if estimator.verbose else ignore
             followed = follow(estimator, objective, [k], pattern, [start], alphas, report)
             outputs.append([result for (result,) in followed])
-    warn_of_shortfalls(outputs, alphas, estimator.tol)
+    warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -282,13 +282,14 @@ def follow(estimator, objective, outputs, pattern, points, alphas, report):
     return results
 
 
-def warn_of_shortfalls(outputs, alphas, tol):
+def warn_of_shortfalls(outputs, alphas, tol, dtype):
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
+        precision = ", pass float64" if dtype == np.float32 else ""
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            "the columns of X to like scales, or keep to larger alphas.",
+            f"the columns of X to like scales{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

@@ -465,6 +465,15 @@ def test_models_that_do_not_converge(data, solver):
     assert np.isfinite(path.coefs).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_remedy_for_rounding_is_named(data, dtype):
+    X, y = data
+    model = GroupLassoPoisson(groups=LABELS, max_iter=1, tol=1e-9)
+    with pytest.warns(ConvergenceWarning, match=r"To remedy it, .* or keep to larger alphas") as caught:
+        regularization_path(model, X.astype(dtype), y, alphas=[0.01])
+    assert ("pass float64" in str(caught[0].message)) == (dtype == np.float32)
+
+
 def test_warnings_point_to_the_call(data):
     with pytest.warns(UserWarning, match="X has no names of columns") as caught:
         regularization_path(GroupLassoPoisson(), *data, alphas=[0.1])

@@ -346,13 +346,22 @@ def test_free_groups_of_one_output_alone():
 
 
 def test_few_hessians_at_a_time(rng, monkeypatch):
-    """Outputs whose Hessians would not fit in memory together go one after another, to the same end."""
+    """Of outputs whose Hessians would not fit in memory together a few go first, to the same end."""
     X, y, _ = gaussian_problem(rng, 200, 20)
     Y = np.column_stack([y, y[::-1], rng.permutation(y)])
     model = PoissonGLMRegressor(alpha=0.01, tol=TOL)
     together = clone(model).fit(X, Y)
-    monkeypatch.setattr(importlib.import_module("skprox.solvers.newton"), "HESSIANS", 20**2)
+    module, together_at_most = importlib.import_module("skprox.solvers.newton"), []
+    propose = module._propose
+
+    def watched(objective, active, tol):
+        together_at_most.append(len({descent.problem.output for descent in active}))
+        propose(objective, active, tol)
+
+    monkeypatch.setattr(module, "HESSIANS", 2 * 20**2)
+    monkeypatch.setattr(module, "_propose", watched)
     alone = clone(model).fit(X, Y)
+    assert max(together_at_most) == 2
     np.testing.assert_allclose(alone.coef_, together.coef_, atol=1e-7)
     for k, counts in enumerate(Y.T):
         assert_solves(alone, Oracle(X, counts, range(20), 0.0, 0.01), 2 * TOL, output=k)
