@@ -271,12 +271,13 @@ def _newton_step(model, gradient, coef, penalty):
     first = np.min(room[passing] / -toward[passing], initial=1.0)
     before = penalty.value(coef)
     slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
+    bends = model.times(step)
     for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
         moved = coef + length * step
         gone = passing & (room * (1 - 1e-14) + length * toward <= 0)
-        moved[np.repeat(gone, sizes)] = 0.0
-        move = moved - coef
-        along = model.times(move)
+        short = np.where(np.repeat(gone, sizes), -moved, 0.0)
+        moved += short
+        move, along = moved - coef, length * bends + model.times(short)
         if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
             coef[:] = moved
             gradient += along
