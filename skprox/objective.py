@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.utils import gen_batches
+from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
 
@@ -143,12 +144,12 @@ class PoissonObjective:
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
-                chunk = sparse.dia_array((root[None], [0]), shape=(len(root), len(root))) @ chunk
-                second = (chunk.T[rows] @ chunk).toarray()
+                inplace_row_scale(chunk, root)
             else:
                 chunk = chunk - center
                 chunk *= root[:, None]
-                second = (chunk if rows == slice(None) else chunk[:, rows]).T @ chunk
+            second = (chunk if rows == slice(None) else chunk[:, rows]).T @ chunk
+            second = second.toarray() if sparse.issparse(second) else second
             return _double(mass.sum(), chunk.T @ root, second)
 
         mass, first, second = self._reduce(_add, task, len(columns), 1)
@@ -311,8 +312,8 @@ class PoissonObjective:
         size = storage.chunk_rows(self.X, self.chunk_bytes, n_columns, n_problems)
 
         def run(block):
-            batches = gen_batches(block.stop - block.start, size)
-            return reduce(merge, (task(slice(block.start + b.start, block.start + b.stop)) for b in batches))
+            starts = range(block.start, block.stop, size)
+            return reduce(merge, (task(slice(start, min(start + size, block.stop))) for start in starts))
 
         return run(*self.blocks) if len(self.blocks) == 1 else reduce(merge, self.map(run, self.blocks))
 
