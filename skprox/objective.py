@@ -250,7 +250,7 @@ class PoissonObjective:
                 second -= sums * (means - center) ** 2
             return sums, first, second
 
-        parts = self._reduce(_add_spread if self.profiled else _add, task, n_features, len(weights) + len(which))
+        parts = self._reduce(_add_spread if self.profiled else _add, task, 2 * n_features, len(weights) + len(which))
         sums, first = parts[0][:, 0], parts[1]
         self.total, self.moments = sums[: len(which)], first[: len(which)]
         mass = sums[len(which) :]

@@ -13,7 +13,7 @@ from skprox.solvers.quadratic import QuadraticModel, is_factored
 WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
 WHOLE = 0.5  # share of all columns from which on the working set has all of them, and spares a pass to look around
 FAR = 5.0  # largest change in log rate of a step
-NEAR = 0.1  # root mean square of that change below which it is not looked at
+NEAR = 0.5  # root mean square of that change below which it is not looked at
 TALL = 50  # rows a column from which on the Hessian of all rows does for folds
 HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
 STALL = 5  # steps in a row that promise no more than rounding can hide
