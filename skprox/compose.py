@@ -111,8 +111,12 @@ def _join(transformer, column):
 
 
 def _input_names(transformer):
-    if isinstance(transformer, Pipeline):
-        transformer = next((step for _, step in transformer.steps if step not in (None, "passthrough")), transformer)
+    while isinstance(transformer, Pipeline | FeatureUnion):
+        parts = transformer.steps if isinstance(transformer, Pipeline) else transformer.transformer_list
+        fitted = [part for _, part in parts if not (part is None or isinstance(part, str))]
+        if not fitted:
+            raise ValueError(f"{transformer!r} has no fitted part that tells the names of its columns.")
+        transformer = fitted[0]
     names = getattr(transformer, "feature_names_in_", None)
     return [f"x{j}" for j in range(transformer.n_features_in_)] if names is None else list(names)
 

@@ -1,5 +1,6 @@
 """Poisson regression whose strength is chosen by cross-validation."""
 
+from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
 
@@ -65,6 +66,8 @@ class _CrossValidated:
         (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
         routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
         splits = list(check_cv(self.cv).split(design, y, **routed))
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no splits. A generator can be used only once: pass a list of them.")
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
         patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
@@ -95,6 +98,11 @@ class _CrossValidated:
         tasks.end()
         return self
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = False  # the strength is chosen so that it isn't
+        return tags
+
     def get_metadata_routing(self):
         """Get metadata routing of this object.
 
@@ -104,7 +112,8 @@ class _CrossValidated:
             What `fit`, `predict` and `score` take, and what the splitter takes.
         """
         mapping = MethodMapping().add(caller="fit", callee="split")
-        return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(self.cv), method_mapping=mapping)
+        cv = None if isinstance(self.cv, Iterator) else self.cv  # which to look at is to use up
+        return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(cv), method_mapping=mapping)
 
     def _keep(self, candidates, best, alphas, deviance):
         self.alphas_, self.deviance_path_ = alphas[0], deviance[0]
@@ -146,7 +155,7 @@ def _fold_weights(counts, weight, splits):
     """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
     weights = [weight]
     for fold, (train, test) in enumerate(splits):
-        each = weight * np.bincount(np.arange(len(weight))[train], minlength=len(weight))
+        each = weight * _multiplicity(train, len(weight))
         held_out = weight[test].sum(dtype=np.float64)
         total = each.sum(dtype=np.float64)
         if not (total > 0 and held_out > 0 and (counts @ each > 0).all()):
@@ -159,6 +168,11 @@ def _fold_weights(counts, weight, splits):
     return np.array(weights, dtype=weight.dtype)
 
 
+def _multiplicity(rows, n_rows):
+    """How many times each row is among `rows`, which are positions or a mask."""
+    return np.bincount(np.arange(n_rows)[rows], minlength=n_rows)
+
+
 def _held_out(objective, counts, weight, offset, splits, paths):
     """Mean Poisson deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
@@ -168,10 +182,7 @@ def _held_out(objective, counts, weight, offset, splits, paths):
 
     X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
     counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
-    held = np.zeros((n_folds, X.shape[0]), dtype=bool)
-    for fold, (_, test) in enumerate(splits):
-        held[fold, test] = True
-    held &= weight > 0
+    held = np.array([weight * _multiplicity(test, len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
@@ -185,19 +196,19 @@ def _held_out(objective, counts, weight, offset, splits, paths):
             for fold in range(n_folds):
                 mine = np.flatnonzero(held[fold, rows])
                 part, where = chunk[mine], rows.start + mine
+                shares = held[fold, where]
                 for k in range(len(paths)):
                     eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
                     eta += offset[where, None] + intercepts[fold, k]
-                    losses[fold, k] -= (weight[where] * counts[k, where]) @ eta
+                    losses[fold, k] -= (shares * counts[k, where]) @ eta
                     with np.errstate(over="ignore"):
-                        losses[fold, k] += weight[where] @ np.exp(eta, out=eta)
+                        losses[fold, k] += shares @ np.exp(eta, out=eta)
         return losses
 
     losses = sum(objective.map(run, objective.blocks))
     best = counts - xlogy(counts, counts)
     for fold in range(n_folds):
-        shares = weight * held[fold]
-        losses[fold] = 2 * (losses[fold] - (best @ shares)[:, None]) / shares.sum()
+        losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
     return losses.mean(axis=1).T
 
 
@@ -337,6 +348,8 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         ratios = self.l1_ratio if self._has_ratios() else [self.l1_ratio]
         if len(ratios) == 0:
             raise ValueError("l1_ratio is an empty list; give a number, or a list of those to choose from.")
+        if self._has_ratios() and not all(isinstance(ratio, Real) for ratio in ratios):
+            raise TypeError(f"l1_ratio must be a number, a list of numbers, or a dict or Series; got {self.l1_ratio!r}.")
         return [PoissonGLMRegressor(**common | {"l1_ratio": ratio}) for ratio in ratios]
 
     def _keep(self, candidates, best, alphas, deviance):

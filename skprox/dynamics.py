@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox.displays._shared import open_axes
 from skprox.validation import warn
 
 RECORDS_A_DECADE = 50
@@ -87,10 +88,7 @@ class SparsificationResult:
         matplotlib.axes.Axes
             Where it was drawn.
         """
-        import matplotlib.pyplot as plt
-
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = open_axes(ax)
         later = self.time > 0
         for name, label in [("weights_left", "weights left, m'"), ("one_norm", "$\\|w\\|_1$")]:
             (line,) = ax.loglog(self.time[later], getattr(self, name)[later], label=label)

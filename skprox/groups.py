@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral
 
 import numpy as np
+import pandas as pd
 
 BASIS = re.compile(r"(.+?)((?:_(?:sp|rc|lag)_\d+)+)")  # SplineTransformer, RaisedCosineTransformer, LagTransformer
 POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
@@ -249,7 +250,9 @@ def gather(labels):
     """Positions of each label, in order of first appearance; no label, no group."""
     found = {}
     for j, label in enumerate(labels):
-        if label is not None and label == label:
+        if not isinstance(label, Hashable):
+            raise TypeError(f"groups: the name of a group must be hashable; got {label!r} for column {j}.")
+        if not pd.isna(label):
             found.setdefault(label, []).append(j)
     return {label: np.array(columns) for label, columns in found.items()}
 
@@ -272,7 +275,7 @@ def _positions(group, columns, names, levels):
     columns = list(columns) if isinstance(columns, Iterable) else [columns]
     if len(columns) == len(names) and all(isinstance(column, bool | np.bool_) for column in columns):
         return np.flatnonzero(columns)
-    unknown = [column for column in columns if column not in where]
+    unknown = [column for column in columns if not (isinstance(column, Hashable) and column in where)]
     if unknown:
         raise ValueError(f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(names)}")
     return np.sort([where[column] for column in columns]).astype(int)
@@ -316,6 +319,11 @@ def group_norms(coefs, groups):
     """Euclidean norms of the coefficients of each group, along the last axis."""
     members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
     return np.sqrt(np.add.reduceat(coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
+
+
+def groups_in(coefs, groups):
+    """Which groups each model along the first axis has, in any output: bool of shape (n_models, n_groups)."""
+    return group_norms(coefs, groups).reshape(len(coefs), -1, len(groups)).any(axis=1)
 
 
 def listing(names, most=10):

@@ -6,8 +6,9 @@ from scipy import sparse
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skprox.groups import group_norms
 from skprox.validation import check_counts_like, check_exposure, check_weight, need_exposure
 
 CHUNK_ROWS = 4096  # of X, copied in float64
@@ -62,7 +63,7 @@ class InferenceMixin:
         """
         check_is_fitted(self)
         groups, coefs = list(self.groups_.values()), np.atleast_2d(self.coef_).astype(np.float64)
-        norms = np.array([np.linalg.norm(coefs[:, group], axis=1) for group in groups]).T
+        norms = group_norms(coefs, self.groups_)
         strengths = np.broadcast_to(self._strengths.sum(axis=1), coefs.shape)
         table = {
             "size": np.broadcast_to([len(group) for group in groups], norms.shape),
@@ -157,7 +158,7 @@ class InferenceMixin:
         X = self._check_covariates(X)
         weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
         covariances = self._covariances(X, weight, exposure, y if kind == "sandwich" else None)
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        names = _check_feature_names_in(self)
         terms = ["intercept", *names] if self.fit_intercept else list(names)
         tables = [pd.DataFrame(each, index=terms, columns=terms) for each in covariances]
         if np.ndim(self.coef_) == 1:

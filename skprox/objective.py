@@ -1,4 +1,4 @@
-"""The data term: the only place that multiplies X."""
+"""The data term: the only place that multiplies X while a model is fitted."""
 
 from copy import copy
 from dataclasses import dataclass
@@ -126,6 +126,7 @@ class PoissonObjective:
                 values, intercepts = scale * mass - against, np.zeros(len(coefs))
             pulled *= scale[:, None]
             pulled -= moments
+        pulled[self.spread[outputs] == 0] = 0.0  # what is constant does nothing beside an intercept
         return values, intercepts, pulled
 
     def hessian(self, point, output, columns, rows=slice(None)):
@@ -148,7 +149,7 @@ class PoissonObjective:
             else:
                 chunk = chunk - center
                 chunk *= root[:, None]
-            second = (chunk if rows == slice(None) else chunk[:, rows]).T @ chunk
+            second = chunk[:, rows].T @ chunk
             second = second.toarray() if sparse.issparse(second) else second
             return _double(mass.sum(), chunk.T @ root, second)
 
@@ -156,7 +157,7 @@ class PoissonObjective:
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
             second /= mass
-        flat = ~self.spread[:, columns].any(axis=0)
+        flat = self.spread[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
@@ -171,7 +172,7 @@ class PoissonObjective:
         mass = np.exp(self._cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
         if self.profiled:
             mass /= mass.sum()
-        root, flat = np.sqrt(mass), ~self.spread[:, columns].any(axis=0)
+        root, flat = np.sqrt(mass), self.spread[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
         def task(part):
@@ -230,6 +231,7 @@ class PoissonObjective:
         """Set the attributes that don't depend on coefficients. One pass over X."""
         n_features, which = self.X.shape[1], self.weighting
         heaviest, dense = self.log_mass.max(axis=1, keepdims=True), not sparse.issparse(self.X)
+        eps = np.finfo(self.X.dtype).eps
 
         @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite where squares overflow
         def task(rows):
@@ -247,7 +249,15 @@ class PoissonObjective:
                 chunk.data *= chunk.data
             second = np.asarray(share @ chunk, dtype=np.float64)
             if self.profiled:
-                second -= sums * (means - center) ** 2
+                apart = sums * (means - center) ** 2
+                second -= apart
+                second[second <= 4 * np.sqrt(share.shape[1]) * eps * apart] = 0.0
+                # rounding grows with the rows: what may be no more than that is looked at
+                for k, j in np.argwhere((first != 0) & (second <= share.shape[1] * eps * sums * means**2)):
+                    column = self._cut(rows, np.array([j]))
+                    column = (column.toarray() if sparse.issparse(column) else column)[share[k] > 0, 0]
+                    if (column == column[0]).all():
+                        first[k, j], second[k, j] = sums[k, 0] * column[0], 0.0
             return sums, first, second
 
         parts = self._reduce(_add_spread if self.profiled else _add, task, 2 * n_features, len(weights) + len(which))
@@ -275,9 +285,10 @@ class PoissonObjective:
                 counted, rated = self.moments / self.total[:, None], means[which]
                 squares += (counted - rated) ** 2 / 4
                 # constant up to rounding: without a difference of sums, that of the center alone
-                noise = (4 * np.finfo(self.X.dtype).eps) ** (2 if dense else 1)
+                noise = (4 * eps) ** (2 if dense else 1)
                 squares[squares < noise * ((counted + rated) / 2) ** 2] = 0.0
             self.spread = np.sqrt(squares)
+        gradients[self.spread == 0] = 0.0
 
     def _cut(self, rows, columns=None):
         """Rows of X, at some positions among the columns of the objective (None is all)."""

@@ -182,7 +182,7 @@ def regularization_path(
         return array if n_outputs else array[:, 0]
 
     counts = counts.astype(np.float64)
-    saturated = ((counts - xlogy(counts, counts)) @ weight)[: n_outputs or 1]
+    saturated = (counts - xlogy(counts, counts)) @ weight
     exposures = np.exp(offset)
     null = mean_deviance(counts.T, np.outer(exposures, counts @ weight / (weight @ exposures)), weight)
     coefs = collect(lambda result: result.point.coef, X.dtype)

@@ -12,23 +12,18 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skprox.base import DocLinkMixin
+from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from skprox.groups import NAME_RULES, Columns, find_groups, group_norms, label_columns
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn
+from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
 
 
-class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
+class _PoissonRegression(CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """What the estimators share: all but the penalty."""
-
-    # metadata routing passes exposure on unless told otherwise: without it counts and rates are mixed up
-    __metadata_request__fit = {"exposure": True}
-    __metadata_request__predict = {"exposure": True}
-    __metadata_request__score = {"exposure": True}
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
@@ -91,12 +86,7 @@ class _PoissonRegression(CallbackSupportMixin, InferenceMixin, DocLinkMixin, Reg
             exposure * exp(intercept + X coef).
         """
         check_is_fitted(self)
-        if exposure is None and self.has_exposure_:
-            warn(
-                f"This {type(self).__name__} was fitted with exposure; without it, predict gives rates, the counts "
-                "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
-                "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
-            )
+        warn_of_rates(self, exposure)
         X = self._check_covariates(X)
         return self._expect(X, check_exposure(exposure, X))
 
@@ -568,7 +558,8 @@ class GroupLassoPoisson(_PoissonRegression):
         self.verbose = verbose
 
     def _find_columns(self, levels):
-        if isinstance(self.groups, str) and not hasattr(self, "feature_names_in_"):
+        named = hasattr(self, "feature_names_in_")
+        if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
             warn(
                 f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
                 "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",

@@ -55,7 +55,7 @@ def prox(point, curvature, indices, indptr, strength, ridge):
     for g in range(strength.size):
         members = indices[indptr[g] : indptr[g + 1]]
         pull, bend = point[members] * curvature[members], curvature[members] + ridge[members]
-        step = pull.copy()
+        step = np.empty_like(pull)
         group_step(pull, bend, strength[g], step)
         out[members] = step
     return out

@@ -14,17 +14,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skprox.base import DocLinkMixin
+from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
 from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight, warn
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure, warn, warn_of_rates
 
 LEAST_RATE = 1e-6  # below which an adaptive rate is not divided any more
 
 
-class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
+class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """Sparse linear or Poisson regression by stochastic proximal gradient steps.
 
     Over the intercept b and the coefficients beta::
@@ -123,6 +123,8 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         Number of steps so far.
     groups_ : dict
         Name of a group to the positions of its columns. Only with `groups`.
+    has_exposure_ : bool
+        Whether rows came with exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str
@@ -171,6 +173,8 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
     >>> ProxSGDRegressor(alpha=0.1, eta0=0.02, random_state=0).partial_fit(chunks).coef_.round(1)
     array([ 1.9, -0.9,  0. ,  0. ,  0. ])
     """
+
+    __metadata_request__partial_fit = {"exposure": True}
 
     _parameter_constraints = {
         "loss": [StrOptions({"squared_error", "poisson"})],
@@ -261,6 +265,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             The fitted estimator.
         """
         sample = self._check_rows(X, y, sample_weight, exposure, first=True)
+        self.has_exposure_ = exposure is not None
         if self.loss == "poisson":
             check_rates(sample.target[None], sample.weight / sample.weight.sum(dtype=np.float64))
         rng, rows, held_out = check_random_state(self.random_state), np.flatnonzero(sample.weight), None
@@ -290,7 +295,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
                     break
                 state, stalled = replace(state, rate=state.rate / 5), 0
 
-        if sample.is_far_off(self.loss, loss, null):
+        if sample.is_far_off(self.loss, loss, *null.answer()):
             self._warn_of_divergence(sample, f"in epoch {n_iter}, and the model is left without covariates")
             state = null
         elif self.tol is not None and stalled < self.n_iter_no_change:
@@ -351,7 +356,8 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates.
         exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1. For the Poisson loss only.
+            The exposure of each row; None is 1, with a warning where the model was fitted with exposure. For
+            the Poisson loss only.
 
         Returns
         -------
@@ -359,6 +365,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             intercept + X coef, and exposure * exp(intercept + X coef) for the Poisson loss.
         """
         check_is_fitted(self)
+        warn_of_rates(self, exposure)
         X, _ = label_columns(X)
         X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         eta = safe_sparse_dot(X, self.coef_) + self.intercept_
@@ -377,7 +384,8 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
         exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1. For the Poisson loss only.
+            The exposure of each row; None is 1, and an error where the model was fitted with exposure. For the
+            Poisson loss only.
 
         Returns
         -------
@@ -385,6 +393,7 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
             The score: at best 1, 0 for a model that knows the mean (mean rate) of these rows. It equals
             `sklearn.metrics.r2_score`, and for the Poisson loss the score of `PoissonGLMRegressor`.
         """
+        need_exposure(self, exposure, "score")
         means = self.predict(X, exposure)
         if self.loss == "squared_error":
             return float(r2_score(y, means, sample_weight=sample_weight))
@@ -467,8 +476,10 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
     def _learn_chunk(self, X, y, sample_weight=None, exposure=None):
         first = not hasattr(self, "_state")
         sample = self._check_rows(X, y, sample_weight, exposure, first)
+        self.has_exposure_ = exposure is not None or (not first and self.has_exposure_)
+        null = State.null(sample, self.loss, self.fit_intercept, self.eta0)
         if first:
-            state = State.null(sample, self.loss, self.fit_intercept, self.eta0)
+            state = null
             rng, n_rows, weight = check_random_state(self.random_state), 0, 0.0
         else:
             state, rng, n_rows, weight = self._state
@@ -478,10 +489,11 @@ class ProxSGDRegressor(DocLinkMixin, RegressorMixin, BaseEstimator):
         n_rows, weight = n_rows + len(rows), weight + sample.weight.sum(dtype=np.float64)
         learner = self._learner(sample, n_rows, weight)
         after, loss = learner.epoch(state, rng.permutation(rows) if self.shuffle else rows)
-        if np.isfinite(loss):
-            state = after
-        else:
+        # where what is to be learnt has changed, the model before is far off as well, and learns it
+        if all(sample.is_far_off(self.loss, loss, *model.answer()) for model in (null, state)):
             self._warn_of_divergence(sample, "in this chunk, and the model is left as it was before")
+        else:
+            state = after
         return self._unpack(state, rng, n_rows, weight, n_iter=1)
 
     def _unpack(self, state, rng, n_rows, weight, n_iter):

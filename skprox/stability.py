@@ -21,7 +21,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
-from skprox.groups import Columns, label_columns
+from skprox.groups import Columns, groups_in, label_columns
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, warn
@@ -286,6 +286,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     def _select_in_halves(self, estimator, X, y, path, sample_weight=None, exposure=None):
         """Which groups each half of the rows selects at each strength: bool of shape (n_alphas, n_groups) each."""
         X, y = indexable(X, check_array(y, ensure_2d=False, input_name="y"))
+        y = y.ravel() if path.coefs.ndim == 2 else y
         dtype = path.coefs.dtype
         weight = check_weight(sample_weight, np.empty(len(y), dtype=dtype))
         exposure = check_exposure(exposure, weight)
@@ -330,6 +331,4 @@ def _select(estimator, X, y, weight, exposure, rows, alphas):
     if empty.any():  # the null model is exact for counts equal to the exposure, and selects nothing
         y = np.where(empty, exposure if y.ndim == 1 else exposure[:, None], y)
     path = regularization_path(estimator, X, y, alphas=alphas, sample_weight=weight, exposure=exposure)
-    return np.stack(
-        [path.coefs[..., members].reshape(len(alphas), -1).any(axis=1) for members in path.groups.values()], axis=1
-    )
+    return groups_in(path.coefs, path.groups)

@@ -53,6 +53,16 @@ def check_exposure(exposure, X):
     return exposure
 
 
+def warn_of_rates(model, exposure):
+    """What was fitted with exposure predicts counts with exposure only."""
+    if exposure is None and getattr(model, "has_exposure_", False):
+        warn(
+            f"This {type(model).__name__} was fitted with exposure; without it, predict gives rates, the counts "
+            "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
+            "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
+        )
+
+
 def need_exposure(model, exposure, name):
     """Counts that were fitted with their exposure can't be told from rates without it."""
     if exposure is None and getattr(model, "has_exposure_", False):

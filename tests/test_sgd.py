@@ -429,14 +429,32 @@ def test_scores(regression, counts):
     assert model.score(X, y, weight) == pytest.approx(r2_score(y, model.predict(X), sample_weight=weight))
     X, y, exposure = counts
     weight = np.linspace(0, 1, len(y))
-    model = ProxSGDRegressor("poisson", random_state=0).fit(X, y, exposure=exposure)
+    model = ProxSGDRegressor("poisson", random_state=0).fit(X, y)
     assert model.score(X, y, weight) == pytest.approx(
         d2_tweedie_score(y, model.predict(X), sample_weight=weight, power=1)
     )
+    model.fit(X, y, exposure=exposure)
     exact = PoissonGLMRegressor(alpha=1e-4, l1_ratio=1).fit(X, y, exposure=exposure)
     exact.coef_, exact.intercept_ = model.coef_, model.intercept_
     assert model.score(X, y, weight, exposure) == pytest.approx(exact.score(X, y, weight, exposure))
     np.testing.assert_allclose(model.predict(X, exposure), exact.predict(X, exposure))
+
+
+def test_counts_are_not_taken_for_rates(counts):
+    X, y, exposure = counts
+    half = len(y) // 2
+    chunks = [(X[:half], y[:half], None, exposure[:half]), (X[half:], y[half:])]
+    fitted = ProxSGDRegressor("poisson", random_state=0).fit(X, y, exposure=exposure)
+    for model in fitted, ProxSGDRegressor("poisson", random_state=0).partial_fit(iter(chunks)):
+        with pytest.warns(UserWarning, match="was fitted with exposure; without it, predict gives rates"):
+            model.predict(X)
+        for score in model.score, partial(poisson_deviance_scorer, model):
+            with pytest.raises(ValueError, match="was fitted with exposure, so that .* needs exposure"):
+                score(X, y)
+    assert not ProxSGDRegressor("poisson", random_state=0).fit(X, y).has_exposure_
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = ProxSGDRegressor("poisson", random_state=0)
+        cross_validate(model, X, y, params={"exposure": exposure}, error_score="raise")
 
 
 def test_in_a_grid_search(regression):

@@ -62,7 +62,12 @@ def label_ends(ax, x, heights, texts, colors):
 def shorten(name, most=32):
     """A name that fits beside a picture: of a long one the start and the end, which tell it from its like."""
     name = str(name)
-    return name if len(name) <= most else f"{name[: most // 2]}…{name[1 - most // 2 :]}"
+    return literal(name if len(name) <= most else f"{name[: most // 2]}…{name[1 - most // 2 :]}")
+
+
+def literal(name):
+    """A name as it is: matplotlib takes what stands between dollars for a formula."""
+    return str(name).replace("$", r"\$")
 
 
 def split_pipeline(estimator):

@@ -8,6 +8,7 @@ from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
 from skprox.displays._shared import COLORS, chosen_ratio, followed, open_axes, split_pipeline, strength_axis
+from skprox.groups import groups_in
 
 MOST_COUNTS = 8  # numbers of groups along the top
 
@@ -119,12 +120,10 @@ class DevianceCurveDisplay:
                 value: (alphas[k], deviances[k].mean(axis=1)) for k, value in enumerate(model.l1_ratio) if k != ratio
             }
         done = followed(model)
-        coefs = model.coef_path_[done]
-        selected = [coefs[..., columns].reshape(len(coefs), -1).any(axis=1) for columns in model.groups_.values()]
         display = cls(
             alphas=alphas[ratio][done],
             deviance_path=deviances[ratio][done],
-            n_groups=np.sum(selected, axis=0),
+            n_groups=groups_in(model.coef_path_[done], model.groups_).sum(axis=1),
             alpha=model.alpha_,
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,

@@ -11,7 +11,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.displays._shared import COLORS, open_axes, shorten, take_output
+from skprox.displays._shared import COLORS, literal, open_axes, shorten, take_output
 from skprox.groups import listing
 
 FEW = 10  # distinct numbers are drawn as points, up to that many
@@ -154,7 +154,8 @@ class GroupEffectDisplay:
         # at all values that occur for their mean, on a grid to be drawn, and at the reference
         even = numeric and len(values) > grid_resolution
         grid = pd.Index(np.linspace(values[0], values[-1], grid_resolution)) if even else values[:0]
-        asked = values.append([grid, values[:0] if reference is None else pd.Index([reference])])
+        centre = pd.Index([reference]) if numeric else values[values == reference]
+        asked = values.append([grid, values[:0] if reference is None else centre])
         rows = pd.DataFrame(
             {name: asked if name == column else _hold(frame[name], held.get(name), len(asked)) for name in frame}
         )
@@ -209,7 +210,7 @@ class GroupEffectDisplay:
         places = np.arange(n_values) if categories else self.values
         ax.axhline(1, color="0.4", linewidth=0.8, linestyle=":", zorder=1)
         (self.line_,) = ax.plot(places, self.effects, **style)
-        self.rug_, label = None, self.feature
+        self.rug_, label = None, literal(self.feature)
         if categories:
             ticks = np.unique(np.linspace(0, n_values - 1, min(n_values, MOST_TICKS)).astype(int))
             names = [shorten(self.values[k], 24) for k in ticks]
@@ -228,7 +229,7 @@ class GroupEffectDisplay:
             if points and np.diff(self.values, append=np.inf).min() > np.ptp(self.values) / (2 * FEW):
                 ax.set_xticks(self.values)
         ax.set_xlabel(label)
-        what = "geometric mean" if self.reference is None else f"{self.feature} {self.reference}"
+        what = "geometric mean" if self.reference is None else literal(f"{self.feature} {self.reference}")
         ax.set_ylabel(f"effect on the rate\n(1 = {what})")
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -249,9 +250,14 @@ def _is_numeric(series):
 
 def _hold(series, value, n):
     """A column that has one value throughout: that given, or else one that is typical and occurs."""
-    if value is not None:
+    if value is not None and _is_numeric(series):
         return np.full(n, value)
-    if _is_numeric(series):
+    if value is not None:
+        where = np.flatnonzero(series == value)
+        if len(where) == 0:
+            raise ValueError(f"at[{series.name!r}]={value!r} is no value of it; it has {listing(series.unique())}.")
+        where = where[0]
+    elif _is_numeric(series):
         numbers = series.to_numpy(dtype=np.float64, na_value=np.nan)
         where = np.argsort(numbers)[(series.count() - 1) // 2]  # missing values come last
     else:

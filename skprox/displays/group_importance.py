@@ -11,7 +11,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
-from skprox.groups import label_columns
+from skprox.groups import group_norms, label_columns
 from skprox.metrics import mean_deviance
 from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
 
@@ -123,7 +123,7 @@ class GroupImportanceDisplay:
             )
         coef = take_output(model.coef_, output, axis=0, ndim=1).astype(np.float64)
         if kind == "norm":
-            importances = np.array([np.linalg.norm(coef[columns]) for columns in model.groups_.values()])
+            importances = group_norms(coef, model.groups_)
         else:
             if X is None or y is None:
                 raise ValueError("kind='deviance' needs X and y: the rows over which deviance is measured.")

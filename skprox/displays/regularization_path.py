@@ -21,9 +21,12 @@ from skprox.displays._shared import (
     strength_axis,
     take_output,
 )
+from skprox.groups import group_norms
 from skprox.path import regularization_path
+from skprox.validation import need_exposure
 
 KINDS = "norm", "coef"
+DASHES = "-", "--", "-.", ":"
 
 
 class RegularizationPathDisplay:
@@ -156,13 +159,17 @@ class RegularizationPathDisplay:
         transformers, model = split_pipeline(estimator)
         if X is None:
             if not hasattr(model, "coef_path_"):
-                raise ValueError(f"{type(model).__name__} holds no path (coef_path_): give X and y to compute one.")
+                raise ValueError(
+                    f"{type(model).__name__} holds no path (coef_path_). Fit an estimator with CV in its name, or "
+                    "give X and y to one without."
+                )
             ratio = chosen_ratio(model)
             alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[ratio]
             alpha = model.alpha_ if alpha is None else alpha
             done = followed(model)
             display = cls(alphas=alphas[done], coefs=model.coef_path_[done], groups=model.groups_, alpha=alpha)
             return display.plot(ax, **style)
+        need_exposure(model, exposure, "its path")
         if transformers is not None:
             X = clone(transformers).fit_transform(X, y)
         path = regularization_path(
@@ -205,7 +212,7 @@ class RegularizationPathDisplay:
         check_scalar(max_groups, "max_groups", Integral, min_val=1)
         coefs = take_output(np.asarray(self.coefs), output, axis=1, ndim=2)
         columns = list(self.groups.values())
-        norms = np.stack([np.linalg.norm(coefs[:, group], axis=1) for group in columns], axis=1)
+        norms = group_norms(coefs, self.groups)
         curves = coefs if kind == "coef" else norms
         members = columns if kind == "coef" else np.arange(len(columns))[:, None]
         size = np.array([np.abs(curves[-1, group]).max() for group in members])
@@ -213,7 +220,8 @@ class RegularizationPathDisplay:
         ranking = np.lexsort([-norms.max(axis=0), -size])
         named, others = ranking[:max_groups], ranking[max_groups:]
 
-        ax = open_axes(ax)
+        n_names = len(named) + (len(others) > 0)
+        ax = open_axes(ax, figsize=(6.4, max(4.8, 1 + 0.17 * n_names)))
         lines = [None] * curves.shape[1]
 
         def draw(groups, style):
@@ -223,8 +231,9 @@ class RegularizationPathDisplay:
 
         draw(others, [{"color": MUTED, "linewidth": 0.8, "zorder": 1}] * len(others))
         colors = [COLORS[k % len(COLORS)] for k in range(len(named))]
-        dashes = ["-" if k < len(COLORS) else "--" for k in range(len(named))]
-        defaults = [{"color": c, "linestyle": d} for c, d in zip(colors, dashes, strict=True)]
+        dashes = [DASHES[k // len(COLORS) % len(DASHES)] for k in range(len(named))]
+        marker = "" if len(self.alphas) > 1 else "o"
+        defaults = [{"color": c, "linestyle": d, "marker": marker} for c, d in zip(colors, dashes, strict=True)]
         draw(named, [_validate_style_kwargs(own, line_kwargs or {}) for own in defaults])
         self.lines_ = lines
 

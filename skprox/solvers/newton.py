@@ -159,12 +159,12 @@ def _look_around(objective, running):
 def _renew_models(working, active, tol):
     """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these.
 
-    Where there are many rows a column, the first weights (all rows) have much the same Hessian as the others
-    (folds), and one serves them all. Where there are few, a fold may lack directions that others have.
+    Where there are many rows a column, folds have much the same Hessian, and one serves them all. Where there are
+    few, a fold may lack directions that others have.
     """
     tall = working.objective.shape[0] >= TALL * len(working.columns)
-    first = working.objective.counting if tall else np.arange(len(working.objective.counting))
-    for output, alike in groupby(active, lambda descent: first[descent.problem.output]):
+    kinds = working.objective.counting if tall else np.arange(len(working.objective.counting))
+    for _, alike in groupby(active, lambda descent: kinds[descent.problem.output]):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
         tired = [descent for descent in alike if descent.is_tired(tol, len(alike), working.objective.shape[0])]
         if not tired:
@@ -172,7 +172,7 @@ def _renew_models(working, active, tol):
         worst = max(tired, key=lambda descent: descent.shortfall)
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
         n_rows, n_columns = worst.shape
-        point = working.extend(worst.point, n_columns)
+        point, output = working.extend(worst.point, n_columns), worst.problem.output
         factored = is_factored([descent.penalty for descent in alike], groups, n_rows)
         model = QuadraticModel(point, output, worst.penalty, n_rows, working.objective.X.dtype, factored)
         for descent in alike:

@@ -31,12 +31,12 @@ class Sample(NamedTuple):
                 each = np.exp(eta) - self.target * eta
         return np.average(each, weights=self.weight)
 
-    def is_far_off(self, loss, value, null):
-        """Whether a mean loss of `value` is far worse than that of the null model: steps were too long."""
+    def is_far_off(self, loss, value, coef, intercept):
+        """Whether a mean loss of `value` is far worse than that of a model: steps were too long."""
         least, moments = 0.0, np.average(self.target**2, weights=self.weight)
         if loss == "poisson":
             least = np.average(self.target - xlogy(self.target, self.target), weights=self.weight)
-        excess = self.mean_loss(loss, None, null.intercept) - least
+        excess = self.mean_loss(loss, coef, intercept) - least
         return not value - least <= 2 * excess + np.finfo(self.X.dtype).eps * (1 + moments)
 
     def safe_rate(self, loss, fit_intercept):
