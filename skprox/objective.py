@@ -240,53 +240,53 @@ class PoissonObjective:
             chunk = self._cut(rows)
             sums, first = _double(share.sum(axis=1, keepdims=True, dtype=np.float64), share @ chunk)
             means = np.where(sums > 0, first / sums, 0.0)
-            center = means[len(which)] if self.profiled and dense else np.zeros(n_features)
+            center = means[len(which)] if dense else np.zeros(n_features)
             if dense:
                 chunk = chunk - center.astype(self.X.dtype)
                 chunk *= chunk
             else:
                 chunk = chunk.copy()
                 chunk.data *= chunk.data
-            second = np.asarray(share @ chunk, dtype=np.float64)
-            if self.profiled:
-                apart = sums * (means - center) ** 2
-                second -= apart
-                second[second <= 4 * np.sqrt(share.shape[1]) * eps * apart] = 0.0
-                # rounding grows with the rows: what may be no more than that is looked at
-                for k, j in np.argwhere((first != 0) & (second <= share.shape[1] * eps * sums * means**2)):
-                    column = self._cut(rows, np.array([j]))
-                    column = (column.toarray() if sparse.issparse(column) else column)[share[k] > 0, 0]
-                    if (column == column[0]).all():
-                        first[k, j], second[k, j] = sums[k, 0] * column[0], 0.0
-            return sums, first, second
+            apart = sums * (means - center) ** 2
+            squares = np.asarray(share @ chunk, dtype=np.float64) - apart
+            squares[squares <= 4 * np.sqrt(share.shape[1]) * eps * apart] = 0.0
+            # rounding grows with the rows: where there may be no more than that, the values are looked at
+            doubtful = (means != 0) & (squares <= share.shape[1] * eps * sums * means**2)
+            columns = np.flatnonzero(doubtful.any(axis=0))
+            values = self._cut(rows, columns)
+            values = values.toarray() if sparse.issparse(values) else values
+            for k in np.flatnonzero(doubtful.any(axis=1)):
+                mine = values[share[k] > 0]
+                same = (mine == mine[0]).all(axis=0)
+                means[k, columns[same]], squares[k, columns[same]] = mine[0, same], 0.0
+            return sums, means, squares
 
-        parts = self._reduce(_add_spread if self.profiled else _add, task, 2 * n_features, len(weights) + len(which))
-        sums, first = parts[0][:, 0], parts[1]
-        self.total, self.moments = sums[: len(which)], first[: len(which)]
-        mass = sums[len(which) :]
-        means, log_mass = first[len(which) :] / mass[:, None], (heaviest[:, 0] + np.log(mass))[which]
+        sums, means, squares = self._reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
+        sums, counted, rated = sums[:, 0], means[: len(which)], means[len(which) :][which]
+        self.total, log_mass = sums[: len(which)], (heaviest[:, 0] + np.log(sums[len(which) :]))[which]
+        self.moments = self.total[:, None] * counted
         self.scale = self.total if self.profiled else np.ones(len(which))
         self.constant = -((weights * offset).astype(np.float64) @ counts.T).ravel()
         if self.profiled:
             self.constant += self.total - self.total * np.log(self.total)
             values, intercepts = self.total * log_mass + self.constant, np.log(self.total) - log_mass
-            gradients = self.total[:, None] * means[which] - self.moments
+            gradients = self.total[:, None] * rated - self.moments
         else:
             values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(which))
-            gradients = np.exp(log_mass)[:, None] * means[which] - self.moments
+            gradients = np.exp(log_mass)[:, None] * rated - self.moments
         points = zip(intercepts, values, gradients, strict=True)
         self.null = [Point(np.zeros(n_features), *point) for point in points]
-        self.center = means[0] if self.profiled and dense else np.zeros(n_features)
+        self.center = rated[0] if self.profiled and dense else np.zeros(n_features)
 
         with np.errstate(over="ignore", invalid="ignore"):
-            squares = parts[2] / parts[0]
+            squares /= sums[:, None]
             squares = (squares[: len(which)] + squares[len(which) :][which]) / 2
             if self.profiled:
-                counted, rated = self.moments / self.total[:, None], means[which]
                 squares += (counted - rated) ** 2 / 4
-                # constant up to rounding: without a difference of sums, that of the center alone
-                noise = (4 * eps) ** (2 if dense else 1)
+                noise = (4 * eps) ** (2 if dense else 1)  # without a difference of sums, that of the center alone
                 squares[squares < noise * ((counted + rated) / 2) ** 2] = 0.0
+            else:
+                squares += (counted**2 + rated**2) / 2
             self.spread = np.sqrt(squares)
         gradients[self.spread == 0] = 0.0
 
@@ -347,12 +347,12 @@ def _add(first, second):
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _add_spread(first, second):
-    """Weights, weighted sums and weighted squares about the means of both together (Chan, Golub and LeVeque, 1983)."""
-    (weights, sums, squares), (others, other_sums, _) = first, second
-    gap = sums / weights - other_sums / others
-    apart = np.where((weights > 0) & (others > 0), gap**2 * weights * (others / (weights + others)), 0.0)
-    _add(first, second)
-    squares += apart
+    """Weights, means and weighted squares about them of both together (Chan, Golub and LeVeque, 1983)."""
+    (weights, means, squares), (others, other_means, other_squares) = first, second
+    share, gap = np.where(others > 0, others / (weights + others), 0.0), other_means - means
+    squares += other_squares + np.where(weights > 0, gap**2 * weights * share, 0.0)
+    means += gap * share
+    weights += others
     return first
 
 

@@ -490,7 +490,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         learner = self._learner(sample, n_rows, weight)
         after, loss = learner.epoch(state, rng.permutation(rows) if self.shuffle else rows)
         # where what is to be learnt has changed, the model before is far off as well, and learns it
-        if all(sample.is_far_off(self.loss, loss, *model.answer()) for model in (null, state)):
+        if not np.isfinite(loss) or all(sample.is_far_off(self.loss, loss, *model.answer()) for model in (null, state)):
             self._warn_of_divergence(sample, "in this chunk, and the model is left as it was before")
         else:
             state = after

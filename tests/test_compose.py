@@ -131,6 +131,10 @@ def test_imputers(X):
 def test_pipeline_that_starts_with_nothing(X):
     chain = make_pipeline("passthrough", SplineTransformer()).fit(X[["a", "b"]])
     assert {g: len(c) for g, c in groups_from_transformer(chain).items()} == {"a": 7, "b": 7}
+    union = FeatureUnion([("no", "drop"), ("yes", SplineTransformer())]).fit(X[["a", "b"]])
+    assert {g: len(c) for g, c in groups_from_transformer(union).items()} == {"a": 7, "b": 7}
+    with pytest.raises(ValueError, match="has no fitted part that tells the names of its columns"):
+        groups_from_transformer(make_pipeline("passthrough").fit(X))
 
 
 def test_groups_that_can_not_be_read(X):

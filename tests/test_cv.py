@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import sklearn
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import SplineTransformer, StandardScaler
 
 from skprox import (
     GroupLassoPoisson,
@@ -176,6 +177,59 @@ def test_folds_that_lack_directions_take_few_steps(rng):
     assert model.n_iter_ <= 15
 
 
+def deviances_of_single_fits(estimator, X, y, cv, alphas):
+    def deviance(alpha, train, test):
+        model = clone(estimator).set_params(alpha=alpha, tol=1e-9).fit(X[train], y[train])
+        return mean_poisson_deviance(y[test], model.predict(X[test]))
+
+    return [[deviance(alpha, *rows) for rows in cv] for alpha in alphas]
+
+
+@pytest.mark.parametrize("solver", ["newton", "fista"])
+@pytest.mark.parametrize("centre", [0.0, 2.3])
+def test_folds_where_a_column_is_constant(rng, storage, centre, solver):
+    """Its unpenalised coefficient stays 0 there, as in a fit to the rows of the fold."""
+    level = rng.choice(3, size=300)
+    level[:5] = 3 + np.arange(5)
+    X = np.hstack([np.eye(8)[level][:, 1:] + centre, rng.normal(size=(300, 3))])
+    y = rng.poisson(np.exp(1 + 0.3 * (level == 1) + 0.3 * X[:, -1]))
+    cv = list(KFold(4, shuffle=True, random_state=0).split(X))
+    weights, alphas = [0] * 7 + [1] * 3, np.geomspace(0.2, 0.01, 4)
+    model = PoissonGLMRegressorCV(alphas=alphas, penalty_weights=weights, cv=cv, solver=solver).fit(storage(X), y)
+    wanted = deviances_of_single_fits(PoissonGLMRegressor(l1_ratio=1, penalty_weights=weights), X, y, cv, alphas)
+    np.testing.assert_allclose(model.deviance_path_, wanted, rtol=1e-5)
+
+
+def test_an_outlier_that_a_fold_holds_out(rng):
+    """The other rows know nothing of it: nor may the Hessian."""
+    X = rng.normal(size=(300, 4))
+    y = rng.poisson(np.exp(0.5 + X @ [0.4, -0.3, 0.2, 0.0]))
+    X[5, 0] = 100.0
+    cv, alphas = list(KFold(3).split(X)), np.geomspace(0.5, 0.01, 6)
+    model = PoissonGLMRegressorCV(alphas=alphas, cv=cv, solver="newton", tol=1e-9).fit(X, y)
+    wanted = deviances_of_single_fits(PoissonGLMRegressor(l1_ratio=1), X, y, cv, alphas)
+    np.testing.assert_allclose(model.deviance_path_, wanted, rtol=1e-5)
+
+
+def test_rows_that_a_fold_holds_out_twice(data):
+    X, y = data
+    train, test = np.arange(120), np.r_[120:240, 120:140, 120:130]
+    model = PoissonGLMRegressorCV(alphas=[0.1, 0.01], cv=[(train, test)]).fit(X, y)
+    wanted = deviances_of_single_fits(PoissonGLMRegressor(l1_ratio=1), X, y, [(train, test)], [0.1, 0.01])
+    np.testing.assert_allclose(model.deviance_path_, wanted, rtol=1e-6)
+
+
+def test_splits_from_a_generator(data):
+    """Routing doesn't use it up, but a fit does."""
+    X, y = data
+    model = PoissonGLMRegressorCV(alphas=3, cv=KFold(3).split(X))
+    with sklearn.config_context(enable_metadata_routing=True):
+        make_pipeline(StandardScaler(), model).fit(X, y, exposure=np.ones(len(y)))
+    for splits in model.cv, []:
+        with pytest.raises(ValueError, match=r"cv=.* gives no splits. A generator can be used only once"):
+            PoissonGLMRegressorCV(alphas=3, cv=splits).fit(X, y)
+
+
 def test_splits_as_masks(data):
     X, y = data
     first = np.arange(len(y)) < 120
@@ -228,10 +282,11 @@ def test_a_line_a_strength(data, capsys):
         ({"l1_ratio": [0.5, 2.0]}, "l1_ratio must be between 0 and 1"),
         ({"l1_ratio": [0.0, 1.0]}, "grid of alphas needs an L1 penalty.* or an l1_ratio above 0"),
         ({"l1_ratio": []}, "l1_ratio is an empty list"),
+        ({"l1_ratio": [{}, {}]}, "l1_ratio must be a number, a list of numbers, or a dict or Series"),
     ],
 )
 def test_bad_parameters(data, params, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         PoissonGLMRegressorCV(**params).fit(*data)
 
 

@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from skprox import (
     DevianceCurveDisplay,
@@ -195,7 +195,26 @@ def test_paths_of_many_groups_are_legible(pyplot, rng, n_groups, kind):
 @pytest.mark.parametrize("n_alphas", [1, 2])
 def test_paths_of_few_strengths(pyplot, n_alphas):
     alphas = np.geomspace(1, 0.5, n_alphas)
-    draw(RegularizationPathDisplay(alphas=alphas, coefs=np.ones((n_alphas, 6)), groups=GROUPS).plot())
+    display = RegularizationPathDisplay(alphas=alphas, coefs=np.ones((n_alphas, 6)), groups=GROUPS).plot()
+    draw(display)
+    assert {line.get_marker() for line in display.lines_} == ({"o"} if n_alphas == 1 else {""})  # one makes no line
+
+
+def test_paths_of_as_many_names_as_wanted(pyplot, rng):
+    """The figure grows with them, and of the lines of a colour no two look alike."""
+    groups = {f"covariate {g}": np.array([g]) for g in range(28)}
+    coefs = np.linspace(0, 1, 9)[:, None] * rng.exponential(size=28)
+    display = RegularizationPathDisplay(alphas=np.geomspace(1, 0.01, 9), coefs=coefs, groups=groups)
+    assert_apart(display.plot(max_groups=28).labels_, draw(display))
+    assert len({(line.get_color(), line.get_linestyle()) for line in display.lines_}) == 28
+
+
+def test_path_of_a_model_with_exposure_needs_it(pyplot, data):
+    X, y, exposure, _ = data
+    model = GroupLassoPoisson(groups=LABELS).fit(X, y, exposure=exposure)
+    with pytest.raises(ValueError, match="was fitted with exposure, so that its path needs exposure as well"):
+        RegularizationPathDisplay.from_estimator(model, X, y)
+    RegularizationPathDisplay.from_estimator(model, X, y, n_alphas=3, exposure=exposure)
 
 
 def test_path_of_one_of_several_outputs(pyplot, data):
@@ -222,7 +241,7 @@ def test_path_of_a_cross_validated_estimator(pyplot, search):
     display = RegularizationPathDisplay.from_estimator(ratios)
     np.testing.assert_array_equal(display.alphas, 2 * search.alphas_)
     np.testing.assert_array_equal(display.coefs, 3 * search.coef_path_)
-    with pytest.raises(ValueError, match=r"GroupLassoPoisson holds no path \(coef_path_\): give X and y"):
+    with pytest.raises(ValueError, match=r"GroupLassoPoisson holds no path \(coef_path_\). Fit .* or give X and y"):
         RegularizationPathDisplay.from_estimator(GroupLassoPoisson())
 
 
@@ -411,6 +430,35 @@ def test_effect_of_categories(pyplot, rides, model):
     for reference in (None, "clear"):
         display = GroupEffectDisplay.from_estimator(model, ordered, "sky", reference=reference)
         assert list(display.values) == ["rain", "clear", "mist"]
+
+
+def test_categories_keep_their_type(pyplot, rides):
+    """Steps may go by it."""
+    X, y = rides
+    X = X.assign(sky=pd.Categorical(X["sky"], categories=["rain", "clear", "mist"], ordered=True))
+    codes = FunctionTransformer(lambda frame: frame.assign(sky=frame["sky"].cat.codes))
+    model = make_pipeline(codes, PoissonGLMRegressor(alpha=0.1)).fit(X, y)
+    slope = model[-1].coef_[2]
+    display = GroupEffectDisplay.from_estimator(model, X, "sky", reference="clear")
+    np.testing.assert_allclose(display.effects, np.exp(slope * np.array([-1, 0, 1])))
+    GroupEffectDisplay.from_estimator(model, X, "temp", at={"sky": "mist"})
+    with pytest.raises(ValueError, match=r"at\['sky'\]='snow' is no value of it; it has \["):
+        GroupEffectDisplay.from_estimator(model, X, "temp", at={"sky": "snow"})
+
+
+def test_dollars_are_no_formulas(pyplot, rng):
+    X = pd.DataFrame({"$a_$b": rng.choice(["$0_$25", "$25-$50"], size=100), "c$": rng.normal(size=100)})
+    covariates = make_grouped_column_transformer((OneHotEncoder(), ["$a_$b"]), (StandardScaler(), ["c$"]))
+    model = make_pipeline(covariates, GroupLassoPoisson(alpha=0.01)).fit(X, rng.poisson(2.0, size=100))
+    for display in (
+        GroupEffectDisplay.from_estimator(model, X, "$a_$b", reference="$0_$25"),
+        GroupImportanceDisplay.from_estimator(model),
+        RegularizationPathDisplay.from_estimator(model, X, rng.poisson(2.0, size=100), n_alphas=3),
+    ):
+        texts = [text.get_text() for text in display.figure_.findobj(lambda artist: hasattr(artist, "get_text"))]
+        assert any(r"\$a" in text for text in texts)
+        assert not any("$" in text.replace(r"\$", "") for text in texts)
+        draw(display)
 
 
 def test_effect_of_numbers_behind_an_encoder(pyplot, rides, model):

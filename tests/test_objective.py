@@ -282,6 +282,28 @@ def test_constant_columns_are_flat(X, storage, large, dtype, n_threads):
     assert without.hessian(without.null[1], 1, columns)[2, 2] > 0
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("constant", [0.0, 0.1, 7.7, 2024.0])
+def test_columns_that_are_constant_in_some_rows(rng, storage, constant, dtype, n_threads):
+    """Of many rows, where sums round, and in one fold of two, whose rows are centered on a mean of others."""
+    X = rng.normal(size=(5000, 3)).astype(dtype)
+    X[:, 0], fold = constant, np.arange(5000) < 4000
+    X[fold, 1] = constant
+    weights = np.array([np.full(5000, 1 / 5000), fold / 4000], dtype=dtype)
+    counts = rng.poisson(2.0, size=(1, 5000)).astype(dtype)
+    objective = PoissonObjective(storage(X), counts, weights, np.zeros(5000, dtype), True, n_threads)
+    flat = np.array([[True, False, False], [True, True, False]])
+    np.testing.assert_array_equal(objective.spread == 0, flat)
+    _, _, gradients = objective.evaluate(np.full((2, 3), 0.1), [0, 1])
+    np.testing.assert_array_equal(gradients == 0, flat)
+    for output, point in enumerate(objective.null):
+        np.testing.assert_array_equal(point.gradient == 0, flat[output])
+        hessian = objective.hessian(point, output, np.arange(3))
+        np.testing.assert_array_equal(hessian.diagonal() == 0, flat[output])
+        factor = objective.factor(point, output, np.arange(3))
+        np.testing.assert_array_equal((factor == 0).all(axis=1), flat[output])
+
+
 @pytest.mark.parametrize("to_array", [np.ascontiguousarray, np.asfortranarray])
 def test_arrays_with_columns_far_from_zero(X, to_array):
     """A mean a hundred million times the spread costs no more digits than X itself has lost to it."""

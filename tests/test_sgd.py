@@ -7,14 +7,15 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Lasso
 from sklearn.metrics import d2_tweedie_score, r2_score
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, cross_validate, train_test_split
 
-from skprox import GroupLassoPoisson, PoissonGLMRegressor, ProxSGDRegressor
+from skprox import GroupLassoPoisson, PoissonGLMRegressor, ProxSGDRegressor, poisson_deviance_scorer
 
 one_pass = partial(ProxSGDRegressor, max_iter=1, tol=None, shuffle=False)
 
@@ -472,6 +473,19 @@ def test_a_diverging_chunk_leaves_the_model_as_it_was(counts):
         model.partial_fit(1000 * X, y)
     np.testing.assert_array_equal(model.coef_, before)
     assert model.t_ == t
+
+
+def test_a_chunk_that_diverges_to_finite_numbers(rng):
+    """Far worse than the null model, and than the model before; what has only changed is learnt."""
+    X = rng.normal(size=(200, 12))
+    y = X[:, 0] + rng.normal(size=200)
+    model = ProxSGDRegressor(eta0=1.0, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="diverged in this chunk, and the model is left as it was before"):
+        model.partial_fit(X, y)
+    np.testing.assert_array_equal(model.coef_, np.zeros(12))
+    assert model.intercept_ == pytest.approx(y.mean())
+    model = ProxSGDRegressor(eta0=0.01, random_state=0).partial_fit(X, y)
+    assert model.partial_fit(X, y + 1000).intercept_ > 300
 
 
 def test_first_chunk_without_counts(counts):
