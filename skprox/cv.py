@@ -349,7 +349,9 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         if len(ratios) == 0:
             raise ValueError("l1_ratio is an empty list; give a number, or a list of those to choose from.")
         if self._has_ratios() and not all(isinstance(ratio, Real) for ratio in ratios):
-            raise TypeError(f"l1_ratio must be a number, a list of numbers, or a dict or Series; got {self.l1_ratio!r}.")
+            raise TypeError(
+                f"l1_ratio must be a number, a list of numbers, or a dict or Series; got {self.l1_ratio!r}."
+            )
         return [PoissonGLMRegressor(**common | {"l1_ratio": ratio}) for ratio in ratios]
 
     def _keep(self, candidates, best, alphas, deviance):

@@ -326,10 +326,10 @@ def groups_in(coefs, groups):
     return group_norms(coefs, groups).reshape(len(coefs), -1, len(groups)).any(axis=1)
 
 
-def listing(names, most=10):
+def listing(names):
     """Names for an error message."""
     names = [repr(name) for name in names]
-    return "[" + ", ".join(names[:most]) + (f", ... ({len(names)} in all)]" if len(names) > most else "]")
+    return "[" + ", ".join(names[:10]) + (f", ... ({len(names)} in all)]" if len(names) > 10 else "]")
 
 
 def known(names):

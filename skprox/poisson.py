@@ -22,7 +22,9 @@ from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
 
 
-class _PoissonRegression(CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
+class _PoissonRegression(
+    CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator
+):
     """What the estimators share: all but the penalty."""
 
     _parameter_constraints = {
@@ -285,7 +287,7 @@ class PoissonGLMRegressor(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
-        take more than 128 MB, or more than 300 columns are in play after 30 steps.
+        have more than 16 million entries, or more than 300 columns are in play after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -450,7 +452,7 @@ class GroupLassoPoisson(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
-        take more than 128 MB, or more than 300 columns are in play after 30 steps.
+        have more than 16 million entries, or more than 300 columns are in play after 30 steps.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.

@@ -19,7 +19,15 @@ from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
 from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure, warn, warn_of_rates
+from skprox.validation import (
+    check_counts,
+    check_exposure,
+    check_rates,
+    check_weight,
+    need_exposure,
+    warn,
+    warn_of_rates,
+)
 
 LEAST_RATE = 1e-6  # below which an adaptive rate is not divided any more
 

@@ -286,7 +286,6 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     def _select_in_halves(self, estimator, X, y, path, sample_weight=None, exposure=None):
         """Which groups each half of the rows selects at each strength: bool of shape (n_alphas, n_groups) each."""
         X, y = indexable(X, check_array(y, ensure_2d=False, input_name="y"))
-        y = y.ravel() if path.coefs.ndim == 2 else y
         dtype = path.coefs.dtype
         weight = check_weight(sample_weight, np.empty(len(y), dtype=dtype))
         exposure = check_exposure(exposure, weight)

@@ -34,7 +34,7 @@ def chunk_bytes(X, n_threads):
     return min(CHUNK_BYTES, size // (CHUNK_PART * n_threads))
 
 
-def chunk_rows(X, n_bytes, n_columns, n_problems=1):
+def chunk_rows(X, n_bytes, n_columns, n_problems):
     """How many rows of X, cut to so many columns, and as many linear predictors take `n_bytes`."""
     least, width = max(CHUNK_ROWS, _worthwhile_rows(X)), n_columns
     if density(X) < DENSE:

@@ -1,5 +1,7 @@
 """Each kind of bad input gets an error that names the argument, before any work is done."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +127,9 @@ def test_group_lasso_of_columns_without_names(monkeypatch):
     monkeypatch.undo()
     with pytest.warns(UserWarning, match="X has no names of columns, so that groups='auto' makes each a group of its"):
         assert len(GroupLassoPoisson().fit(X.to_numpy(), Y[:, 0]).groups_) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert GroupLassoPoisson(groups=r"(x)\d").fit(X.to_numpy(), Y[:, 0]).groups_.keys() == {"x"}
 
 
 def test_design():

@@ -12,6 +12,7 @@ from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.utils import get_tags
 
 from skprox import (
     GroupLassoPoisson,
@@ -298,6 +299,12 @@ def test_a_fold_without_counts(data):
         GroupLassoPoissonCV(groups=LABELS).fit(X, y)
     with pytest.raises(ValueError, match=r"Fold 0 .* holds out no row with a positive sample_weight"):
         GroupLassoPoissonCV(groups=LABELS).fit(X, y + 1, sample_weight=np.arange(240) >= 48)
+
+
+def test_scores_are_good(data):
+    """A strength of 1 may be too much; one that is chosen is not."""
+    assert get_tags(GroupLassoPoisson()).regressor_tags.poor_score
+    assert not get_tags(GroupLassoPoissonCV()).regressor_tags.poor_score
 
 
 def test_no_predictions_before_fit(data):

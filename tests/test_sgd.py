@@ -450,7 +450,7 @@ def test_counts_are_not_taken_for_rates(counts):
         with pytest.warns(UserWarning, match="was fitted with exposure; without it, predict gives rates"):
             model.predict(X)
         for score in model.score, partial(poisson_deviance_scorer, model):
-            with pytest.raises(ValueError, match="was fitted with exposure, so that .* needs exposure"):
+            with pytest.raises(ValueError, match=r"was fitted with exposure, so that .* needs exposure"):
                 score(X, y)
     assert not ProxSGDRegressor("poisson", random_state=0).fit(X, y).has_exposure_
     with sklearn.config_context(enable_metadata_routing=True):

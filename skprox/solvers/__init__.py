@@ -12,8 +12,8 @@ __all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
 
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
-# The stages of "auto": a solver, how many steps it may take, and how many entries its Hessian may have. Beyond
-# 128 MB Hessians cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
+# The stages of "auto": a solver, how many steps it may take, and how many entries its Hessian may have. Beyond 16
+# million they cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
 STAGES = ((newton, 30, 4000**2), (newton, 270, 300**2), (fista, np.inf, np.inf))
 
 

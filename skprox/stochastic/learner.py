@@ -30,7 +30,7 @@ class Learner:
     Parameters
     ----------
     sample : Sample
-        Its weights have a mean of one.
+        Its weights are relative to the mean over all rows so far.
     loss : {"squared_error", "poisson"}
     strength : float or ndarray of shape (n_groups,)
         Strengths of the norms.

@@ -27,9 +27,9 @@ LARGEST_SCALE = 1e6  # coefficients of larger ones are brought back to scale: fl
 class Rows(NamedTuple):
     """What is learned from, in the order of learning: row `order[k]` of X has `target[k]` and so on.
 
-    X is a C-ordered array, or empty beside the parts of a CSR matrix. `weight` has a mean of one, `offset` is the
-    log exposure, and `length` the squared norm of each row, the 1 of the intercept included, for the Poisson
-    loss, 0 for the other. Positions here and below are unsigned, since numba looks at the sign of others
+    X is a C-ordered array, or empty beside the parts of a CSR matrix. `weight` is relative to its mean so far,
+    `offset` is the log exposure, and `length` the squared norm of each row, the 1 of the intercept included, for
+    the Poisson loss, 0 for the other. Positions here and below are unsigned, since numba looks at the sign of others
     at each access.
     """
 
