@@ -65,6 +65,8 @@ class PoissonObjective:
     spread : ndarray of shape (n_outputs, n_features)
         Standard deviation of each column (root mean square without an intercept), weighted by counts and
         exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
+    flattest : ndarray of shape (n_features,)
+        The least of these of all outputs.
     """
 
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map):
@@ -97,6 +99,7 @@ class PoissonObjective:
         part.blocks = storage.blocks(part.X, self.n_threads)
         part.null = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
+        part.flattest = self.flattest[columns]
         return part
 
     def evaluate(self, coefs, outputs):
@@ -126,7 +129,8 @@ class PoissonObjective:
                 values, intercepts = scale * mass - against, np.zeros(len(coefs))
             pulled *= scale[:, None]
             pulled -= moments
-        pulled[self.spread[outputs] == 0] = 0.0  # what is constant does nothing beside an intercept
+        flat = np.flatnonzero(self.flattest == 0)  # what is constant does nothing beside an intercept
+        pulled[:, flat] = np.where(self.spread[np.ix_(outputs, flat)] == 0, 0.0, pulled[:, flat])
         return values, intercepts, pulled
 
     def hessian(self, point, output, columns, rows=slice(None)):
@@ -288,6 +292,7 @@ class PoissonObjective:
             else:
                 squares += (counted**2 + rated**2) / 2
             self.spread = np.sqrt(squares)
+            self.flattest = self.spread.min(axis=0)
         gradients[self.spread == 0] = 0.0
 
     def _cut(self, rows, columns=None):
