@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import SplineTransformer, StandardScaler
+from sklearn.preprocessing import SplineTransformer
 from sklearn.utils import get_tags
 
 from skprox import (
@@ -225,7 +225,8 @@ def test_splits_from_a_generator(data):
     X, y = data
     model = PoissonGLMRegressorCV(alphas=3, cv=KFold(3).split(X))
     with sklearn.config_context(enable_metadata_routing=True):
-        make_pipeline(StandardScaler(), model).fit(X, y, exposure=np.ones(len(y)))
+        model.get_metadata_routing()
+    model.fit(X, y)
     for splits in model.cv, []:
         with pytest.raises(ValueError, match=r"cv=.* gives no splits. A generator can be used only once"):
             PoissonGLMRegressorCV(alphas=3, cv=splits).fit(X, y)

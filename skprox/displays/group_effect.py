@@ -154,8 +154,8 @@ class GroupEffectDisplay:
         # at all values that occur for their mean, on a grid to be drawn, and at the reference
         even = numeric and len(values) > grid_resolution
         grid = pd.Index(np.linspace(values[0], values[-1], grid_resolution)) if even else values[:0]
-        centre = pd.Index([reference]) if numeric else values[values == reference]
-        asked = values.append([grid, values[:0] if reference is None else centre])
+        last = values[:0] if reference is None else pd.Index([reference]) if numeric else values[values == reference]
+        asked = values.append([grid, last])
         rows = pd.DataFrame(
             {name: asked if name == column else _hold(frame[name], held.get(name), len(asked)) for name in frame}
         )
