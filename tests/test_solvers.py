@@ -3,6 +3,7 @@ import importlib
 import inspect
 import signal
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
+from skprox.objective import PoissonObjective
+from skprox.penalties import GroupElasticNet
 from skprox.solvers import fista, newton, quadratic, result
 from skprox.solvers.quadratic import QuadraticModel
 
@@ -365,6 +368,24 @@ def test_few_hessians_at_a_time(rng, monkeypatch):
     np.testing.assert_allclose(alone.coef_, together.coef_, atol=1e-7)
     for k, counts in enumerate(Y.T):
         assert_solves(alone, Oracle(X, counts, range(20), 0.0, 0.01), 2 * TOL, output=k)
+
+
+def test_fista_ends_where_rounding_is_in_the_way(rng, monkeypatch):
+    """At the best point that it met, and long before `max_iter`."""
+    monkeypatch.setattr(importlib.import_module("skprox.solvers.fista"), "PATIENCE", 50)
+    X = (rng.normal(size=(200, 5)) + 3).astype(np.float32)
+    counts, weights = rng.poisson(2.0, size=(1, 200)).astype(np.float32), np.full((1, 200), 1 / 200, dtype=np.float32)
+    objective = PoissonObjective(X, counts, weights, np.zeros(200, np.float32), True)
+    penalty = GroupElasticNet.from_groups(np.arange(5)[:, None], np.full(5, 1e-3), np.zeros(5))
+    certificate = result.Certificate.of(objective, penalty, 0)
+    exact, certificates = replace(certificate, rounding=np.zeros(5)), []
+    problem = result.Problem(0, exact, objective.null[0])
+    (found,), _ = skprox.solvers.solve(
+        objective, [problem], "fista", 1e-12, 100_000, lambda *state: certificates.append(state[3])
+    )
+    assert found.stalled
+    assert found.n_iter == len(certificates) < 5000
+    assert found.shortfall == min(certificates) < 1e-4
 
 
 def test_every_loop_is_bounded(rng):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+PATIENCE = 1000  # steps, at least, without a better certificate after which rounding is in the way
+
 
 def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
     """Minimise objective + penalty for each of `problems` by FISTA (Beck and Teboulle, 2009).
@@ -10,7 +12,8 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
     curvature L * d: d is the squared spread of each column, and L is doubled until the quadratic is
     above the objective, which is tested on the divergence itself and so holds to the last digit. L
     may sink again by a tenth a step. Momentum starts anew when it points uphill (O'Donoghue and
-    Candès, 2015). The problems share each pass over X. It needs no Hessian: `model` is handed on.
+    Candès, 2015). The problems share each pass over X. It needs no Hessian: `model` is handed on. Returns
+    the points of the best certificates; half of all steps without a better one are enough.
     """
     states = [_State(problem, objective, k) for k, problem in enumerate(problems)]
     running = [state for state in states if state.shortfall > tol]
@@ -30,7 +33,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             state.arrive(*answer)
             state.report(n_iter, monitor)
         running = [state for state in running if state.shortfall > tol and not state.stopped]
-    return [state.problem.result(state.point, state.shortfall, state.n_iter, state.stopped) for state in states], model
+    return [state.problem.result(*state.best, state.n_iter, state.stopped) for state in states], model
 
 
 def _evaluate(objective, states):
@@ -47,8 +50,9 @@ class _State:
         self.metric[self.metric <= 0] = self.metric.max(initial=0.0) or 1.0  # constant columns never need to move
         self.scale, self.momentum = 1.0, 1.0
         self.point, self.coef, self.ahead = problem.start, problem.start.coef, None
-        self.n_iter, self.stopped = 0, False
+        self.n_iter, self.stopped, self.best_at = 0, False, 0
         self.certify()
+        self.best = self.point, self.shortfall
 
     def certify(self):
         self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
@@ -62,6 +66,9 @@ class _State:
         penalty, coef = self.problem.penalty, self.point.coef
         n_groups = np.count_nonzero(penalty.norms(coef))
         self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
+        if self.shortfall < self.best[1]:
+            self.best, self.best_at = (self.point, self.shortfall), n_iter
+        self.stopped = self.stopped or n_iter - self.best_at > max(PATIENCE, self.best_at)
 
     def propose(self):
         self.curvature = self.scale * self.metric
