@@ -2,7 +2,7 @@
 
 import numpy as np
 
-PATIENCE = 1000  # steps, at least, without a better certificate after which rounding is in the way
+PATIENCE = 1000  # steps, at least, without a better certificate, to say that rounding is in the way
 
 
 def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
@@ -13,7 +13,8 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
     above the objective, which is tested on the divergence itself and so holds to the last digit. L
     may sink again by a tenth a step. Momentum starts anew when it points uphill (O'Donoghue and
     Candès, 2015). The problems share each pass over X. It needs no Hessian: `model` is handed on. Returns
-    the points of the best certificates; half of all steps without a better one are enough.
+    the points of the best certificates. Below the square root of the precision, where rounding shows, half of
+    all steps without a better one are enough.
     """
     states = [_State(problem, objective, k) for k, problem in enumerate(problems)]
     running = [state for state in states if state.shortfall > tol]
@@ -51,6 +52,7 @@ class _State:
         self.scale, self.momentum = 1.0, 1.0
         self.point, self.coef, self.ahead = problem.start, problem.start.coef, None
         self.n_iter, self.stopped, self.best_at = 0, False, 0
+        self.noise = np.sqrt(np.finfo(objective.X.dtype).eps)
         self.certify()
         self.best = self.point, self.shortfall
 
@@ -68,7 +70,8 @@ class _State:
         self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
         if self.shortfall < self.best[1]:
             self.best, self.best_at = (self.point, self.shortfall), n_iter
-        self.stopped = self.stopped or n_iter - self.best_at > max(PATIENCE, self.best_at)
+        stalls = self.best[1] < self.noise and n_iter - self.best_at > max(PATIENCE, self.best_at)
+        self.stopped = self.stopped or stalls
 
     def propose(self):
         self.curvature = self.scale * self.metric
