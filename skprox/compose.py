@@ -7,7 +7,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skprox.groups import gather
 from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
@@ -115,10 +115,12 @@ def _input_names(transformer):
         parts = transformer.steps if isinstance(transformer, Pipeline) else transformer.transformer_list
         fitted = [part for _, part in parts if not (part is None or isinstance(part, str))]
         if not fitted:
-            raise ValueError(f"{transformer!r} has no fitted part that tells the names of its columns.")
+            raise ValueError(
+                f"{transformer!r} has no fitted part that tells the names of its columns. Give groups as a dict, or "
+                "by a rule for names."
+            )
         transformer = fitted[0]
-    names = getattr(transformer, "feature_names_in_", None)
-    return [f"x{j}" for j in range(transformer.n_features_in_)] if names is None else list(names)
+    return list(_check_feature_names_in(transformer))
 
 
 def _trace(transformer, inputs):

@@ -32,6 +32,11 @@ class Columns:
     groups: dict
     levels: object = None
 
+    @classmethod
+    def single(cls, names, levels=None):
+        """Each column a group of its own."""
+        return cls(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)), levels)
+
     def where(self):
         """Positions by name of a group, or else of a column."""
         return {label: np.array([j]) for label, j in _where(self.names, self.levels).items()} | self.groups
@@ -251,7 +256,9 @@ def gather(labels):
     found = {}
     for j, label in enumerate(labels):
         if not isinstance(label, Hashable):
-            raise TypeError(f"groups: the name of a group must be hashable; got {label!r} for column {j}.")
+            raise TypeError(
+                f"groups: the name of a group must be hashable, as strings are; got {label!r} for column {j}."
+            )
         if not pd.isna(label):
             found.setdefault(label, []).append(j)
     return {label: np.array(columns) for label, columns in found.items()}

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
@@ -149,12 +149,10 @@ class _PoissonRegression(
         return (rates.T * exposure).T
 
     def _find_columns(self, levels):
-        if hasattr(self, "feature_names_in_"):
-            return find_groups(self.groups, self.feature_names_in_, levels)
-        names = [f"x{j}" for j in range(self.n_features_in_)]
-        if isinstance(self.groups, str) and self.groups in NAME_RULES:  # nothing to read in these names
-            return Columns(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)))
-        return find_groups(self.groups, names)
+        names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
+        if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:  # nothing to read in these names
+            return Columns.single(names)
+        return find_groups(self.groups, names, levels)
 
     @contextmanager
     def _open(self, rows, columns):

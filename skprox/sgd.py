@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
@@ -445,9 +445,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self._norm_weights = 1.0
         if self.groups is None and isinstance(self.group_weights, str):
             return
-        named = hasattr(self, "feature_names_in_")
-        names = list(self.feature_names_in_) if named else [f"x{j}" for j in range(self.n_features_in_)]
-        columns = Columns(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)), levels)
+        names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
+        columns = Columns.single(names, levels)
         if self.groups is not None:
             if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
                 raise ValueError(
