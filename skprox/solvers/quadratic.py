@@ -8,7 +8,7 @@ from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
 
 ROUNDS, SWEEPS = 20, 10
-RELAXATIONS = 200
+RELAXATIONS, BETWEEN = 200, 4  # sweeps over the groups in play between two over all
 NEWTON_STEPS = 30_000  # times columns, in a round: fewer where factorising costs more
 
 
@@ -125,7 +125,10 @@ class QuadraticModel:
         return coef, gradient
 
     def _relax(self, gradient, coef, start, certificate, tol):
-        """Sweeps alone, most of them over the groups in play, extrapolated."""
+        """Sweeps, most of them over the groups in play, and Newton steps of these, extrapolated.
+
+        The step goes by a matrix from nearby, and hardly moves groups that were small then: the sweeps do.
+        """
         penalty, past = certificate.penalty, Anderson()
         moves, coef = self._image(start - coef), start.copy()
         for n_rounds in range(RELAXATIONS):
@@ -133,27 +136,28 @@ class QuadraticModel:
             if self._sweep(gradient, moves, coef, certificate, tol, 1) <= tol:
                 break
             inside = np.flatnonzero(penalty.norms(coef) > 0)
-            wide = self._wide(penalty, coef, inside, n_rounds)
-            if wide is None:
-                self._sweep(gradient, moves, coef, certificate, tol, SWEEPS, inside)
-            else:
+            if (wide := self._wide(penalty, coef, inside, n_rounds)) is not None:
                 wide.step(gradient, moves, coef, penalty)
-            step = moves - before
-            further = past.extrapolate(step, step, coef.copy(), moves.copy())
-            values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
+            self._sweep(gradient, moves, coef, certificate, tol, BETWEEN, inside)
+            reached = moves.astype(np.float64)
+            step = reached - before
+            ends = past.extrapolate(step, step, coef.copy(), reached), (coef, reached)
+            values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in ends]
             if values[0] < values[1]:
-                coef, moves = further
-        return coef, gradient + self.rows @ moves.astype(self.rows.dtype)
+                coef, moves = ends[0][0], ends[0][1].astype(self.rows.dtype)
+        return coef, gradient + self.rows @ moves
 
     def _image(self, move):
-        return (self.rows.T @ move.astype(self.rows.dtype)).astype(np.float64)
+        return self.rows.T @ move.astype(self.rows.dtype)
 
     def _wide(self, penalty, coef, inside, n_rounds):
-        """Newton's matrix at some coefficients with nearly these groups in play."""
-        if n_rounds == 0 or len(inside) == 0:
+        """Newton's matrix at coefficients nearby, with nearly these groups in play: a new one not before sweeps."""
+        if len(inside) == 0:
             return None
         wide = self.kept
-        if wide is None or 10 * len(np.setxor1d(wide.groups, inside)) > len(inside) or n_rounds % 10 == 0:
+        if wide is not None and 10 * len(np.setxor1d(wide.groups, inside)) > len(inside):
+            wide = None
+        if n_rounds > 0 and (wide is None or n_rounds % 10 == 0):
             wide = self.kept = WideFactor(self.rows, penalty, coef, inside)
         return wide
 
@@ -203,7 +207,7 @@ def _sweep(
             first, size = indptr[g], indptr[g + 1] - indptr[g]
             for a in range(size):
                 if factored:
-                    row, along = rows[first + a], 0.0
+                    row, along = rows[first + a], rows.dtype.type(0.0)
                     for j in range(state.size):
                         along += row[j] * state[j]
                     force[a] = -slope[first + a] - along
@@ -236,9 +240,9 @@ def _sweep(
                     change = values[first] if size == 1 else np.max(values[first : first + size])
                     largest = max(largest, abs(move) * change / unit[first + a])
                     coef[first + a] += move
-                    row = rows[first + a]
+                    row, weight = rows[first + a], rows.dtype.type(move)
                     for j in range(state.size):
-                        state[j] += move * row[j]
+                        state[j] += weight * row[j]
         if largest <= tol:
             break
     return largest
