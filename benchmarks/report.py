@@ -11,11 +11,17 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 from matplotlib.lines import Line2D
 
-LABELS = {"adelie_tight": "adelie, tight", "sklearn": "scikit-learn", "nemos": "NeMoS"}
+LABELS = {
+    "adelie_tight": "adelie, tight",
+    "adelie_exact": "adelie, exact",
+    "sklearn": "scikit-learn",
+    "nemos": "NeMoS",
+}
 COLORS = {
     "skprox": "#000000",
     "adelie": "#d55e00",
     "adelie_tight": "#e69f00",
+    "adelie_exact": "#f0e442",
     "glum": "#0072b2",
     "skglm": "#009e73",
     "sklearn": "#56b4e9",

@@ -63,6 +63,12 @@ def adelie_tight(problem):
     return adelie(problem, tol=1e-10, irls_tol=1e-9)
 
 
+def adelie_exact(problem):
+    if problem.X.shape[0] > problem.X.shape[1]:
+        return None  # tight tolerances will do
+    return adelie(problem, tol=1e-13, irls_tol=1e-11)
+
+
 def glum(problem):
     from glum import GeneralizedLinearRegressor
 
@@ -151,10 +157,11 @@ SYSTEMS = {
     "skprox": skprox,
     "adelie": adelie,
     "adelie_tight": adelie_tight,
+    "adelie_exact": adelie_exact,
     "glum": glum,
     "skglm": skglm,
     "sklearn": sklearn,
     "nemos": nemos,
 }
 CROSS_VALIDATED = ("skprox", "adelie", "adelie_tight")  # that have cross-validation of groups
-MODULES = {system: system.removesuffix("_tight") for system in SYSTEMS}
+MODULES = {system: system.partition("_")[0] for system in SYSTEMS}

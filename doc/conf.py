@@ -17,9 +17,10 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
+default_role = "literal"
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {"benchmarks": []}  # its tables are wide
+html_sidebars = {"benchmarks": [], "user_guide": []}  # without pages below them: room for tables and code
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 autosummary_generate = True

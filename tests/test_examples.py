@@ -1,7 +1,7 @@
 """The examples run, each in a process of its own, and print what their texts say.
 
 Seconds on one core: bike rentals 18, sparse teacher 10, ReLU 8, covariate selection 8, linear network 7, and
-4 or less each: sparsification, population, strengths.
+5 or less each: displays, sparsification, population, strengths.
 """
 
 import os
@@ -21,6 +21,7 @@ PRINTED = {
         r"learn\): D² = 0.[78]",
     ],
     "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
+    "plot_displays": [r"hr +13 .* True +0\.[78]\d+\n", r"noise +6 +0.000 +\d\.\d+ +False +-?0.000\n"],
     "plot_overparametrized_linear": [
         r"L1 1 \(three after \d+ epochs\), L2 600",
         r"lasso: .* 0.99\d+\n",
