@@ -24,37 +24,38 @@ class Columns:
     names : list of str
     groups : dict
         Name of a group to the positions of its columns, ascending.
-    levels : pandas.MultiIndex or None
-        The labels of the columns, where they have several levels.
+    labels : pandas.Index or None
+        The labels of the columns, where they have several levels, or are integers other than their positions.
     """
 
     names: list
     groups: dict
-    levels: object = None
+    labels: object = None
 
     @classmethod
-    def single(cls, names, levels=None):
+    def single(cls, names, labels=None):
         """Each column a group of its own."""
-        return cls(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)), levels)
+        return cls(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)), labels)
 
     def where(self):
         """Positions by name of a group, or else of a column."""
-        return {label: np.array([j]) for label, j in _where(self.names, self.levels).items()} | self.groups
+        return {label: np.array([j]) for label, j in _where(self.names, self.labels).items()} | self.groups
 
 
 def label_columns(X):
-    """X with plain string names, and its MultiIndex of columns if it has one.
+    """X with plain names, and the labels of its columns where these are not names, nor positions.
 
     scikit-learn checks the names of columns between `fit` and `predict` when they are strings, so a
     MultiIndex ``("f1", "a")`` becomes ``"f1__a"``. The data are not copied.
     """
     columns = getattr(X, "columns", None)
     if getattr(columns, "nlevels", 1) == 1:
-        return X, None
+        numbered = getattr(columns, "inferred_type", "") == "integer" and list(columns) != list(range(len(columns)))
+        return X, columns if numbered else None
     return X.set_axis(["__".join(map(str, label)) for label in columns], axis=1), columns
 
 
-def find_groups(groups, names, levels=None):
+def find_groups(groups, names, labels=None):
     """Resolve the parameter `groups` of an estimator into `Columns`.
 
     Parameters
@@ -63,27 +64,28 @@ def find_groups(groups, names, levels=None):
         As in `GroupLassoPoisson`.
     names : sequence of str
         Names of the columns.
-    levels : pandas.MultiIndex, optional
-        The labels of the columns, where they have several levels.
+    labels : pandas.Index, optional
+        The labels of the columns, as in `Columns`.
     """
     names = list(names)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"Columns of X share the names {listing(twice)}; groups and strengths need names that differ.")
     if isinstance(groups, Mapping):
-        found = {name: _positions(name, columns, names, levels) for name, columns in groups.items()}
+        found = {name: _positions(name, columns, names, labels) for name, columns in groups.items()}
     elif isinstance(groups, str | Integral) or callable(groups):
-        found = gather(_labels_by_rule(groups, names, levels))
+        found = gather(_labels_by_rule(groups, names, labels))
     elif hasattr(groups, "items") and groups.ndim == 1:
-        found = gather(_labels_by_index(groups, names, levels))
+        found = gather(_labels_by_index(groups, names, labels))
     else:
         found = _groups_from_array(groups, len(names))
     _check_partition(found, names)
-    return Columns(names, found, levels)
+    return Columns(names, found, labels)
 
 
-def _labels_by_rule(rule, names, levels):
+def _labels_by_rule(rule, names, labels):
     """A label a column."""
+    levels = labels if isinstance(labels, pd.MultiIndex) else None
     if isinstance(rule, bool):
         raise TypeError(f"groups={rule!r} is no rule; to fit without groups use PoissonGLMRegressor.")
     if callable(rule):
@@ -110,23 +112,23 @@ def _labels_by_rule(rule, names, levels):
     return [match[1] if (match := pattern.search(name)) else None for name in names]
 
 
-def _labels_by_index(series, names, levels):
-    """The labels of a Series in the order of the columns that its index names, or as they are with the default one."""
-    if all(isinstance(key, Integral) for key in series.index):
+def _labels_by_index(series, names, labels):
+    """The values of a Series in the order of the columns that its index names, or as they are with the default one."""
+    if (labels is None or labels.nlevels > 1) and all(isinstance(key, Integral) for key in series.index):
         if list(series.index) != list(range(len(names))):
             raise ValueError(
                 "The index of groups holds integers, which name no columns. Give a Series indexed by the names of the "
                 "columns, or groups.tolist() for labels in their order."
             )
         return list(series)
-    where, labels = _where(names, levels), [None] * len(names)
+    where, values = _where(names, labels), [None] * len(names)
     unknown, twice = [key for key in series.index if key not in where], series.index[series.index.duplicated()]
     for problem, keys in {"names columns that X does not have": unknown, "names columns twice": list(twice)}.items():
         if keys:
-            raise ValueError(f"The index of groups {problem}: {listing(keys)}. {known(names)}")
+            raise ValueError(f"The index of groups {problem}: {listing(keys)}. {known(names, labels)}")
     for key, label in series.items():
-        labels[where[key]] = label
-    return labels
+        values[where[key]] = label
+    return values
 
 
 def _label_with_products(rule, names):
@@ -264,15 +266,16 @@ def gather(labels):
     return {label: np.array(columns) for label, columns in found.items()}
 
 
-def _where(names, levels):
-    """Position of each column, by position, label or name."""
-    labels = [] if levels is None else list(levels)
-    return {label: j for keys in (range(len(names)), labels, names) for j, label in enumerate(keys)}
+def _where(names, labels):
+    """Position of each column, by position (unless integers are labels), label or name."""
+    numbered = labels is not None and labels.nlevels == 1
+    keys = [labels, names] if numbered else [range(len(names)), [] if labels is None else labels, names]
+    return {label: j for labels in keys for j, label in enumerate(labels)}
 
 
-def _positions(group, columns, names, levels):
+def _positions(group, columns, names, labels):
     """Positions of the columns that one entry of a dict of groups gives."""
-    where = _where(names, levels)
+    where = _where(names, labels)
     if isinstance(columns, str | re.Pattern) and columns not in where:
         return np.flatnonzero([bool(re.search(columns, name)) for name in names])
     if isinstance(columns, slice):
@@ -284,7 +287,9 @@ def _positions(group, columns, names, levels):
         return np.flatnonzero(columns)
     unknown = [column for column in columns if not (isinstance(column, Hashable) and column in where)]
     if unknown:
-        raise ValueError(f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(names)}")
+        raise ValueError(
+            f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(names, labels)}"
+        )
     return np.sort([where[column] for column in columns]).astype(int)
 
 
@@ -339,5 +344,5 @@ def listing(names):
     return "[" + ", ".join(names[:10]) + (f", ... ({len(names)} in all)]" if len(names) > 10 else "]")
 
 
-def known(names):
-    return f"Its columns are {listing(names)}."
+def known(names, labels=None):
+    return f"Its columns are {listing(names if labels is None else labels)}."

@@ -132,13 +132,13 @@ class _PoissonRegression(
 
     def _check_rows(self, X, y, sample_weight, exposure):
         """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
-        X, levels = label_columns(X)
+        X, labels = label_columns(X)
         X, y = validate_data(
             self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
         rows = X, *check_rows(X, y, sample_weight, exposure)
         self.has_exposure_ = exposure is not None
-        return rows, self._find_columns(levels), None if y.ndim == 1 else y.shape[1]
+        return rows, self._find_columns(labels), None if y.ndim == 1 else y.shape[1]
 
     def _check_covariates(self, X):
         X, _ = label_columns(X)
@@ -148,11 +148,11 @@ class _PoissonRegression(
         rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
         return (rates.T * exposure).T
 
-    def _find_columns(self, levels):
+    def _find_columns(self, labels):
         names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
         if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:  # nothing to read in these names
-            return Columns.single(names)
-        return find_groups(self.groups, names, levels)
+            return Columns.single(names, labels)
+        return find_groups(self.groups, names, labels)
 
     @contextmanager
     def _open(self, rows, columns):
@@ -557,14 +557,14 @@ class GroupLassoPoisson(_PoissonRegression):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _find_columns(self, levels):
+    def _find_columns(self, labels):
         named = hasattr(self, "feature_names_in_")
         if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
             warn(
                 f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
                 "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",
             )
-        return super()._find_columns(levels)
+        return super()._find_columns(labels)
 
     def _penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import GroupElasticNet

@@ -420,7 +420,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
     def _check_rows(self, X, y, sample_weight, exposure, first):
         """A sample, and on the first one the groups of its columns and what their norms weigh."""
-        X, levels = label_columns(X)
+        X, labels = label_columns(X)
         dtype = (np.float64, np.float32) if first else self.coef_.dtype
         X, y = validate_data(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
         if self.loss == "poisson":
@@ -431,7 +431,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         if weight.max() > np.finfo(weight.dtype).max / len(weight):
             raise ValueError("sample_weight adds up to infinity. Scale it down: only ratios of weights matter.")
         if first:
-            self._find_groups(levels)
+            self._find_groups(labels)
         return Sample(X, target, weight, np.log(exposure))
 
     def _check_exposure(self, exposure, X):
@@ -439,21 +439,21 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
             raise ValueError(f"exposure is for loss='poisson'; got it with loss={self.loss!r}. Leave it out.")
         return check_exposure(exposure, X)
 
-    def _find_groups(self, levels):
+    def _find_groups(self, labels):
         """Set the groups and the weights of their norms, which stay as they are from chunk to chunk."""
         vars(self).pop("groups_", None)
         self._norm_weights = 1.0
         if self.groups is None and isinstance(self.group_weights, str):
             return
         names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
-        columns = Columns.single(names, levels)
+        columns = Columns.single(names, labels)
         if self.groups is not None:
             if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
                 raise ValueError(
                     f"groups={self.groups!r} goes by the names of columns, which X does not have. Pass a DataFrame, "
                     "from transformers by set_output(transform='pandas'), or give the groups."
                 )
-            columns = find_groups(self.groups, names, levels)
+            columns = find_groups(self.groups, names, labels)
             self.groups_ = columns.groups
         if isinstance(self.group_weights, str):
             self._norm_weights = np.sqrt([len(group) for group in self.groups_.values()])

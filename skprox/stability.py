@@ -212,11 +212,13 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        # by position, so that halves of an array know them without a warning each
-        estimator = clone(self.estimator).set_params(groups={g: list(c) for g, c in path.groups.items()})
-        named, levels = label_columns(X)
+        named, labels = label_columns(X)
+        # by label or position, so that halves of an array know them without a warning each
+        keys = np.arange(len(path.feature_names)) if labels is None else labels
+        groups = {g: keys[c].tolist() for g, c in path.groups.items()}
+        estimator = clone(self.estimator).set_params(groups=groups)
         validate_data(self, named, skip_check_array=True)
-        columns = Columns(path.feature_names, path.groups, levels)
+        columns = Columns(path.feature_names, path.groups, labels)
         free, in_play = _free_and_in_play(estimator, columns, path.coefs.shape[1:-1])
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))

@@ -7,12 +7,12 @@ target, and results have shape (n_outputs or 1, ...).
 
 import numpy as np
 
-from skprox.groups import listing
+from skprox.groups import known, listing
 
 
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
-    if hasattr(value, "items"):
+    if _is_mapping(name, value):
         out = _from_entries(name, list(value.items()), columns, n_outputs)
     else:
         out = _fill(name, value, "", len(columns.names), "column", n_outputs)
@@ -27,7 +27,7 @@ def per_group(name, value, columns, n_outputs=None):
     column instead, as where a mapping gives arrays, entries must agree within a group.
     """
     titles = list(columns.groups)
-    if not hasattr(value, "items"):
+    if not _is_mapping(name, value):
         array = _to_numbers(name, value, "")
         if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
             out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
@@ -42,13 +42,22 @@ def per_group(name, value, columns, n_outputs=None):
     return out
 
 
+def _is_mapping(name, value):
+    if hasattr(value, "items") and getattr(value, "ndim", 1) > 1:
+        raise TypeError(
+            f"{name} must be a number, an array, or a dict or Series by name; got a {type(value).__name__}. For "
+            "several outputs give an array with a row for each, in the order of the columns of X, as by to_numpy()."
+        )
+    return hasattr(value, "items")
+
+
 def _from_entries(name, entries, columns, n_outputs):
     where = columns.where()
     unknown = [key for key, _ in entries if key not in where]
     if unknown:
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
-            f"The groups are {listing(columns.groups)}, the columns {listing(columns.names)}."
+            f"The groups are {listing(columns.groups)}. {known(columns.names, columns.labels)}"
         )
     counts = np.zeros(len(columns.names), dtype=int)
     out = np.zeros((n_outputs or 1, len(columns.names)))

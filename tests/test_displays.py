@@ -7,6 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
@@ -25,6 +26,7 @@ from skprox import (
     GroupEffectDisplay,
     GroupImportanceDisplay,
     GroupLassoPoisson,
+    LagTransformer,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
     ProxSGDRegressor,
@@ -450,6 +452,17 @@ def test_categories_keep_their_type(pyplot, rides):
     GroupEffectDisplay.from_estimator(model, X, "temp", at={"sky": "mist"})
     with pytest.raises(ValueError, match=r"at\['sky'\]='snow' is no value of it; it has \["):
         GroupEffectDisplay.from_estimator(model, X, "temp", at={"sky": "snow"})
+
+
+def test_no_effect_of_a_row_that_depends_on_others(pyplot, rng):
+    X = pd.DataFrame({"trial": np.repeat(range(20), 50), "speed": rng.uniform(-1, 1, 1000)})
+    y = rng.poisson(np.exp(X.groupby("trial")["speed"].shift(2, fill_value=0)))
+    lags = make_column_transformer((LagTransformer(4, epoch="trial"), ["speed", "trial"])).set_output(
+        transform="pandas"
+    )
+    model = make_pipeline(lags, GroupLassoPoisson(alpha=0.001)).fit(X, y)
+    with pytest.raises(ValueError, match=r"depends on the rows around it, .* split_coef\(\)"):
+        GroupEffectDisplay.from_estimator(model, X, "speed", reference=0)
 
 
 def test_dollars_are_no_formulas(pyplot, rng):

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skprox import GroupLassoPoisson, PoissonGLMRegressor, StabilitySelection
 from skprox.groups import find_groups
 from skprox.strengths import per_coefficient, per_group
 
@@ -48,6 +49,27 @@ def test_labels_of_several_levels():
     series = pd.Series([1.0, 2.0, 3.0], index=levels)
     for value in (series, {"f": [1, 2], "g": 3}, {("f", 0): 1, "f__1": 2, "g": 3}):
         np.testing.assert_array_equal(per_coefficient("alpha", value, columns), [[1, 2, 3]])
+
+
+def test_integers_that_label_columns_are_no_positions():
+    """As after a pivot by unit: with the labels 2, 0, 1 the first column is that of unit 2."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(200, 3)), columns=[2, 0, 1])
+    y = rng.poisson(np.exp(0.5 * X[2]))
+    named = PoissonGLMRegressor(alpha=[0, 9, 9]).fit(X, y).coef_
+    for alpha in ({1: 9, 0: 9, 2: 0}, pd.Series([0, 9, 9], index=X.columns)):
+        np.testing.assert_array_equal(PoissonGLMRegressor(alpha=alpha).fit(X, y).coef_, named)
+    groups = {"u": [2, 0], "v": 1}
+    for given in (groups, pd.Series(["v", "u", "u"], index=[1, 0, 2])):
+        model = GroupLassoPoisson(alpha=0.01, groups=given).fit(X, y)
+        assert {group: set(columns.tolist()) for group, columns in model.groups_.items()} == {"u": {0, 1}, "v": {2}}
+    with pytest.raises(ValueError, match=r"entries for \[7\], .* Its columns are \[2, 0, 1\]"):
+        PoissonGLMRegressor(alpha={2: 1, 0: 1, 7: 1}).fit(X, y)
+    selector = StabilitySelection(GroupLassoPoisson(groups=groups), n_resamples=2, n_alphas=3, random_state=0).fit(X, y)
+    by_name = StabilitySelection(
+        GroupLassoPoisson(groups={"u": ["2", "0"], "v": "1"}), n_resamples=2, n_alphas=3, random_state=0
+    ).fit(X.rename(columns=str), y)
+    np.testing.assert_array_equal(selector.stability_path_, by_name.stability_path_)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +120,7 @@ def test_groups_of_two_outputs():
             ValueError,
             r"covers more than once the columns \['a_sp_0'",
         ),
+        (pd.DataFrame(np.ones((2, 4)), columns=NAMES), TypeError, r"got a DataFrame. For several outputs .* to_numpy"),
     ],
 )
 def test_errors(value, error, message):

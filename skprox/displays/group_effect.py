@@ -107,7 +107,8 @@ class GroupEffectDisplay:
         ----------
         estimator : estimator
             A fitted pipeline that ends with one of skprox's estimators, or any fitted estimator whose
-            predictions are exp of a linear predictor.
+            predictions are exp of a linear predictor. What it predicts for a row must depend on that row
+            alone, which it does not behind a `LagTransformer`.
         X : {array-like, DataFrame} of shape (n_samples, n_features)
             Rows as the estimator takes them, such as those of the fit. They say which values occur, how
             often, and which are typical.
@@ -159,12 +160,18 @@ class GroupEffectDisplay:
         rows = pd.DataFrame(
             {name: asked if name == column else _hold(frame[name], held.get(name), len(asked)) for name in frame}
         )
+        given = rows if hasattr(X, "columns") else rows.to_numpy()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This .* was fitted with exposure; without it, predict gives rates")
-            rates = estimator.predict(rows if hasattr(X, "columns") else rows.to_numpy())
-        rates = take_output(np.asarray(rates, dtype=np.float64), output, axis=1, ndim=1)
+            answers = [estimator.predict(given), estimator.predict(given[::-1])[::-1]]
+        rates, others = (take_output(np.asarray(r, dtype=np.float64), output, axis=1, ndim=1) for r in answers)
         if not (np.isfinite(rates) & (rates > 0)).all():
             raise ValueError(f"The estimator predicts rates that are not positive and finite at values of {column!r}.")
+        if not np.allclose(rates, others, rtol=1e-3, atol=0):
+            raise ValueError(
+                f"The rate at a value of {column!r} depends on the rows around it, as behind a LagTransformer: it has no "
+                "effect alone. Look at the coefficients of the lags instead: split_coef() of the last step."
+            )
         log_rates, counts = np.log(rates), np.bincount(codes[codes >= 0])
         centre = np.average(log_rates[: len(values)], weights=counts) if reference is None else log_rates[-1]
         shown = slice(len(values), len(values) + len(grid)) if even else slice(len(values))
