@@ -461,7 +461,7 @@ def test_no_effect_of_a_row_that_depends_on_others(pyplot, rng):
         transform="pandas"
     )
     model = make_pipeline(lags, GroupLassoPoisson(alpha=0.001)).fit(X, y)
-    with pytest.raises(ValueError, match=r"depends on the rows around it, .* split_coef\(\)"):
+    with pytest.raises(ValueError, match=r"depends on other rows, .* split_coef\(\)"):
         GroupEffectDisplay.from_estimator(model, X, "speed", reference=0)
 
 

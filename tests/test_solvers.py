@@ -137,6 +137,19 @@ def test_no_scale_hides_a_column(rng, solver, scales):
 
 
 @pytest.mark.parametrize("solver", ["fista", "newton"])
+@pytest.mark.parametrize("scale", [1e7, 1e9, 1e12])
+def test_a_column_of_large_numbers_in_a_group(rng, solver, scale):
+    """Its coefficient is too small to count in the norm of the group, which is that of the others."""
+    Z = rng.normal(size=(300, 4))
+    y = rng.poisson(np.exp(Z @ [0.3, 0.3, 0.1, 0.0]))
+    scales = np.array([1, scale, 1, 1])
+    model = GroupLassoPoisson(alpha=0.05, groups=["a", "a", "b", "b"], solver=solver, tol=1e-8)
+    model.fit(Z * scales, y)
+    oracle = Oracle(Z, y, [[0], [1], [2, 3]], 0.05 * np.sqrt([2, 0, 2]))
+    assert oracle.certificate(model.coef_ * scales, model.intercept_) <= 1e-7
+
+
+@pytest.mark.parametrize("solver", ["fista", "newton"])
 def test_null_model_far_away(rng, solver):
     """Without an intercept exposure may put the null model a factor of a million from the counts."""
     x = rng.normal(size=500)

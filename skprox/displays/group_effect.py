@@ -169,7 +169,7 @@ class GroupEffectDisplay:
             raise ValueError(f"The estimator predicts rates that are not positive and finite at values of {column!r}.")
         if not np.allclose(rates, others, rtol=1e-3, atol=0):
             raise ValueError(
-                f"The rate at a value of {column!r} depends on the rows around it, as behind a LagTransformer: it has no "
+                f"The rate at a value of {column!r} depends on other rows, as behind a LagTransformer: it has no "
                 "effect alone. Look at the coefficients of the lags instead: split_coef() of the last step."
             )
         log_rates, counts = np.log(rates), np.bincount(codes[codes >= 0])

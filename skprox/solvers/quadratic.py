@@ -89,8 +89,9 @@ class QuadraticModel:
                 blocks = self.rows[members[:, :, None], members[:, None, :]]
             spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
             noise = size * (self.eps if self.factored else np.finfo(float).eps) * spectra[:, -1:]
-            # rounding of a float32 factor pulls along directions without curvature, which must not be free then
-            values[members - first] = np.where(spectra > noise, spectra, noise if self.factored else 0.0)
+            # rounding pulls along directions without curvature, which must not be free in a group that is held
+            held = self.partition.strength[groups[alike], None] > 0
+            values[members - first] = np.where(spectra > noise, spectra, np.where(held, noise, 0.0))
             vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
