@@ -136,6 +136,38 @@ def test_no_scale_hides_a_column(rng, solver, scales):
     assert model.objective_ == pytest.approx(oracle.value(peer.coef_, peer.intercept_), rel=1e-9)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-40, 1e-20, 1e20, 1e140])
+def test_wide_groups_in_any_unit(rng, unit):
+    """Squares of the columns leave the range of float32, which would hold a factor of the Hessian."""
+    X, groups = rng.normal(size=(60, 200)), np.arange(200).reshape(25, 8)
+    y = rng.poisson(np.exp(0.3 * X[:, :4].sum(axis=1)))
+    model = GroupLassoPoisson(alpha=0.05 * unit, groups=np.arange(200) // 8).fit(X * unit, y)
+    oracle = Oracle(X, y, groups, 0.05 * np.sqrt(8))
+    assert oracle.certificate(model.coef_ * unit, model.intercept_) <= 2e-6
+
+
+@pytest.mark.filterwarnings("error")
+def test_steps_that_rounding_ends_on_some_groups_go_on_with_others(rng):
+    X, groups = rng.normal(size=(100, 400)), np.arange(400).reshape(100, 4)
+    y = rng.poisson(0.03, size=100) + (np.arange(100) == 0)
+    model = GroupLassoPoisson(groups=np.arange(400) // 4, fit_intercept=False, tol=1e-8)
+    path = regularization_path(model, X, y, n_alphas=40, alpha_min_ratio=1e-3)
+    for alpha, coef in zip(path.alphas[1:], path.coefs[1:], strict=True):
+        assert Oracle(X, y, groups, 2 * alpha, intercept=False).certificate(coef, 0.0) <= 3e-8
+
+
+@pytest.mark.filterwarnings("error")
+def test_auto_goes_on_where_newton_ends_far_off():
+    """With exposures over eighteen decades its inner steps don't."""
+    X, rng = np.random.default_rng(0).normal(size=(100, 400)), np.random.default_rng(1)
+    exposure = 10.0 ** rng.uniform(-15, 3, 100)
+    y = rng.poisson(np.exp(0.3 * X[:, :8].sum(axis=1)))
+    model = GroupLassoPoisson(alpha=1e-3, groups=np.arange(400) // 8).fit(X, y, exposure=exposure)
+    oracle = Oracle(X, y, np.arange(400).reshape(50, 8), 1e-3 * np.sqrt(8), exposure=exposure)
+    assert oracle.certificate(model.coef_, model.intercept_) <= 3e-6
+
+
 @pytest.mark.parametrize("solver", ["fista", "newton"])
 @pytest.mark.parametrize("scale", [1e7, 1e9, 1e12])
 def test_a_column_of_large_numbers_in_a_group(rng, solver, scale):

@@ -115,7 +115,7 @@ class WideFactor:
         norms = penalty.norms(coef)[self.groups]
         here = coef[self.columns]
         pull = np.divide(penalty.strength[self.groups], norms, out=np.zeros_like(norms), where=norms > 0)
-        slope = gradient[self.columns] + self.rows @ moves + pull[self.label] * here
+        slope = gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype) + pull[self.label] * here
         slope[norms[self.label] == 0] = 0.0
         step, image = self.solve(-slope.astype(self.rows.dtype))
         if (norms == 0).any():

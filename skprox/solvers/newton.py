@@ -38,7 +38,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     while running:
         first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
         n_rows, n_columns = objective.shape[0], len(first.penalty.columns(groups))
-        factored = is_factored([descent.penalty for descent in running], groups, n_rows)
+        factored = is_factored([descent.penalty for descent in running], groups, n_rows, objective.spread)
         size = n_columns * (n_rows if factored else n_columns)
         if size > max_entries:
             break
@@ -63,7 +63,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.shortfall, d.n_iter, d.stopped or d.idle >= STALL) for d in descents]
+    results = [d.problem.result(d.point, d.shortfall, d.n_iter, d.stopped or d.is_worn_out()) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -154,7 +154,10 @@ def _look_around(objective, running):
         for descent, value, intercept, gradient in zip(blind, *answers, strict=True):
             descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
     for descent in running:
+        before = descent.shortfall
         descent.certify()
+        if descent.shortfall > 2 * before:  # there is more to do outside than rounding can hide
+            descent.idle = 0
 
 
 def _renew_models(working, active, tol):
@@ -174,7 +177,7 @@ def _renew_models(working, active, tol):
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
         n_rows, n_columns = worst.shape
         point, output = working.extend(worst.point, n_columns), worst.problem.output
-        factored = is_factored([descent.penalty for descent in alike], groups, n_rows)
+        factored = is_factored([descent.penalty for descent in alike], groups, n_rows, working.whole.spread)
         model = QuadraticModel(point, output, worst.penalty, n_rows, working.objective.X.dtype, factored)
         for descent in alike:
             descent.use(model, groups)
@@ -207,6 +210,10 @@ class _Descent:
             return False
         return self.shortfall > tol and (self.n_iter < max_iter or self.halving)
 
+    def is_worn_out(self):
+        """Whether it ended where rounding may be in the way of any solver."""
+        return self.idle >= STALL and self.shortfall < self.eps**0.25
+
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside that pull the most against their strength."""
         coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
@@ -229,7 +236,7 @@ class _Descent:
         """Work on a new working set, with a model from wherever it was taken."""
         fresh = model.point.coef is self.point.coef
         self.working, self.point = working, working.restrict(self.point)
-        self.best = self.point, np.inf
+        self.best, self.idle = (self.point, np.inf), 0
         self.use(model, groups)
         self.fresh = fresh
 

@@ -131,7 +131,7 @@ class QuadraticModel:
         The step goes by a matrix from nearby, and hardly moves groups that were small then: the sweeps do.
         """
         penalty, past = certificate.penalty, Anderson()
-        moves, coef = self._image(start - coef), start.copy()
+        moves, coef = (self.rows.T @ (start - coef).astype(self.rows.dtype)).astype(np.float64), start.copy()
         for n_rounds in range(RELAXATIONS):
             before = moves.copy()
             if self._sweep(gradient, moves, coef, certificate, tol, 1) <= tol:
@@ -140,16 +140,12 @@ class QuadraticModel:
             if (wide := self._wide(penalty, coef, inside, n_rounds)) is not None:
                 wide.step(gradient, moves, coef, penalty)
             self._sweep(gradient, moves, coef, certificate, tol, BETWEEN, inside)
-            reached = moves.astype(np.float64)
-            step = reached - before
-            ends = past.extrapolate(step, step, coef.copy(), reached), (coef, reached)
-            values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in ends]
+            step = moves - before
+            further = past.extrapolate(step, step, coef.copy(), moves.copy())
+            values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
             if values[0] < values[1]:
-                coef, moves = ends[0][0], ends[0][1].astype(self.rows.dtype)
-        return coef, gradient + self.rows @ moves
-
-    def _image(self, move):
-        return self.rows.T @ move.astype(self.rows.dtype)
+                coef, moves = further
+        return coef, gradient + self.rows @ moves.astype(self.rows.dtype)
 
     def _wide(self, penalty, coef, inside, n_rounds):
         """Newton's matrix at coefficients nearby, with nearly these groups in play: a new one not before sweeps."""
@@ -179,14 +175,18 @@ class QuadraticModel:
         )
 
 
-def is_factored(penalties, groups, n_rows):
+def is_factored(penalties, groups, n_rows, spread):
     """Whether sweeps over a factor are worth more than the Hessian: where each group has a strength alone to hold it.
 
-    A Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups.
+    A Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups. Squares
+    of all columns, whose standard deviations are `spread`, must be in the range of float32.
     """
     n_columns = len(penalties[0].columns(groups))
-    wide = n_columns > (2 if n_columns == len(groups) else 1) * n_rows
-    return wide and not any(penalty.ridge.any() or not penalty.strength.all() for penalty in penalties)
+    if n_columns <= (2 if n_columns == len(groups) else 1) * n_rows:
+        return False
+    if any(penalty.ridge.any() or not penalty.strength.all() for penalty in penalties):
+        return False
+    return ((spread == 0) | ((spread > 1e-15) & (spread < 1e15))).all()
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
@@ -208,7 +208,7 @@ def _sweep(
             first, size = indptr[g], indptr[g + 1] - indptr[g]
             for a in range(size):
                 if factored:
-                    row, along = rows[first + a], rows.dtype.type(0.0)
+                    row, along = rows[first + a], 0.0
                     for j in range(state.size):
                         along += row[j] * state[j]
                     force[a] = -slope[first + a] - along
@@ -236,14 +236,19 @@ def _sweep(
                     for b in range(size):
                         moves[a] += basis[a, b] * step[b]
             for a in range(size):
-                move = moves[a]
-                if move != 0.0:
+                if moves[a] != 0.0:
                     change = values[first] if size == 1 else np.max(values[first : first + size])
-                    largest = max(largest, abs(move) * change / unit[first + a])
-                    coef[first + a] += move
-                    row, weight = rows[first + a], rows.dtype.type(move)
+                    largest = max(largest, abs(moves[a]) * change / unit[first + a])
+                    coef[first + a] += moves[a]
+            for a in range(0, size - 1, 2):  # two at a time: memory is the bound
+                if moves[a] != 0.0 or moves[a + 1] != 0.0:
+                    row, other = rows[first + a], rows[first + a + 1]
                     for j in range(state.size):
-                        state[j] += weight * row[j]
+                        state[j] += moves[a] * row[j] + moves[a + 1] * other[j]
+            if size % 2 == 1 and moves[size - 1] != 0.0:
+                row, move = rows[first + size - 1], moves[size - 1]
+                for j in range(state.size):
+                    state[j] += move * row[j]
         if largest <= tol:
             break
     return largest

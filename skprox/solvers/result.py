@@ -78,7 +78,7 @@ class Result:
     """Where a solver stopped.
 
     `optimality` is the largest distance to optimal as a share of the null model's, `shortfall` the
-    largest entry of the certificate, and `stalled` says that rounding was in the way, or someone asked to stop.
+    largest entry of the certificate, and `stalled` says that rounding may be in the way, or someone asked to stop.
     """
 
     point: object
