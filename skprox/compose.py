@@ -69,8 +69,9 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     ----------
     *transformers : tuples
         ``(transformer, columns)`` as in `sklearn.compose.make_column_transformer`, where `columns` is
-        a list of names. Of an encoder with ``sparse_output=True`` the copies for the features have False.
-    remainder : {"drop", "passthrough"} or estimator, default="drop"
+        a list of names. The transformer sees one of them at a time. Where it, or a step of it, has
+        ``sparse_output=True``, the copies for the features have False.
+    remainder : {"drop", "passthrough"}, default="drop"
         What happens to the other columns.
     n_jobs : int, default=None
         Number of jobs.
@@ -94,15 +95,34 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     >>> list(encoder.fit_transform(X))
     ['month__month_Feb', 'month__month_Jan', 'day__day_Mon', 'day__day_Tue']
     """
+    if remainder not in ("drop", "passthrough"):
+        raise ValueError(
+            f"remainder must be 'drop' or 'passthrough', got {remainder!r}. Columns to transform need a pair as well."
+        )
     steps = []
-    for transformer, columns in transformers:
+    for pair in transformers:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and _is_transformer(pair[0])):
+            raise TypeError(f"transformers must be pairs of a transformer and a list of names; got {pair!r}.")
+        transformer, columns = pair
         if callable(columns) or isinstance(columns, str | slice) or not all(isinstance(c, str) for c in columns):
             raise TypeError(f"columns must be lists of names, which name the groups; got {columns!r}.")
-        if getattr(transformer, "sparse_output", False):  # frames can't be sparse
-            transformer = clone(transformer).set_params(sparse_output=False)
+        if getattr(transformer, "epoch", None) is not None:
+            raise ValueError(
+                f"{transformer!r} needs a column beside the one that it transforms. Put it into a ColumnTransformer of "
+                "scikit-learn: groups='auto' knows lags by their names."
+            )
+        if not isinstance(transformer, str):  # frames can't be sparse
+            names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
+            transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
         steps += [(column.replace("__", "_"), clone(transformer, safe=False), [column]) for column in columns]
     built = ColumnTransformer(steps, remainder=remainder, n_jobs=n_jobs, verbose_feature_names_out=_join)
     return built.set_output(transform="pandas")
+
+
+def _is_transformer(candidate):
+    if isinstance(candidate, str):
+        return candidate in ("drop", "passthrough")
+    return hasattr(candidate, "transform") and not isinstance(candidate, type)
 
 
 def _join(transformer, column):

@@ -28,7 +28,8 @@ class InferenceMixin:
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
         exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1. For `std_error` only.
+            The exposure of each row; None is 1, and an error where the model was fitted with exposure. For
+            `std_error` only.
 
         Returns
         -------

@@ -135,7 +135,8 @@ def _check(y_true, y_pred, sample_weight, exposure, null_rate):
     if null_rate is None:
         rates = weight @ counts / (weight @ exposure)
     else:
-        rates = np.asarray(null_rate, dtype=np.float64)
+        rates = np.asarray(null_rate)
+        rates = rates.astype(np.float64) if rates.dtype.kind in "biuf" else np.array(np.nan)
         if rates.shape not in ((), counts.shape[1:]) or not ((rates > 0) & np.isfinite(rates)).all():
             raise ValueError(
                 f"null_rate must be a positive number, or one for each of {counts.shape[1]} outputs; got {null_rate!r}."

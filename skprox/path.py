@@ -201,9 +201,11 @@ def regularization_path(
 def check_alphas(alphas, patterns):
     """Strengths in descending order, or the number of them."""
     if not isinstance(alphas, Integral):
-        alphas = check_array(alphas, ensure_2d=False, dtype=np.float64, input_name="alphas")
-        if alphas.ndim != 1 or not (alphas > 0).all():
-            shape, least = alphas.shape, alphas.min()
+        alphas = check_array(
+            alphas, ensure_2d=False, dtype=np.float64, input_name="alphas", ensure_min_samples=0, ensure_min_features=0
+        )
+        if alphas.ndim != 1 or alphas.size == 0 or not (alphas > 0).all():
+            shape, least = alphas.shape, alphas.min(initial=np.inf)
             raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
         return np.sort(alphas)[::-1]
     if any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):

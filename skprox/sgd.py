@@ -415,7 +415,9 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         dict
             Name of a group to an array of shape (size,).
         """
-        check_is_fitted(self, "groups_")
+        check_is_fitted(self)
+        if not hasattr(self, "groups_"):
+            raise ValueError("split_coef needs groups, and this model was fitted without: set the parameter groups.")
         return {group: self.coef_[columns] for group, columns in self.groups_.items()}
 
     def _check_rows(self, X, y, sample_weight, exposure, first):

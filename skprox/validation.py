@@ -2,9 +2,11 @@
 
 import sys
 import warnings
+from numbers import Real
 
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 
@@ -43,6 +45,7 @@ def check_exposure(exposure, X):
     if exposure is None:
         return np.ones(X.shape[0], dtype=X.dtype)
     if np.ndim(exposure) == 0:
+        check_scalar(exposure, "exposure", Real)
         exposure = np.full(X.shape[0], exposure)
     exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
     if exposure.shape != (X.shape[0],):
@@ -81,6 +84,8 @@ def check_counts(y, dtype):
         row, output = np.argwhere(counts.T < 0)[0]
         where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
         raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
+    if float(counts.max()) > 1e150:
+        raise ValueError(f"y holds counts too large to be squared, up to {counts.max():g}. Rescale it.")
     return counts
 
 

@@ -41,6 +41,7 @@ def no_work(monkeypatch):
         (np.array([None, *Y[1:, 0]], dtype=object), "Input y contains NaN"),
         (np.array(["many"] * 20), "could not convert string to float"),
         (1e-320 * Y[:, 0], "no positive count.*by the precision of float64"),
+        (1e200 * Y[:, 0], r"y holds counts too large to be squared, up to \d\.?\d*e\+200. Rescale it"),
     ],
 )
 def test_counts(y, message):
@@ -65,6 +66,11 @@ def test_counts(y, message):
 def test_weights_and_exposure(name, value, message):
     with pytest.raises(ValueError, match=message):
         PoissonGLMRegressor().fit(X, Y[:, 0], **{name: value})
+
+
+def test_exposure_that_is_no_number():
+    with pytest.raises(TypeError, match="exposure must be an instance of float, not str"):
+        PoissonGLMRegressor().fit(X, Y[:, 0], exposure="months")
 
 
 def test_no_counts_where_there_is_weight():

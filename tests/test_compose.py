@@ -170,3 +170,31 @@ def test_grouped_columns_need_names():
     for columns in (make_column_selector("a"), "a", [0, 1]):
         with pytest.raises(TypeError, match="columns must be lists of names, which name the groups"):
             make_grouped_column_transformer((SplineTransformer(), columns))
+
+
+@pytest.mark.parametrize(
+    ("transformers", "options", "error", "message"),
+    [
+        ([(SplineTransformer, ["a"])], {}, TypeError, r"must be pairs of a transformer .*; got \(<class"),
+        ([(["a"], SplineTransformer())], {}, TypeError, "must be pairs of a transformer and a list of names"),
+        ([("s", SplineTransformer(), ["a"])], {}, TypeError, "must be pairs of a transformer and a list of names"),
+        ([("splines", ["a"])], {}, TypeError, "must be pairs of a transformer and a list of names"),
+        (
+            [(LagTransformer(2, epoch="day"), ["a", "day"])],
+            {},
+            ValueError,
+            "needs a column beside .* ColumnTransformer",
+        ),
+        ([], {"remainder": OneHotEncoder()}, ValueError, "remainder must be 'drop' or 'passthrough', got OneHot"),
+    ],
+)
+def test_grouped_columns_need_pairs(transformers, options, error, message):
+    with pytest.raises(error, match=message):
+        make_grouped_column_transformer(*transformers, **options)
+
+
+def test_a_sparse_encoder_inside_a_pipeline(X):
+    encoder = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
+    transformer = make_grouped_column_transformer((encoder, ["month", "day"]))
+    assert {name.partition("__")[0] for name in transformer.fit_transform(X)} == {"month", "day"}
+    assert encoder[-1].sparse_output  # the one that was given is not changed

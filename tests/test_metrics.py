@@ -111,6 +111,7 @@ def test_limits(score):
             {"null_rate": 0},
             "null_rate must be a positive number, or one for each of 1 outputs; got 0",
         ),
+        (([0, 1], [1, 1]), {"null_rate": "mean"}, "null_rate must be a positive number, .* got 'mean'"),
         (([0, 1], [1, 1]), {"null_rate": [1, 2]}, r"null_rate must be a positive number, .* got \[1, 2\]"),
         (([0, 1], [1, 1]), {"exposure": [1, 0]}, "exposure must be positive; got 0 in row 1"),
         (([0, 1], [1, 1]), {"exposure": -1}, "exposure must be positive; got -1"),

@@ -418,7 +418,7 @@ def test_no_grid_where_nothing_is_penalised(data, weights):
         ([[0.1, 0.2]], r"alphas must be .*got shape \(1, 2\)"),
         ([0.1, np.nan], "Input alphas contains NaN"),
         ([0.1, np.inf], "Input alphas contains infinity"),
-        ([], "Found array with 0 sample"),
+        ([], r"alphas must be a sequence of positive numbers; got shape \(0,\)"),
         (0.1, "'alphas' parameter of regularization_path must be"),
         (["strong"], "could not convert string to float"),
     ],

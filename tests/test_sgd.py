@@ -411,6 +411,8 @@ def test_groups_by_name(regression):
     assert list(model.groups_) == ["u", "v", "w", "z"]
     assert list(model.split_coef()) == list(model.groups_)
     np.testing.assert_array_equal(model.split_coef()["u"], model.coef_[:2])
+    with pytest.raises(ValueError, match="split_coef needs groups"):
+        clone(model).set_params(groups=None).fit(X, y).split_coef()
     np.testing.assert_array_equal(
         model.coef_,
         clone(model).set_params(groups=[0, 0, 1, 1, 2, 3]).fit(X.to_numpy(), y).coef_,

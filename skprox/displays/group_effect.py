@@ -1,7 +1,7 @@
 """The effect of one covariate, on its own scale."""
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -149,7 +149,9 @@ class GroupEffectDisplay:
         codes, values = frame[column].factorize(sort=numeric)  # of missing values -1
         if len(values) == 0:
             raise ValueError(f"{column!r} has no values in X.")
-        if not numeric and reference is not None and reference not in values:
+        if numeric and reference is not None:
+            check_scalar(reference, "reference", Real)
+        elif reference is not None and reference not in values:
             raise ValueError(f"reference={reference!r} is no value of {column!r}, which has {listing(values)}.")
 
         # at all values that occur for their mean, on a grid to be drawn, and at the reference

@@ -102,7 +102,8 @@ class GroupImportanceDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
         exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1.
+            The exposure of each row, for `kind="deviance"`; None is 1, and an error where the model was fitted
+            with exposure.
         output : int, default=None
             Which output of a 2-D target to show.
         max_groups, ax, bar_kwargs
