@@ -285,7 +285,7 @@ class PoissonGLMRegressor(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
-        have more than 16 million entries, or more than 300 columns are in play after 30 steps.
+        have more than 16 million entries, and where 300 steps, or rounding, end "newton" far from the optimum.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
@@ -450,7 +450,7 @@ class GroupLassoPoisson(_PoissonRegression):
         "newton" takes proximal Newton steps on a working set of groups, with the Hessian of its
         columns in memory. "fista" takes accelerated proximal gradient steps: more passes over X,
         but no Hessian. "auto" starts with "newton", and goes on with "fista" where the Hessian would
-        have more than 16 million entries, or more than 300 columns are in play after 30 steps.
+        have more than 16 million entries, and where 300 steps, or rounding, end "newton" far from the optimum.
     tol : float, default=1e-6
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.

@@ -13,8 +13,8 @@ __all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
 # The stages of "auto": a solver, how many steps it may take, and how many entries its Hessian may have. Beyond 16
-# million they cost more than gradients, and next to a perfect fit many short steps pay while they are cheap.
-STAGES = ((newton, 30, 4000**2), (newton, 270, 300**2), (fista, np.inf, np.inf))
+# million they cost more than gradients.
+STAGES = ((newton, 300, 4000**2), (fista, np.inf, np.inf))
 
 
 def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None, model=None):
