@@ -314,6 +314,19 @@ def test_an_outlier_without_weight_slows_nothing(rng):
     assert far.n_iter_ <= model.n_iter_ + 1
 
 
+def test_auto_stays_with_newton_next_to_a_perfect_fit():
+    """With several hundred columns in play, where gradients alone take thousands of steps."""
+    rng = np.random.default_rng(0)
+    X, groups = rng.normal(size=(200, 800)), np.arange(800).reshape(200, 4)
+    y = rng.poisson(np.exp(0.2 * X[:, :20].sum(axis=1)))
+    null = Oracle(X, y, groups, 0.0)
+    alpha = 1e-4 * np.abs(null.gradient(*null.null())[0]).max()
+    model = GroupLassoPoisson(alpha=alpha, groups=np.arange(800) // 4).fit(X, y)
+    assert Oracle(X, y, groups, 2 * alpha).certificate(model.coef_, model.intercept_) <= 2e-6
+    assert np.count_nonzero(model.coef_) > 300
+    assert model.n_iter_ < 100
+
+
 def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
     X, y, _ = gaussian_problem(rng, 300, 50)
     monkeypatch.setattr(skprox.solvers, "STAGES", ((newton, 300, 10), (fista, np.inf, np.inf)))
