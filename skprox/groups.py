@@ -269,8 +269,8 @@ def gather(labels):
 def _where(names, labels):
     """Position of each column, by position (unless integers are labels), label or name."""
     numbered = labels is not None and labels.nlevels == 1
-    keys = [labels, names] if numbered else [range(len(names)), [] if labels is None else labels, names]
-    return {label: j for labels in keys for j, label in enumerate(labels)}
+    kinds = [labels, names] if numbered else [range(len(names)), [] if labels is None else labels, names]
+    return {key: j for kind in kinds for j, key in enumerate(kind)}
 
 
 def _positions(group, columns, names, labels):

@@ -234,10 +234,11 @@ class _PoissonRegression(
         if above:
             worst = max(results[k].shortfall for k in above)
             where = f" for {len(above)} of {len(results)} outputs, first of them {above[0]}" if len(results) > 1 else ""
-            remedies = ["raise max_iter or tol", "bring the columns of X to like scales"]
+            n_iter = max(result.n_iter for result in results)
+            remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
+            remedies += ["bring the columns of X to like scales"]
             remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
             remedies += ["try solver='auto'"] * (self.solver != "auto")
-            n_iter = max(result.n_iter for result in results)
             warn(
                 f"{type(self).__name__} stopped after {n_iter} iterations with a certificate of {worst:.1e}, "
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",

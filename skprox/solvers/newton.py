@@ -123,8 +123,8 @@ def _propose(objective, active, tol):
     proposing = [descent for descent in active if not descent.halving]
     chains = groupby(proposing, lambda d: (d.order,) if d.n_iter else (id(d.problem.start), id(d.model)))
     chains = [list(chain) for _, chain in chains]
-    ends = list(objective.map(run, chains))  # all of them: what is kept changes where others start
-    for chain, kept in zip(chains, ends, strict=True):
+    factors = list(objective.map(run, chains))  # all of them first: those that are kept serve others
+    for chain, kept in zip(chains, factors, strict=True):
         chain[0].model.kept = kept
     far = [d for d in proposing if d.bend > NEAR**2]
     if far:
