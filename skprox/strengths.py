@@ -7,7 +7,7 @@ target, and results have shape (n_outputs or 1, ...).
 
 import numpy as np
 
-from skprox.groups import known, listing
+from skprox.groups import listing
 
 
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
@@ -55,9 +55,10 @@ def _from_entries(name, entries, columns, n_outputs):
     where = columns.where()
     unknown = [key for key, _ in entries if key not in where]
     if unknown:
+        titles = columns.names if columns.labels is None else columns.labels
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
-            f"The groups are {listing(columns.groups)}. {known(columns.names, columns.labels)}"
+            f"The groups are {listing(columns.groups)}, the columns {listing(titles)}."
         )
     counts = np.zeros(len(columns.names), dtype=int)
     out = np.zeros((n_outputs or 1, len(columns.names)))

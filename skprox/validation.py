@@ -45,7 +45,7 @@ def check_exposure(exposure, X):
     if exposure is None:
         return np.ones(X.shape[0], dtype=X.dtype)
     if np.ndim(exposure) == 0:
-        check_scalar(exposure, "exposure", Real)
+        check_scalar(np.asarray(exposure)[()], "exposure", Real)
         exposure = np.full(X.shape[0], exposure)
     exposure = check_array(exposure, ensure_2d=False, dtype=X.dtype, input_name="exposure")
     if exposure.shape != (X.shape[0],):

@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.validation import check_exposure
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=["u", "v_sp_0", "v_sp_1"])
 Y = np.random.default_rng(1).poisson(2.0, size=(20, 2)) + 1.0
@@ -71,6 +72,10 @@ def test_weights_and_exposure(name, value, message):
 def test_exposure_that_is_no_number():
     with pytest.raises(TypeError, match="exposure must be an instance of float, not str"):
         PoissonGLMRegressor().fit(X, Y[:, 0], exposure="months")
+
+
+def test_exposure_may_be_an_array_without_axes():
+    np.testing.assert_array_equal(check_exposure(np.array(2.0), X.to_numpy()), np.full(20, 2.0))
 
 
 def test_no_counts_where_there_is_weight():

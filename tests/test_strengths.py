@@ -63,7 +63,7 @@ def test_integers_that_label_columns_are_no_positions():
     for given in (groups, pd.Series(["v", "u", "u"], index=[1, 0, 2])):
         model = GroupLassoPoisson(alpha=0.01, groups=given).fit(X, y)
         assert {group: set(columns.tolist()) for group, columns in model.groups_.items()} == {"u": {0, 1}, "v": {2}}
-    with pytest.raises(ValueError, match=r"entries for \[7\], .* Its columns are \[2, 0, 1\]"):
+    with pytest.raises(ValueError, match=r"entries for \[7\], .* the columns \[2, 0, 1\]"):
         PoissonGLMRegressor(alpha={2: 1, 0: 1, 7: 1}).fit(X, y)
     selector = StabilitySelection(GroupLassoPoisson(groups=groups), n_resamples=2, n_alphas=3, random_state=0).fit(X, y)
     by_name = StabilitySelection(
