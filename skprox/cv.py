@@ -132,7 +132,7 @@ class _CrossValidated:
             for each, pattern in zip(outputs, patterns, strict=True)
         ]
         if isinstance(alphas, Integral):
-            alphas = grid(patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
+            alphas = grid(objective, patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
         def follow_one(outputs, pattern, starts):

@@ -60,6 +60,9 @@ class PoissonObjective:
         What the Hessian of each output is a multiple of: `total`, or 1 without an intercept.
     moments : ndarray of shape (n_outputs, n_features)
         The weighted means of the counts times each column.
+    rounding : ndarray of shape (n_outputs, n_features)
+        Size of the rounding errors to expect in a gradient: it is a sum of terms that may cancel, so that this goes
+        by the sum of their sizes.
     null : list of Point
         Where all coefficients are 0, for each output.
     spread : ndarray of shape (n_outputs, n_features)
@@ -99,7 +102,7 @@ class PoissonObjective:
         part.blocks = storage.blocks(part.X, self.n_threads)
         part.null = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
-        part.flattest = self.flattest[columns]
+        part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
         return part
 
     def evaluate(self, coefs, outputs):
@@ -226,11 +229,6 @@ class PoissonObjective:
             reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
         return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow
 
-    def rounding(self, output):
-        """Size of the rounding errors to expect in the gradient: it is a difference of two sums."""
-        scale = np.abs(self.moments[output]) + np.abs(self.null[output].gradient + self.moments[output])
-        return 4 * np.finfo(self.X.dtype).eps * scale
-
     def _measure(self, counts, weights, offset):
         """Set the attributes that don't depend on coefficients. One pass over X."""
         n_features, which = self.X.shape[1], self.weighting
@@ -243,6 +241,7 @@ class PoissonObjective:
             share = np.vstack([weighted, np.exp(self.log_mass[:, rows] - heaviest)])
             chunk = self._cut(rows)
             sums, first = _double(share.sum(axis=1, keepdims=True, dtype=np.float64), share @ chunk)
+            sizes = np.asarray(share @ abs(chunk), dtype=np.float64)
             means = np.where(sums > 0, first / sums, 0.0)
             center = means[len(which)] if dense else np.zeros(n_features)
             if dense:
@@ -263,27 +262,32 @@ class PoissonObjective:
                 mine = values[share[k] > 0]
                 same = (mine == mine[0]).all(axis=0)
                 means[k, columns[same]], squares[k, columns[same]] = mine[0, same], 0.0
-            return sums, means, squares
+            return sums, means, squares, sizes
 
-        sums, means, squares = self._reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
-        sums, counted, rated = sums[:, 0], means[: len(which)], means[len(which) :][which]
-        self.total, log_mass = sums[: len(which)], (heaviest[:, 0] + np.log(sums[len(which) :]))[which]
+        sums, means, squares, sizes = self._reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
+        counted, rated = means[: len(which)], means[len(which) :][which]
+        self.total = sums[: len(which), 0]
+        log_mass = (heaviest + np.log(sums[len(which) :]))[which, 0]
         self.moments = self.total[:, None] * counted
         self.scale = self.total if self.profiled else np.ones(len(which))
         self.constant = -((weights * offset).astype(np.float64) @ counts.T).ravel()
         if self.profiled:
             self.constant += self.total - self.total * np.log(self.total)
             values, intercepts = self.total * log_mass + self.constant, np.log(self.total) - log_mass
-            gradients = self.total[:, None] * rated - self.moments
+            level = self.total
         else:
             values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(which))
-            gradients = np.exp(log_mass)[:, None] * rated - self.moments
+            level = np.exp(log_mass)
+        gradients = level[:, None] * rated - self.moments
+        sizes /= sums
+        sizes = self.total[:, None] * sizes[: len(which)] + level[:, None] * sizes[len(which) :][which]
+        self.rounding = _rounding_units(self.X.shape[0]) * eps * sizes
         points = zip(intercepts, values, gradients, strict=True)
         self.null = [Point(np.zeros(n_features), *point) for point in points]
         self.center = rated[0] if self.profiled and dense else np.zeros(n_features)
 
         with np.errstate(over="ignore", invalid="ignore"):
-            squares /= sums[:, None]
+            squares /= sums
             squares = (squares[: len(which)] + squares[len(which) :][which]) / 2
             if self.profiled:
                 squares += (counted - rated) ** 2 / 4
@@ -334,6 +338,14 @@ class PoissonObjective:
         return run(*self.blocks) if len(self.blocks) == 1 else reduce(merge, self.map(run, self.blocks))
 
 
+def _rounding_units(n_terms):
+    """How many units in the last place of all terms together a sum of terms that cancel may be off.
+
+    Met with balanced columns of 200, 2,000 and 2,000,000 rows: 3, 15 and 24, the most where scipy adds up row by row.
+    """
+    return 4 + np.sqrt(min(n_terms, 4096)) / 2
+
+
 def _predict(chunk, slopes):
     """slopes @ chunk.T, with the rows of X along the memory."""
     with np.errstate(over="ignore", invalid="ignore"):  # not finite where coefficients overflow
@@ -352,12 +364,13 @@ def _add(first, second):
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
 def _add_spread(first, second):
-    """Weights, means and weighted squares about them of both together (Chan, Golub and LeVeque, 1983)."""
-    (weights, means, squares), (others, other_means, other_squares) = first, second
+    """Weights, means, weighted squares about them (Chan, Golub and LeVeque, 1983) and sums of both together."""
+    (weights, means, squares, sums), (others, other_means, other_squares, other_sums) = first, second
     share, gap = np.where(others > 0, others / (weights + others), 0.0), other_means - means
     squares += other_squares + np.where(weights > 0, gap**2 * weights * share, 0.0)
     means += gap * share
     weights += others
+    sums += other_sums
     return first
 
 

@@ -116,7 +116,7 @@ def regularization_path(
     alphas : array-like of shape (n_alphas,), default=None
         The strengths, positive and finite. None is `n_alphas` of them, evenly spaced in logarithm from
         the critical strength (the smallest at which all penalised coefficients are 0, in all outputs)
-        down to `alpha_min_ratio` times that.
+        down to `alpha_min_ratio` times that; a single one, 1, where all are 0 whatever the strength.
     n_alphas : int, default=100
         Number of strengths where `alphas` is None.
     alpha_min_ratio : float, default=1e-2
@@ -169,7 +169,7 @@ def regularization_path(
     with estimator._open((X, counts, weight[None], offset), columns) as objective:
         starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
         if isinstance(alphas, Integral):
-            alphas = grid(patterns, starts, alphas, alpha_min_ratio)
+            alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
         outputs = []
         for k, (pattern, start) in enumerate(zip(patterns, starts, strict=True)):
             report = print_strength(pattern) if estimator.verbose else ignore
@@ -218,10 +218,11 @@ def check_alphas(alphas, patterns):
     return alphas
 
 
-def grid(patterns, starts, n_alphas, alpha_min_ratio):
-    """Strengths evenly spaced in logarithm, from the critical one of all outputs."""
-    critical = [pattern.critical(start.gradient) for pattern, start in zip(patterns, starts, strict=True)]
-    return (max(critical) or 1.0) * np.geomspace(1.0, alpha_min_ratio, n_alphas)
+def grid(objective, patterns, starts, n_alphas, alpha_min_ratio):
+    """Strengths evenly spaced in logarithm, from the critical one of all outputs; one where nothing can enter."""
+    gradients = [start.gradient for start in starts]
+    critical = max(p.critical(*each) for p, *each in zip(patterns, gradients, objective.rounding, strict=False))
+    return critical * np.geomspace(1.0, alpha_min_ratio, n_alphas) if critical > 0 else np.ones(1)
 
 
 def without_penalised(estimator, objective, output, pattern):

@@ -59,9 +59,12 @@ class GroupElasticNet:
         unit = np.ones_like(coef) if unit is None else unit
         return prox.violation(coef, gradient, self.indices, self.indptr, self.strength, self.ridge, rounding, unit)
 
-    def critical(self, gradient):
-        """The factor on all strengths above which the groups with a strength are zero, with this gradient there."""
-        held = self.strength > 0
+    def critical(self, gradient, rounding):
+        """The factor on all strengths above which the groups with a strength are zero, with this gradient there.
+
+        Groups whose gradient is no more than `rounding` can't tell: without others it is zero.
+        """
+        held = (self.strength > 0) & (self.norms(np.maximum(np.abs(gradient) - rounding, 0.0)) > 0)
         return np.max(self.norms(gradient)[held] / self.strength[held], initial=0.0)
 
     def by_column(self):

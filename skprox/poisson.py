@@ -227,7 +227,8 @@ class _PoissonRegression(
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         vars(self).pop("alpha_max_", None)
         if patterns and all(pattern.strength.all() for pattern in patterns):
-            self.alpha_max_ = shape([p.critical(objective.null[k].gradient) for k, p in enumerate(patterns)])
+            nulls = zip(patterns, objective.null, objective.rounding, strict=False)  # those of folds come after
+            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
 
     def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]

@@ -87,7 +87,15 @@ def test_restriction_keeps_value_and_violation(penalty, rng):
 def test_critical_factor(rng):
     gradient = rng.normal(size=6)
     penalty = GroupElasticNet.from_groups(GROUPS, np.array([1.0, 0.4, 0.1]), np.zeros(6))
-    factor = penalty.critical(gradient)
+    factor = penalty.critical(gradient, np.full(6, 1e-3))
     for times, zero in [(1.0001, True), (0.9999, False)]:
         scaled = GroupElasticNet.from_groups(GROUPS, times * factor * penalty.strength, penalty.ridge)
         assert bool(scaled.violation(np.zeros(6), gradient).max() == 0) is zero
+
+
+def test_critical_factor_of_no_more_than_rounding(rng):
+    gradient = 1e-17 * rng.normal(size=6)
+    gradient[3] = 0.1  # in the last group
+    penalty = GroupElasticNet.from_groups(GROUPS, np.array([1.0, 0.4, 0.1]), np.zeros(6))
+    assert penalty.critical(gradient, np.full(6, 1e-15)) == 1.0
+    assert penalty.critical(gradient, np.full(6, 0.2)) == 0

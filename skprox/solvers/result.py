@@ -27,7 +27,7 @@ class Certificate:
     def of(cls, objective, penalty, output):
         spread = objective.spread[output]
         move = np.where(spread > 0, objective.total[output] * spread, np.inf)
-        return cls(penalty, objective.rounding(output), move).at_null(penalty, objective.null[output])
+        return cls(penalty, objective.rounding[output], move).at_null(penalty, objective.null[output])
 
     def at_null(self, penalty, point):
         """The same for another penalty, with the null model at `point`."""
