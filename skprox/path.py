@@ -189,7 +189,7 @@ def regularization_path(
     return RegularizationPath(
         alphas=alphas,
         coefs=coefs,
-        intercepts=collect(lambda result: result.point.intercept, X.dtype),
+        intercepts=collect(lambda result: result.point.intercept),
         deviance_explained=share_explained(2 * (collect(lambda result: result.point.value) - saturated), null),
         optimality=collect(lambda result: result.optimality),
         n_iter=collect(lambda result: result.n_iter),

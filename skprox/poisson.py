@@ -21,6 +21,8 @@ from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
 
+DOUBLE_ENTRIES = 2**21  # of X in single precision up to which work is in double: 16 MB
+
 
 class _PoissonRegression(
     CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator
@@ -145,7 +147,7 @@ class _PoissonRegression(
         return validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
 
     def _expect(self, X, exposure):
-        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)
+        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_).astype(X.dtype, copy=False)
         return (rates.T * exposure).T
 
     def _find_columns(self, labels):
@@ -161,8 +163,11 @@ class _PoissonRegression(
         from skprox.objective import PoissonObjective
 
         X = rows[0]
-        with row_threads(self.n_jobs, X.nnz if issparse(X) else X.size) as threads:
-            objective = PoissonObjective(*rows, self.fit_intercept, *threads)
+        size, dtype = X.nnz if issparse(X) else X.size, X.dtype
+        if size <= DOUBLE_ENTRIES:
+            rows = [each.astype(np.float64, copy=False) for each in rows]
+        with row_threads(self.n_jobs, size) as threads:
+            objective = PoissonObjective(*rows, self.fit_intercept, *threads, dtype)
             check_spread(objective.spread, columns.names)
             yield objective
 
@@ -208,13 +213,13 @@ class _PoissonRegression(
 
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
-        dtype, coefs = objective.X.dtype, [result.point.coef for result in results]
+        dtype, coefs = objective.dtype, [result.point.coef for result in results]
 
         def shape(values):
             return np.array(values) if n_outputs else values[0]
 
         self.coef_ = shape([coef.astype(dtype) for coef in coefs])
-        self.intercept_ = shape([dtype.type(result.point.intercept) for result in results])
+        self.intercept_ = shape([result.point.intercept for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
         fits = zip(results, penalties, strict=True)
         self.objective_ = shape([result.point.value + penalty.value(result.point.coef) for result, penalty in fits])
@@ -306,7 +311,7 @@ class PoissonGLMRegressor(_PoissonRegression):
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the linear predictor, in units of log rate for a unit of the column.
     intercept_ : float or ndarray of shape (n_outputs,)
-        Intercept.
+        Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
         Number of steps.
     objective_ : float or ndarray of shape (n_outputs,)
@@ -471,7 +476,7 @@ class GroupLassoPoisson(_PoissonRegression):
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the linear predictor, in units of log rate for a unit of the column.
     intercept_ : float or ndarray of shape (n_outputs,)
-        Intercept.
+        Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
         Number of steps.
     objective_ : float or ndarray of shape (n_outputs,)

@@ -129,7 +129,11 @@ def test_rows_that_hold_nothing_become_one(rng, storage, intercept, n_threads, w
     got, wanted = part.evaluate(coefs[:, columns], OUTPUTS), exact.evaluate(coefs, OUTPUTS)
     np.testing.assert_allclose(got[0], wanted[0], rtol=1e-11)
     np.testing.assert_allclose(got[2], wanted[2][:, columns], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(part.reach(coefs[:, columns], OUTPUTS), objective.reach(coefs, OUTPUTS))
+    here = [point_at(part, coef, k) for coef, k in zip(coefs[:, columns], OUTPUTS, strict=True)]
+    there = [point_at(objective, coef, k) for coef, k in zip(coefs, OUTPUTS, strict=True)]
+    np.testing.assert_allclose(
+        part.reach(here, coefs[:, columns], OUTPUTS, 5.0), objective.reach(there, coefs, OUTPUTS, 5.0)
+    )
     hessian = part.hessian(point_at(part, coefs[1, columns], 1), 1, np.array([2, 0]))
     wanted = exact.hessian(coefs[1], 1)[np.ix_(columns[[2, 0]], columns[[2, 0]])] / objective.scale[1]
     np.testing.assert_allclose(hessian, wanted.astype(float), rtol=1e-9, atol=1e-12)
@@ -144,7 +148,7 @@ def test_several_weightings(X, coefs, rng, storage, intercept, n_threads):
     alone = [PoissonObjective(storage(X), counts, w[None], offset, intercept, n_threads) for w in weights]
     outputs, coefs = [3, 0, 2, 1], np.vstack([coefs, -coefs[:1]])
     points = [point_at(both, coef, output) for coef, output in zip(coefs, outputs, strict=True)]
-    excess, reach = both.divergence(-coefs, points, outputs), both.reach(coefs, outputs)
+    excess, reach = both.divergence(-coefs, points, outputs), both.reach(points, coefs, outputs, 5.0)
     for k, output in enumerate(outputs):
         one, which = alone[output // 2], output % 2
         exact = Exact(X, counts, weights[output // 2], offset, intercept)
@@ -154,7 +158,7 @@ def test_several_weightings(X, coefs, rng, storage, intercept, n_threads):
         np.testing.assert_allclose(both.spread[output], one.spread[which])
         np.testing.assert_allclose(both.null[output].gradient, one.null[which].gradient, atol=1e-14)
         np.testing.assert_allclose(excess[k], one.divergence(-coefs[[k]], [points[k]], [which])[0])
-        np.testing.assert_allclose(reach[k], one.reach(coefs[[k]], [which])[0])
+        np.testing.assert_allclose(reach[k], one.reach([points[k]], coefs[[k]], [which], 5.0)[0])
         hessian = exact.hessian(coefs[k], which) / both.scale[output]
         got = both.hessian(points[k], output, np.arange(5))
         np.testing.assert_allclose(got, hessian.astype(float), rtol=1e-10, atol=1e-13)
@@ -223,8 +227,26 @@ def test_reach(X, coefs, storage, intercept, n_threads):
     moves = coefs * [1, 0, 1, 1, 0]
     changes = X @ moves.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
-    np.testing.assert_allclose(objective.reach(moves, OUTPUTS), wanted)
-    assert objective.reach(np.zeros((1, 5)), [0]).tolist() == [0]
+    points = [objective.null[k] for k in OUTPUTS]
+    np.testing.assert_allclose(objective.reach(points, moves, OUTPUTS, 5.0), wanted)
+    assert objective.reach(points[:1], np.zeros((1, 5)), [0], 5.0).tolist() == [0]
+
+
+def test_reach_where_rates_are_next_to_nothing(X, rng, storage, intercept, n_threads):
+    """They fall as they like but for rows with a count, and have some way to go before they matter."""
+    X[:, 3] = (np.arange(60) >= 30) * rng.uniform(1, 2, size=60)
+    objective, exact = make(X, storage, intercept, n_threads, weight=np.ones(60))
+    down, moves = np.array([0.0, 0, 0, -30, 0]), np.array([[0.1, 0, 0, -5, 0], [0.1, 0, 0, 50, 0]])
+    points = [point_at(objective, down, 0)] * 2
+    rates = exact.weight * np.exp(exact.profile(down, 0)[1])
+    least, changes = 1e-3 * (exact.weight @ exact.counts[0]) / 60, exact.X @ moves.T
+    changes = changes - rates @ changes / rates.sum() if intercept else changes
+    gap = np.maximum(np.log(least / rates), 0)
+    assert (gap[30:] > 10).all()
+    held = (gap == 0) | (exact.counts[0] > 0)
+    for got, change in zip(objective.reach(points, moves, [0, 0], 5.0), changes.T, strict=True):
+        highest, lowest = (change * 5 / (5 + gap)).max(), -change[held].min()
+        assert got == pytest.approx(float(highest + lowest if intercept else max(highest, lowest)))
 
 
 def test_totals_and_moments(X, storage, n_threads):
@@ -343,7 +365,7 @@ def test_reach_leaves_out_rows_without_weight(X, coefs, storage, intercept, n_th
     objective, _ = make(far, storage, intercept, n_threads, weight=weight)
     changes = X[weight > 0] @ coefs.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
-    np.testing.assert_allclose(objective.reach(coefs, OUTPUTS), wanted)
+    np.testing.assert_allclose(objective.reach([objective.null[k] for k in OUTPUTS], coefs, OUTPUTS, 5.0), wanted)
 
 
 def test_nothing_overflows(X, storage, n_threads):
@@ -397,6 +419,8 @@ def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
     wanted = exact.value(end, 1) - exact.value(coefs[1], 1) - exact.gradient(coefs[1], 1) @ (end - coefs[1])
     np.testing.assert_allclose(objective.divergence(end[None], [point], [1]), float(wanted), rtol=1e-3)
     np.testing.assert_allclose(
-        objective.reach(end[None], [1]), objective.reach(end[None].astype(np.float32), [1]), rtol=1e-6
+        objective.reach([point], end[None], [1], 5.0),
+        objective.reach([point], end[None].astype(np.float32), [1], 5.0),
+        rtol=1e-5,
     )
     assert set(seen) == {np.dtype(np.float32)}

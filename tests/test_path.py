@@ -262,7 +262,7 @@ def test_storages_and_types(data, of_rows, storage, dtype, n_jobs, monkeypatch):
     tol = TOL if dtype == np.float64 else 1e-4
     model = GroupLassoPoisson(groups=LABELS, tol=tol, n_jobs=n_jobs)
     path = regularization_path(model, storage(X), y, n_alphas=5, **of_rows)
-    assert path.coefs.dtype == path.intercepts.dtype == dtype
+    assert path.coefs.dtype == dtype
     for alpha, coef, intercept in zip(path.alphas, path.coefs, path.intercepts, strict=True):
         oracle = oracle_of("group lasso", X, y, alpha, **of_rows)
         assert (

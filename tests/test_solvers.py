@@ -435,7 +435,7 @@ def test_fista_ends_where_rounding_is_in_the_way(rng, monkeypatch):
     monkeypatch.setattr(importlib.import_module("skprox.solvers.fista"), "PATIENCE", 50)
     X = (rng.normal(size=(200, 5)) + 3).astype(np.float32)
     counts, weights = rng.poisson(2.0, size=(1, 200)).astype(np.float32), np.full((1, 200), 1 / 200, dtype=np.float32)
-    objective = PoissonObjective(X, counts, weights, np.zeros(200, np.float32), True)
+    objective = PoissonObjective(X, counts, weights, np.zeros(200, np.float32), True, dtype=np.dtype(np.float64))
     penalty = GroupElasticNet.from_groups(np.arange(5)[:, None], np.full(5, 1e-3), np.zeros(5))
     certificate = result.Certificate.of(objective, penalty, 0)
     exact, certificates = replace(certificate, rounding=np.zeros(5)), []
@@ -517,3 +517,41 @@ def test_solvers_know_neither_loss_nor_penalty_nor_storage():
             for alias in node.names
         }
         assert not [name for name in names if any(k in name for k in ("losses", "penalties", "objective", "sparse"))]
+
+
+def test_scales_that_differ_within_groups(rng):
+    """By twelve decades, with more columns than rows: some hundred steps were not enough of factors in float32."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(20, 120)) * 10.0 ** rng.uniform(-6, 6, size=120)
+        y = rng.poisson(2.0, size=20)
+        model = GroupLassoPoisson(alpha=1e-3, groups=np.arange(120) // 3).fit(X, y)
+        assert model.n_iter_ < 100
+        oracle = Oracle(X, y, np.arange(120).reshape(40, 3), 1e-3 * np.sqrt(3))
+        assert oracle.certificate(model.coef_, model.intercept_) <= 2e-6
+
+
+@pytest.mark.filterwarnings("ignore:.*with a certificate")
+def test_splines_of_a_few_counts_without_penalty(rng):
+    """Most of the basis sees no count: rates fall to nothing there, however far the linear predictor has to go."""
+    X = SplineTransformer(n_knots=20).fit_transform(rng.uniform(size=(800, 2)))
+    y = np.zeros(800)
+    y[rng.integers(0, 800, size=12)] = 1.0
+    model = PoissonGLMRegressor(alpha=0).fit(X, y, exposure=np.exp(3 * rng.normal(size=800)))
+    assert model.n_iter_ < 150
+    assert model.optimality_ < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore:.*with a certificate")
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e5])
+def test_certificate_in_float32_is_that_of_the_coefficients(rng, size):
+    """Those that are returned: by the rounding of large ones alone they are off."""
+    X = (rng.normal(size=(60, 3)) / size + [0, 0, 1]).astype(np.float32)
+    X[:, 1] = X[:, 0] + (1e-4 * rng.normal(size=60) / size).astype(np.float32)
+    y = rng.poisson(2.0, size=60)
+    model = PoissonGLMRegressor(alpha=0, tol=1e-9).fit(X, y)
+    oracle = Oracle(X.astype(float), y, range(3), 0.0)
+    residual, null = oracle.gradient(model.coef_.astype(float), model.intercept_)[0], oracle.gradient(*oracle.null())[0]
+    sizes = oracle.weight @ (np.abs(X.astype(float)) * (y + y.mean())[:, None])
+    beyond = np.abs(residual) - 4 * np.finfo(np.float32).eps * sizes
+    assert model.optimality_ == pytest.approx(max(beyond.max(), 0) / np.abs(null).max(), rel=0.1, abs=1e-7)

@@ -42,4 +42,7 @@ def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None
         left = np.array(left, dtype=int)
         if len(left) == 0:
             break
+    if objective.dtype != np.float64:  # in single precision other coefficients are returned
+        points = objective.rounded([result.point for result in results], [problem.output for problem in problems])
+        results = [p.result(point, r.n_iter, r.stalled) for p, point, r in zip(problems, points, results, strict=True)]
     return results, model

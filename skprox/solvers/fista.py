@@ -34,7 +34,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             state.arrive(*answer)
             state.report(n_iter, monitor)
         running = [state for state in running if state.shortfall > tol and not state.stopped]
-    return [state.problem.result(*state.best, state.n_iter, state.stopped) for state in states], model
+    return [state.problem.result(state.best[0], state.n_iter, state.stopped) for state in states], model
 
 
 def _evaluate(objective, states):

@@ -63,7 +63,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.shortfall, d.n_iter, d.stopped or d.is_worn_out()) for d in descents]
+    results = [d.problem.result(d.point, d.n_iter, d.stopped or d.is_worn_out()) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -129,7 +129,8 @@ def _propose(objective, active, tol):
     far = [d for d in proposing if d.bend > NEAR**2]
     if far:
         moves = np.array([descent.among(descent.end - descent.here) for descent in far])
-        reaches = objective.reach(moves, [descent.problem.output for descent in far])
+        points, outputs = [descent.point for descent in far], [descent.problem.output for descent in far]
+        reaches = objective.reach(points, moves, outputs, FAR)
         for descent, reach in zip(far, reaches, strict=True):
             descent.step = FAR / max(reach, FAR)
 

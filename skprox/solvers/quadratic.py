@@ -8,8 +8,9 @@ from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
 
 ROUNDS, SWEEPS = 20, 10
+REFINEMENTS = 3  # of the solution of a linear system
 RELAXATIONS, BETWEEN = 200, 4  # sweeps over the groups in play between two over all
-NEWTON_STEPS = 30_000  # times columns, in a round: fewer where factorising costs more
+NEWTON_STEPS = 10_000  # times columns: fewer where factorising costs more
 
 
 class QuadraticModel:
@@ -116,14 +117,34 @@ class QuadraticModel:
         if self.factored:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
+        if not certificate.penalty.strength.any():
+            self._solve_smooth(gradient, coef, certificate, tol)
+        steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS))
         for _ in range(ROUNDS):
             self._sweep(gradient, gradient, coef, certificate, tol, SWEEPS)
             if certificate(coef, gradient).max() <= tol:
                 break
-            for _ in range(NEWTON_STEPS // len(coef) + 1):
+            for _ in steps:
                 if not _newton_step(self, gradient, coef, certificate.penalty):
                     break
         return coef, gradient
+
+    def _solve_smooth(self, gradient, coef, certificate, tol):
+        """The minimiser without norms, in place; not along directions whose curvature may be rounding alone."""
+        ridge = certificate.penalty.ridge
+        matrix = self.rows + np.diag(ridge)
+        scale = np.sqrt(matrix.diagonal())
+        scale[scale == 0] = 1.0
+        matrix /= scale
+        matrix /= scale[:, None]
+        values, vectors = np.linalg.eigh(matrix)
+        inverse = np.where(values > len(values) * self.eps * values[-1], 1 / np.where(values > 0, values, 1.0), 0.0)
+        for _ in range(REFINEMENTS):
+            if certificate(coef, gradient).max() <= tol:
+                break
+            step = -(vectors @ (inverse * (vectors.T @ ((gradient + ridge * coef) / scale)))) / scale
+            coef += step
+            gradient += self.times(step)
 
     def _relax(self, gradient, coef, start, certificate, tol):
         """Sweeps, most of them over the groups in play, and Newton steps of these, extrapolated.
@@ -182,7 +203,7 @@ def is_factored(penalties, groups, n_rows, spread):
     of all columns, whose standard deviations are `spread`, must be in the range of float32.
     """
     n_columns = len(penalties[0].columns(groups))
-    if n_columns <= (2 if n_columns == len(groups) else 1) * n_rows:
+    if n_columns <= max(400, (2 if n_columns == len(groups) else 1) * n_rows):
         return False
     if any(penalty.ridge.any() or not penalty.strength.all() for penalty in penalties):
         return False

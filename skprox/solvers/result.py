@@ -69,8 +69,10 @@ class Problem:
     def penalty(self):
         return self.certificate.penalty
 
-    def result(self, point, shortfall, n_iter, stalled=False):
-        return Result(point, n_iter, self.certificate.optimality(point.coef, point.gradient), shortfall, stalled)
+    def result(self, point, n_iter, stalled=False):
+        certificate = self.certificate
+        shortfall = certificate(point.coef, point.gradient).max(initial=0.0)
+        return Result(point, n_iter, certificate.optimality(point.coef, point.gradient), shortfall, stalled)
 
 
 @dataclass(frozen=True)
