@@ -186,8 +186,8 @@ def _are_positions(labels):
 
 
 def _are_same(labels, others):
-    if labels.dtype == others.dtype != object and labels.equals(others):
-        return True
+    if all(isinstance(each.dtype, np.dtype) and each.dtype.kind in "iuf" for each in (labels, others)):
+        return labels.equals(others)
     return list(map(label_key, labels)) == list(map(label_key, others))
 
 

@@ -160,7 +160,8 @@ def test_numbers_that_are_alike_are_one_label(rng):
     model = PoissonGLMRegressor(alpha={7.0: 0.1, np.float32(3): 0.2}).fit(X, rng.poisson(2, size=60))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model.predict(X.set_axis([7.0, 3.0], axis=1))
+        for labels in ([7.0, 3.0], np.array([7, 3], dtype=np.uint8), pd.Index([7, 3], dtype="Int64")):
+            model.predict(X.set_axis(labels, axis=1))
     assert label_key(1) != label_key(True) == label_key(np.True_)
     assert label_key((1, np.nan)) == label_key((1.0, float("nan"))) != label_key((True, np.nan))
 
