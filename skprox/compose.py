@@ -1,16 +1,20 @@
 """Exact groups, read from transformers instead of from names."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skprox.groups import gather
+from skprox.groups import BASIS, POWER, gather
 from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
+
+REMAINDER = "remainder"  # the step of a ColumnTransformer for the columns that no other takes
 
 
 def groups_from_transformer(transformer):
@@ -19,7 +23,7 @@ def groups_from_transformer(transformer):
     Reads `ColumnTransformer`, `Pipeline` and `FeatureUnion`, nested as they may be, down to splines,
     bumps, lags, one-hot and binned columns, products of columns, selected columns and those that keep their
     names. A column made of several features belongs to the group of that set of features; those of
-    a transformer that mixes its input (as PCA does) are one group.
+    a transformer that mixes its input (as PCA does) are one group, as are the words of a text.
 
     Parameters
     ----------
@@ -62,7 +66,9 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
 
     Columns are then called ``feature__column``, so that the default ``groups="auto"`` of
     `GroupLassoPoisson` finds one group a feature, where a single encoder of several features would leave
-    one group for all, also inside a pipeline whose transformers are tuned and fitted anew. Output
+    one group for all, also inside a pipeline whose transformers are tuned and fitted anew. Whatever a
+    transformer adds, such as indicators of missing values, is in the group of its feature; names that
+    would tell other features stand in parentheses: ``temp__(missingindicator_temp_sp_0)``. Output
     is a pandas frame, since names reach the next step in frames only.
 
     Parameters
@@ -99,7 +105,7 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
         raise ValueError(
             f"remainder must be 'drop' or 'passthrough', got {remainder!r}. Columns to transform need a pair as well."
         )
-    steps = []
+    steps, features = [], {}  # features by the names of their steps
     for pair in transformers:
         if not (isinstance(pair, tuple) and len(pair) == 2 and _is_transformer(pair[0])):
             raise TypeError(f"transformers must be pairs of a transformer and a list of names; got {pair!r}.")
@@ -114,7 +120,12 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
         if not isinstance(transformer, str):  # frames can't be sparse
             names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
             transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
-        steps += [(column.replace("__", "_"), clone(transformer, safe=False), [column]) for column in columns]
+        for column in columns:
+            title = _single_underscores(column).strip("_")
+            if title in features:
+                raise ValueError(_clash(features[title], column, title))
+            features[title] = column
+            steps.append((title, clone(transformer, safe=False), [column]))
     built = ColumnTransformer(steps, remainder=remainder, n_jobs=n_jobs, verbose_feature_names_out=_join)
     return built.set_output(transform="pandas")
 
@@ -125,31 +136,67 @@ def _is_transformer(candidate):
     return hasattr(candidate, "transform") and not isinstance(candidate, type)
 
 
-def _join(transformer, column):
-    """Name of a column, with ``__`` in one place only."""
-    return f"{transformer}__{column.replace('__', '_')}"
+def _clash(first, second, title):
+    if first == second:
+        return f"Feature {first!r} is given twice. Join its transformers in one FeatureUnion, which makes one group."
+    return f"Features {first!r} and {second!r} would both be called {title!r}, as '__' ends a prefix. Rename one."
+
+
+def _join(feature, column):
+    """Name of a column: with ``__`` in one place only, in parentheses where marks in it would tell other features."""
+    column = _single_underscores(column).lstrip("_")
+    told = feature == REMAINDER or not _tells_others(feature, column)
+    return f"{feature}__{column}" if told else f"{feature}__({column})"
+
+
+def _tells_others(feature, column):
+    """Whether "auto" may read from the name of a column that it is made of other features than the one of its block."""
+    own = re.escape(feature) + r"(_(sp|rc|lag)_\d+)*(\^\d+)?"
+    if re.fullmatch(f"{own}( {own})*", column):
+        return _is_marked(feature)
+    category = column.startswith(f"{feature}_") and f" {feature}" not in column
+    return _is_marked(column) or (" " in column and not category)
+
+
+def _is_marked(name):
+    return bool(BASIS.fullmatch(name) or POWER.fullmatch(name))
+
+
+def _single_underscores(name):
+    return re.sub("__+", "_", name)
 
 
 def _input_names(transformer):
-    while isinstance(transformer, Pipeline | FeatureUnion):
+    """Names of the features that a transformer was fitted to, also those of its first step or of its parts."""
+    if isinstance(transformer, Pipeline | FeatureUnion):
         parts = transformer.steps if isinstance(transformer, Pipeline) else transformer.transformer_list
         fitted = [part for _, part in parts if not (part is None or isinstance(part, str))]
-        if not fitted:
-            raise ValueError(
-                f"{transformer!r} has no fitted part that tells the names of its columns. Give groups as a dict, or "
-                "by a rule for names."
-            )
-        transformer = fitted[0]
-    return list(_check_feature_names_in(transformer))
+        if isinstance(transformer, FeatureUnion):
+            fitted.sort(key=lambda part: not hasattr(part, "n_features_in_"))
+        if fitted:
+            return _input_names(fitted[0])
+    elif hasattr(transformer, "n_features_in_"):
+        return list(_check_feature_names_in(transformer))
+    elif get_tags(transformer).input_tags.string:
+        return ["x0"]  # text, in no column
+    raise ValueError(
+        f"{transformer!r} has no fitted part that tells the names of its columns. Put it into a ColumnTransformer, or "
+        "give groups as a dict, or by a rule for names."
+    )
 
 
-def _trace(transformer, inputs):
-    """The features behind each column of the output, given those behind each column of the input."""
+def _trace(transformer, inputs, width=None):
+    """The features behind each column of the output, given those behind each column of the input.
+
+    `width` is the number of columns of the output, where it is known.
+    """
     if isinstance(transformer, str):
         return [] if transformer == "drop" else inputs
     if isinstance(transformer, Pipeline):
-        for _, step in transformer.steps:
-            inputs = inputs if step is None else _trace(step, inputs)
+        steps = [step for _, step in transformer.steps if not (step is None or step == "passthrough")]
+        widths = [getattr(step, "n_features_in_", None) for step in steps[1:]] + [width]
+        for step, n_columns in zip(steps, widths, strict=True):
+            inputs = _trace(step, inputs, n_columns)
         return inputs
     if isinstance(transformer, FeatureUnion):
         parts = [_trace(part, inputs) for _, part in transformer.transformer_list]
@@ -166,21 +213,41 @@ def _trace(transformer, inputs):
         return _repeat(inputs, transformer.n_bins_)
     if isinstance(transformer, PolynomialFeatures):
         return [_union(inputs[j] for j in np.flatnonzero(powers)) for powers in transformer.powers_]
+    return _trace_names(transformer, inputs, width)
+
+
+def _trace_names(transformer, inputs, width):
+    """By the names of its columns: those that it keeps have their features, all others are made of all inputs."""
     if not hasattr(transformer, "get_feature_names_out"):
-        raise ValueError(f"{transformer!r} gives no names to its columns (get_feature_names_out): no groups to read.")
-    same = dict(zip(_input_names(transformer), inputs, strict=True))
+        if width is not None and len(set(inputs)) == 1:
+            return [inputs[0]] * width
+        raise ValueError(
+            f"{transformer!r} gives no names to its columns (get_feature_names_out): no groups to read. Give groups as "
+            "a dict, or let it alone transform one column of a ColumnTransformer."
+        )
+    if hasattr(transformer, "n_features_in_"):
+        names_in, names_out = _input_names(transformer), transformer.get_feature_names_out()
+    else:
+        names_in = [" ".join(origin) for origin in inputs]
+        names_out = transformer.get_feature_names_out(names_in)
+    same = dict(zip(names_in, inputs, strict=True))
     same |= {f"missingindicator_{name}": origin for name, origin in same.items()}  # SimpleImputer
-    return [same.get(name, _union(inputs)) for name in transformer.get_feature_names_out()]
+    every = _union(inputs)
+    return [same.get(name, every) for name in names_out]
 
 
 def _trace_columns(transformer, inputs):
     positions = pd.DataFrame([range(len(inputs))], columns=_input_names(transformer))
     origins = [()] * sum(part.stop - part.start for part in transformer.output_indices_.values())
+    grouped = transformer.verbose_feature_names_out is _join
     for name, part, columns in transformer.transformers_:
         taken = np.atleast_1d(_safe_indexing(positions, columns, axis=1).to_numpy().ravel())
         where = transformer.output_indices_[name]
-        if where.stop > where.start:
-            origins[where] = _trace(part, [inputs[j] for j in taken])
+        width = where.stop - where.start
+        if width == 0:
+            continue
+        given = [inputs[j] for j in taken]
+        origins[where] = [_union(given)] * width if grouped and name != REMAINDER else _trace(part, given, width)
     return origins
 
 

@@ -3,56 +3,40 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
+from skprox.columns import Columns, column_names, has_names, label_key, listing
+from skprox.validation import warn
+
 BASIS = re.compile(r"(.+?)((?:_(?:sp|rc|lag)_\d+)+)")  # SplineTransformer, RaisedCosineTransformer, LagTransformer
 POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
 LEFT_ALONE = re.compile(r"(.*__)?(remainder|passthrough)(-\d+)?")  # ColumnTransformer: columns passed through
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Names of the columns of a design, and how they fall into groups.
-
-    Attributes
-    ----------
-    names : list of str
-    groups : dict
-        Name of a group to the positions of its columns, ascending.
-    labels : pandas.Index or None
-        The labels of the columns, where they have several levels, or are integers other than their positions.
-    """
-
-    names: list
-    groups: dict
-    labels: object = None
-
-    @classmethod
-    def single(cls, names, labels=None):
-        """Each column a group of its own."""
-        return cls(names, dict(zip(names, np.arange(len(names))[:, None], strict=True)), labels)
-
-    def where(self):
-        """Positions by name of a group, or else of a column."""
-        return {label: np.array([j]) for label, j in _where(self.names, self.labels).items()} | self.groups
+def find_columns(estimator, labels=None):
+    """Names of the columns that `estimator` was given, and its groups of them: one each where names lack to go by."""
+    names = column_names(estimator)
+    return Columns.single(names, labels) if lacks_names(estimator) else find_groups(estimator.groups, names, labels)
 
 
-def label_columns(X):
-    """X with plain names, and the labels of its columns where these are not names, nor positions.
+def lacks_names(estimator):
+    """Whether groups go by the names of columns, and these have none."""
+    by_name = isinstance(estimator.groups, str) and estimator.groups in NAME_RULES
+    return by_name and not has_names(estimator)
 
-    scikit-learn checks the names of columns between `fit` and `predict` when they are strings, so a
-    MultiIndex ``("f1", "a")`` becomes ``"f1__a"``. The data are not copied.
-    """
-    columns = getattr(X, "columns", None)
-    if getattr(columns, "nlevels", 1) == 1:
-        numbered = getattr(columns, "inferred_type", "") == "integer" and list(columns) != list(range(len(columns)))
-        return X, columns if numbered else None
-    return X.set_axis(["__".join(map(str, label)) for label in columns], axis=1), columns
+
+def warn_without_names(estimator):
+    if lacks_names(estimator):
+        warn(
+            f"X has no names of columns, so that groups={estimator.groups!r} makes each a group of its own. Pass a "
+            "DataFrame, from transformers by set_output(transform='pandas') (and feature_names_out where there is a "
+            "FunctionTransformer), or give the groups."
+        )
 
 
 def find_groups(groups, names, labels=None):
@@ -64,23 +48,27 @@ def find_groups(groups, names, labels=None):
         As in `GroupLassoPoisson`.
     names : sequence of str
         Names of the columns.
-    labels : pandas.Index, optional
+    labels : pandas.Index, default=None
         The labels of the columns, as in `Columns`.
     """
-    names = list(names)
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise ValueError(f"Columns of X share the names {listing(twice)}; groups and strengths need names that differ.")
+    columns = Columns(list(names), {}, labels)
+    for called in [columns.names] if labels is None else [labels, columns.names]:
+        counts = Counter(map(label_key, called))
+        twice = list(dict.fromkeys(name for name in called if counts[label_key(name)] > 1))
+        if twice:
+            raise ValueError(
+                f"Columns of X share the names {listing(twice)}; groups and strengths need names that differ."
+            )
     if isinstance(groups, Mapping):
-        found = {name: _positions(name, columns, names, labels) for name, columns in groups.items()}
+        found = {name: _positions(name, given, columns) for name, given in groups.items()}
     elif isinstance(groups, str | Integral) or callable(groups):
-        found = gather(_labels_by_rule(groups, names, labels))
+        found = gather(_labels_by_rule(groups, columns.names, labels))
     elif hasattr(groups, "items") and groups.ndim == 1:
-        found = gather(_labels_by_index(groups, names, labels))
+        found = gather(_labels_by_index(groups, columns))
     else:
-        found = _groups_from_array(groups, len(names))
-    _check_partition(found, names)
-    return Columns(names, found, labels)
+        found = _groups_from_array(groups, len(columns.names))
+    _check_partition(found, columns)
+    return replace(columns, groups=found)
 
 
 def _labels_by_rule(rule, names, labels):
@@ -112,22 +100,25 @@ def _labels_by_rule(rule, names, labels):
     return [match[1] if (match := pattern.search(name)) else None for name in names]
 
 
-def _labels_by_index(series, names, labels):
+def _labels_by_index(series, columns):
     """The values of a Series in the order of the columns that its index names, or as they are with the default one."""
-    if (labels is None or labels.nlevels > 1) and all(isinstance(key, Integral) for key in series.index):
-        if list(series.index) != list(range(len(names))):
+    keys = list(map(label_key, series.index))
+    if not columns.is_numbered and all(isinstance(key, Integral) for key in keys):
+        if keys != list(range(len(columns.names))):
             raise ValueError(
                 "The index of groups holds integers, which name no columns. Give a Series indexed by the names of the "
                 "columns, or groups.tolist() for labels in their order."
             )
         return list(series)
-    where, values = _where(names, labels), [None] * len(names)
-    unknown, twice = [key for key in series.index if key not in where], series.index[series.index.duplicated()]
-    for problem, keys in {"names columns that X does not have": unknown, "names columns twice": list(twice)}.items():
+    places = [columns.position(key) for key in series.index]
+    unknown = [key for key, place in zip(series.index, places, strict=True) if place is None]
+    twice = list(series.index[pd.Index(places).duplicated()])
+    for problem, keys in {"names columns that X does not have": unknown, "names columns twice": twice}.items():
         if keys:
-            raise ValueError(f"The index of groups {problem}: {listing(keys)}. {known(names, labels)}")
-    for key, label in series.items():
-        values[where[key]] = label
+            raise ValueError(f"The index of groups {problem}: {listing(keys)}. {known(columns)}")
+    values = [None] * len(columns.names)
+    for place, label in zip(places, series, strict=True):
+        values[place] = label
     return values
 
 
@@ -266,31 +257,23 @@ def gather(labels):
     return {label: np.array(columns) for label, columns in found.items()}
 
 
-def _where(names, labels):
-    """Position of each column, by position (unless integers are labels), label or name."""
-    numbered = labels is not None and labels.nlevels == 1
-    kinds = [labels, names] if numbered else [range(len(names)), [] if labels is None else labels, names]
-    return {key: j for kind in kinds for j, key in enumerate(kind)}
-
-
-def _positions(group, columns, names, labels):
+def _positions(group, given, columns):
     """Positions of the columns that one entry of a dict of groups gives."""
-    where = _where(names, labels)
-    if isinstance(columns, str | re.Pattern) and columns not in where:
-        return np.flatnonzero([bool(re.search(columns, name)) for name in names])
-    if isinstance(columns, slice):
-        return np.arange(len(names))[columns]
-    if isinstance(columns, str | Integral | tuple) and columns in where:
-        columns = [columns]
-    columns = list(columns) if isinstance(columns, Iterable) else [columns]
-    if len(columns) == len(names) and all(isinstance(column, bool | np.bool_) for column in columns):
-        return np.flatnonzero(columns)
-    unknown = [column for column in columns if not (isinstance(column, Hashable) and column in where)]
+    one = columns.position(given)
+    if one is not None:
+        return np.array([one])
+    if isinstance(given, str | re.Pattern):
+        return np.flatnonzero([bool(re.search(given, name)) for name in columns.names])
+    if isinstance(given, slice):
+        return np.arange(len(columns.names))[given]
+    given = list(given) if isinstance(given, Iterable) else [given]
+    places = [columns.position(column) for column in given]
+    unknown = [column for column, place in zip(given, places, strict=True) if place is None]
+    if unknown and len(given) == len(columns.names) and all(isinstance(column, bool | np.bool_) for column in given):
+        return np.flatnonzero(given)
     if unknown:
-        raise ValueError(
-            f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(names, labels)}"
-        )
-    return np.sort([where[column] for column in columns]).astype(int)
+        raise ValueError(f"groups[{group!r}] names columns that X does not have: {listing(unknown)}. {known(columns)}")
+    return np.sort(places).astype(int)
 
 
 def _groups_from_array(groups, n_features):
@@ -313,16 +296,17 @@ def _groups_from_array(groups, n_features):
     return gather(array.tolist())
 
 
-def _check_partition(found, names):
+def _check_partition(found, columns):
     """Every group has a column, and every column one group."""
-    empty = [group for group, columns in found.items() if len(columns) == 0]
+    empty = [group for group, members in found.items() if len(members) == 0]
     if empty:
-        raise ValueError(f"groups: no column of X is in {listing(empty)}. {known(names)}")
-    counts = np.bincount(np.concatenate(list(found.values()) or [[]]).astype(int), minlength=len(names))
-    for problem, columns in {"no group": counts == 0, "more than one group": counts > 1}.items():
-        if columns.any():
+        raise ValueError(f"groups: no column of X is in {listing(empty)}. {known(columns)}")
+    members, titles = np.concatenate(list(found.values()) or [[]]).astype(int), columns.titles
+    counts = np.bincount(members, minlength=len(titles))
+    for problem, wrong in {"no group": counts == 0, "more than one group": counts > 1}.items():
+        if wrong.any():
             raise ValueError(
-                f"groups: columns {listing(np.array(names, dtype=object)[columns])} are in {problem}; "
+                f"groups: columns {listing(titles[j] for j in np.flatnonzero(wrong))} are in {problem}; "
                 "each column of X must be in exactly one. Where transformers change the columns, give a rule."
             )
 
@@ -338,11 +322,5 @@ def groups_in(coefs, groups):
     return group_norms(coefs, groups).reshape(len(coefs), -1, len(groups)).any(axis=1)
 
 
-def listing(names):
-    """Names for an error message."""
-    names = [repr(name) for name in names]
-    return "[" + ", ".join(names[:10]) + (f", ... ({len(names)} in all)]" if len(names) > 10 else "]")
-
-
-def known(names, labels=None):
-    return f"Its columns are {listing(names if labels is None else labels)}."
+def known(columns):
+    return f"Its columns are {listing(columns.titles)}."

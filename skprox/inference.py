@@ -6,8 +6,9 @@ from scipy import sparse
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from skprox.columns import column_names
 from skprox.groups import group_norms
 from skprox.validation import check_counts_like, check_exposure, check_weight, need_exposure
 
@@ -159,8 +160,7 @@ class InferenceMixin:
         X = self._check_covariates(X)
         weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
         covariances = self._covariances(X, weight, exposure, y if kind == "sandwich" else None)
-        names = _check_feature_names_in(self)
-        terms = ["intercept", *names] if self.fit_intercept else list(names)
+        terms = ["intercept"] * self.fit_intercept + column_names(self)
         tables = [pd.DataFrame(each, index=terms, columns=terms) for each in covariances]
         if np.ndim(self.coef_) == 1:
             return tables[0]

@@ -34,7 +34,8 @@ class PoissonObjective:
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
     Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
-    exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and forgotten.
+    exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and
+    forgotten.
 
     Parameters
     ----------

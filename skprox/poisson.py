@@ -10,11 +10,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
-from skprox.groups import NAME_RULES, Columns, find_groups, group_norms, label_columns
+from skprox.columns import check_columns, labels_of
+from skprox.groups import find_columns, group_norms, warn_without_names
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.parallel import row_threads
@@ -134,8 +135,8 @@ class _PoissonRegression(
 
     def _check_rows(self, X, y, sample_weight, exposure):
         """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
-        X, labels = label_columns(X)
-        X, y = validate_data(
+        labels = labels_of(X)
+        X, y = check_columns(
             self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
         )
         rows = X, *check_rows(X, y, sample_weight, exposure)
@@ -143,18 +144,14 @@ class _PoissonRegression(
         return rows, self._find_columns(labels), None if y.ndim == 1 else y.shape[1]
 
     def _check_covariates(self, X):
-        X, _ = label_columns(X)
-        return validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        return check_columns(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
 
     def _expect(self, X, exposure):
         rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_).astype(X.dtype, copy=False)
         return (rates.T * exposure).T
 
     def _find_columns(self, labels):
-        names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
-        if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:  # nothing to read in these names
-            return Columns.single(names, labels)
-        return find_groups(self.groups, names, labels)
+        return find_columns(self, labels)
 
     @contextmanager
     def _open(self, rows, columns):
@@ -168,7 +165,7 @@ class _PoissonRegression(
             rows = [each.astype(np.float64, copy=False) for each in rows]
         with row_threads(self.n_jobs, size) as threads:
             objective = PoissonObjective(*rows, self.fit_intercept, *threads, dtype)
-            check_spread(objective.spread, columns.names)
+            check_spread(objective.spread, columns.titles)
             yield objective
 
     def _solve(self, objective, penalties, tasks):
@@ -445,9 +442,9 @@ class GroupLassoPoisson(_PoissonRegression):
           splines, bumps, lags and powers.
         - the number or name of a level of MultiIndex columns; a regular expression whose one capture
           is the name of the group; a callable from the name of a column to that of its group.
-        - a dict from name of a group to its columns: names, positions, or a regular expression; a list
-          with a label for each column, or a Series of labels by column; a 0/1 mask of shape
-          (n_groups, n_features).
+        - a dict from name of a group to its columns: names (or what a frame calls them by instead, as
+          numbers), positions, or a regular expression; a list with a label for each column, or a Series
+          of labels by column; a 0/1 mask of shape (n_groups, n_features).
     group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
         Factors on `alpha`, in the same forms. "sqrt_size" is the square root of the number of columns
         of a group. A group of weight 0 is not penalised.
@@ -565,12 +562,7 @@ class GroupLassoPoisson(_PoissonRegression):
         self.verbose = verbose
 
     def _find_columns(self, labels):
-        named = hasattr(self, "feature_names_in_")
-        if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
-            warn(
-                f"X has no names of columns, so that groups={self.groups!r} makes each a group of its own. Pass a "
-                "DataFrame, from transformers by set_output(transform='pandas'), or give the groups.",
-            )
+        warn_without_names(self)
         return super()._find_columns(labels)
 
     def _penalties(self, alpha, columns, n_outputs):

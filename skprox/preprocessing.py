@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
-from skprox.groups import listing
+from skprox.columns import listing
 
 FLOATS = np.float64, np.float32
 BATCH = 2**20  # entries of lagged columns that are held at a time

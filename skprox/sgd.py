@@ -12,10 +12,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skprox.base import DocLinkMixin, ExposureMixin
-from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
+from skprox.columns import Columns, check_columns, column_names, labels_of
+from skprox.groups import find_columns, warn_without_names
 from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
@@ -374,8 +375,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         """
         check_is_fitted(self)
         warn_of_rates(self, exposure)
-        X, _ = label_columns(X)
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        X = check_columns(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
         eta = safe_sparse_dot(X, self.coef_) + self.intercept_
         exposure = self._check_exposure(exposure, X)
         return eta if self.loss == "squared_error" else exposure * np.exp(eta)
@@ -422,9 +422,9 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
     def _check_rows(self, X, y, sample_weight, exposure, first):
         """A sample, and on the first one the groups of its columns and what their norms weigh."""
-        X, labels = label_columns(X)
+        labels = labels_of(X)
         dtype = (np.float64, np.float32) if first else self.coef_.dtype
-        X, y = validate_data(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
+        X, y = check_columns(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
         if self.loss == "poisson":
             target = check_counts(y, X.dtype)[0]
         else:
@@ -447,15 +447,11 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self._norm_weights = 1.0
         if self.groups is None and isinstance(self.group_weights, str):
             return
-        names, named = list(_check_feature_names_in(self)), hasattr(self, "feature_names_in_")
-        columns = Columns.single(names, labels)
-        if self.groups is not None:
-            if not named and isinstance(self.groups, str) and self.groups in NAME_RULES:
-                raise ValueError(
-                    f"groups={self.groups!r} goes by the names of columns, which X does not have. Pass a DataFrame, "
-                    "from transformers by set_output(transform='pandas'), or give the groups."
-                )
-            columns = find_groups(self.groups, names, labels)
+        if self.groups is None:
+            columns = Columns.single(column_names(self), labels)
+        else:
+            warn_without_names(self)
+            columns = find_columns(self, labels)
             self.groups_ = columns.groups
         if isinstance(self.group_weights, str):
             self._norm_weights = np.sqrt([len(group) for group in self.groups_.values()])

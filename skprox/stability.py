@@ -18,10 +18,11 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skprox.base import DocLinkMixin
-from skprox.groups import Columns, groups_in, label_columns
+from skprox.columns import Columns, check_columns, check_labels, labels_of
+from skprox.groups import groups_in
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, warn
@@ -212,12 +213,12 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        named, labels = label_columns(X)
+        labels = labels_of(X)
         # by label or position, so that halves of an array know them without a warning each
         keys = np.arange(len(path.feature_names)) if labels is None else labels
         groups = {g: keys[c].tolist() for g, c in path.groups.items()}
         estimator = clone(self.estimator).set_params(groups=groups)
-        validate_data(self, named, skip_check_array=True)
+        check_columns(self, X, skip_check_array=True)
         columns = Columns(path.feature_names, path.groups, labels)
         free, in_play = _free_and_in_play(estimator, columns, path.coefs.shape[1:-1])
 
@@ -256,7 +257,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
-        return super().transform(label_columns(X)[0])
+        return super().transform(check_labels(self, X, reset=False))
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.

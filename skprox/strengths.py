@@ -1,22 +1,22 @@
 """Strengths, ratios and weights in all the forms that users give them, as arrays.
 
 A value is a number, an array, or a mapping (a dict or a pandas Series) from names of groups or
-columns to numbers or arrays. `columns` is a `skprox.groups.Columns`; `n_outputs` is None for a 1-D
+columns to numbers or arrays. `columns` is a `skprox.columns.Columns`; `n_outputs` is None for a 1-D
 target, and results have shape (n_outputs or 1, ...).
 """
 
 import numpy as np
 
-from skprox.groups import listing
+from skprox.columns import listing
 
 
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
-    if _is_mapping(name, value):
+    if _is_mapping(name, value, "column", columns.titles):
         out = _from_entries(name, list(value.items()), columns, n_outputs)
     else:
         out = _fill(name, value, "", len(columns.names), "column", n_outputs)
-    _check_range(name, out, columns.names, "column", most)
+    _check_range(name, out, columns.titles, "column", most)
     return out
 
 
@@ -27,7 +27,7 @@ def per_group(name, value, columns, n_outputs=None):
     column instead, as where a mapping gives arrays, entries must agree within a group.
     """
     titles = list(columns.groups)
-    if not _is_mapping(name, value):
+    if not _is_mapping(name, value, "group", titles):
         array = _to_numbers(name, value, "")
         if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
             out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
@@ -42,35 +42,35 @@ def per_group(name, value, columns, n_outputs=None):
     return out
 
 
-def _is_mapping(name, value):
+def _is_mapping(name, value, unit, titles):
     if hasattr(value, "items") and getattr(value, "ndim", 1) > 1:
         raise TypeError(
             f"{name} must be a number, an array, or a dict or Series by name; got a {type(value).__name__}. For "
-            "several outputs give an array with a row for each, in the order of the columns of X, as by to_numpy()."
+            f"several outputs give an array with a row for each, as by to_numpy(), in the order of the {unit}s, "
+            f"{listing(titles)}."
         )
     return hasattr(value, "items")
 
 
 def _from_entries(name, entries, columns, n_outputs):
-    where = columns.where()
-    unknown = [key for key, _ in entries if key not in where]
+    titles, groups = columns.titles, listing(columns.groups)
+    members = [columns.members(key) for key, _ in entries]
+    unknown = [key for (key, _), found in zip(entries, members, strict=True) if found is None]
     if unknown:
-        titles = columns.names if columns.labels is None else columns.labels
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
-            f"The groups are {listing(columns.groups)}, the columns {listing(titles)}."
+            f"The groups are {groups}, the columns {listing(titles)}."
         )
-    counts = np.zeros(len(columns.names), dtype=int)
-    out = np.zeros((n_outputs or 1, len(columns.names)))
-    for key, entry in entries:
-        members = where[key]
-        counts[members] += 1
-        out[:, members] = _fill(name, entry, f" for {key!r}", len(members), "column", n_outputs)
+    counts = np.zeros(len(titles), dtype=int)
+    out = np.zeros((n_outputs or 1, len(titles)))
+    for (key, entry), found in zip(entries, members, strict=True):
+        counts[found] += 1
+        out[:, found] = _fill(name, entry, f" for {key!r}", len(found), "column", n_outputs)
     for problem, wrong in {"misses": counts == 0, "covers more than once": counts > 1}.items():
         if wrong.any():
             raise ValueError(
-                f"{name} {problem} the columns {listing(np.array(columns.names, dtype=object)[wrong])}; it must cover "
-                f"each column once. The groups are {listing(columns.groups)}."
+                f"{name} {problem} the columns {listing(titles[j] for j in np.flatnonzero(wrong))}; it must cover "
+                f"each column once. The groups are {groups}."
             )
     return out
 

@@ -1,11 +1,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_selection import VarianceThreshold
-from sklearn.impute import SimpleImputer
+from sklearn.feature_extraction import DictVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression
+from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -16,7 +19,13 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from skprox import LagTransformer, RaisedCosineTransformer, groups_from_transformer, make_grouped_column_transformer
+from skprox import (
+    GroupLassoPoisson,
+    LagTransformer,
+    RaisedCosineTransformer,
+    groups_from_transformer,
+    make_grouped_column_transformer,
+)
 from skprox.groups import find_groups
 
 N = 80
@@ -198,3 +207,132 @@ def test_a_sparse_encoder_inside_a_pipeline(X):
     transformer = make_grouped_column_transformer((encoder, ["month", "day"]))
     assert {name.partition("__")[0] for name in transformer.fit_transform(X)} == {"month", "day"}
     assert encoder[-1].sparse_output  # the one that was given is not changed
+
+
+TEXTS = pd.DataFrame({"text": ["good bad x0", "bad ugly", "ugly text"], "z": [1.0, 2.0, 5.0]})
+WORDS = {
+    "counts": CountVectorizer(),
+    "tfidf": TfidfVectorizer(),
+    "hashed": HashingVectorizer(n_features=8),
+    "chain": make_pipeline(CountVectorizer(), TfidfTransformer(), TruncatedSVD(2)),
+    "hashed chain": make_pipeline(HashingVectorizer(n_features=8), TfidfTransformer()),
+    "selected": make_pipeline(TfidfVectorizer(), SelectKBest(f_regression, k=3)),
+    "union": make_union(CountVectorizer(), TfidfVectorizer(analyzer="char")),
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of correlations with so few rows
+def test_words_of_a_text_are_one_group(name):
+    columns = make_column_transformer((WORDS[name], "text"), (StandardScaler(), ["z"])).fit(TEXTS, [1, 2, 4])
+    n_words = columns.transform(TEXTS).shape[1] - 1
+    found = {group: members.tolist() for group, members in groups_from_transformer(columns).items()}
+    assert found == {"text": list(range(n_words)), "z": [n_words]}
+    alone = make_pipeline(make_column_transformer((WORDS[name], "text")), StandardScaler(with_mean=False))
+    assert list(groups_from_transformer(alone.fit(TEXTS, [1, 2, 4]))) == ["text"]
+
+
+def test_text_in_no_column():
+    for transformer in (CountVectorizer(), WORDS["chain"], WORDS["union"], WORDS["hashed chain"]):
+        assert list(groups_from_transformer(clone(transformer).fit(TEXTS["text"]))) == ["x0"]
+    with pytest.raises(ValueError, match=r"HashingVectorizer.* gives no names .* as a dict, or let it alone"):
+        groups_from_transformer(HashingVectorizer())
+
+
+def test_dicts_and_transformers_that_tell_nothing_of_their_input(X):
+    class Halves(TransformerMixin, BaseEstimator):
+        def fit(self, X, y=None):
+            self.fitted_ = True
+            return self
+
+        def transform(self, X):
+            return X / 2
+
+    class Named(Halves):
+        def get_feature_names_out(self, input_features):
+            return input_features
+
+    X["tags"] = [{"u": 1, "v": "w"}] * N
+    transformer = make_column_transformer((Named(), ["a", "b"]), (Halves(), ["c"]), (DictVectorizer(), "tags")).fit(X)
+    found = {group: members.tolist() for group, members in groups_from_transformer(transformer).items()}
+    assert found == {"a": [0], "b": [1], "c": [2], "tags": [3, 4]}
+    with pytest.raises(ValueError, match=r"Halves\(\) gives no names to its columns"):
+        groups_from_transformer(make_column_transformer((Halves(), ["a", "b"])).fit(X))
+    with pytest.raises(ValueError, match=r"DictVectorizer\(\) has no fitted part that tells the names of its columns"):
+        groups_from_transformer(DictVectorizer().fit(X["tags"]))
+    union = FeatureUnion([("n", Named()), ("s", SplineTransformer())])
+    assert list(groups_from_transformer(make_column_transformer((union, ["a", "b"])).fit(X))) == ["a", "b"]
+
+
+def expand(dates):
+    days = dates.iloc[:, 0]
+    return pd.DataFrame(
+        {"date_year": days.dt.year, "date_day": days.dt.day_of_year, "month": days.dt.month}, dates.index
+    )
+
+
+EXPANDED = FunctionTransformer(expand, feature_names_out=lambda self, names: ["date_year", "date_day", "month"])
+ADDING = {
+    "indicator": make_pipeline(SimpleImputer(add_indicator=True), SplineTransformer(3, include_bias=False)),
+    "indicator of neighbours": make_pipeline(KNNImputer(add_indicator=True), RaisedCosineTransformer(3)),
+    "indicator beside": make_union(SimpleImputer(), MissingIndicator()),
+    "bias": make_pipeline(SimpleImputer(), PolynomialFeatures(2)),
+    "products": make_pipeline(SimpleImputer(add_indicator=True), PolynomialFeatures(2)),
+    "union": make_pipeline(SimpleImputer(), make_union(SplineTransformer(3), StandardScaler())),
+    "binned": make_pipeline(SimpleImputer(), KBinsDiscretizer(3, encode="onehot-dense")),
+    "histories": make_pipeline(SimpleImputer(add_indicator=True), LagTransformer(2)),
+    "dates": FunctionTransformer(expand),
+    "splines of dates": make_pipeline(EXPANDED, SplineTransformer(3)),
+    "products of dates": make_pipeline(EXPANDED, PolynomialFeatures(2)),
+    "components of dates": make_pipeline(EXPANDED, PCA(2), SplineTransformer(3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Bins whose width are too small")
+@pytest.mark.parametrize("name", ADDING)
+@pytest.mark.parametrize("features", [["temp", "temp_2"], ["wind speed", "x_sp_1"], ["a__b", "c^2"], ["_u", "v__"]])
+def test_a_feature_is_one_group_whatever_is_added(rng, name, features):
+    if "dates" in name:
+        X = pd.DataFrame({f: pd.date_range("2020-01-01", periods=N, freq="9D")[rng.permutation(N)] for f in features})
+    else:
+        X = pd.DataFrame(rng.normal(size=(N, 2)), columns=features)
+        X.iloc[:9, 0] = np.nan
+    transformer = make_grouped_column_transformer((ADDING[name].set_output(transform="pandas"), features))
+    out = transformer.fit_transform(X.assign(other=1.0))
+    exact = groups_from_transformer(transformer)
+    assert list(exact) == features
+    for rule in ("auto", "prefix"):
+        found = find_groups(rule, list(out)).groups
+        assert [members.tolist() for members in found.values()] == [members.tolist() for members in exact.values()]
+
+
+def test_transformers_in_a_pipeline_that_give_no_names(X):
+    """scikit-learn then has no names for any column, which must not pass for groups of one."""
+    step = make_pipeline(FunctionTransformer(np.log1p), SplineTransformer(2))
+    out = make_grouped_column_transformer((step, ["a", "b"])).fit_transform(X)
+    if out.columns[0].startswith("a__"):  # before 1.9
+        return
+    with pytest.warns(UserWarning, match=r"X has no names of columns.*and feature_names_out where there"):
+        GroupLassoPoisson().fit(out, np.arange(N))
+
+
+def test_names_of_grouped_columns(X):
+    """Those that tell no other feature are as they were; the others stand in parentheses."""
+    X.loc[:3, "a"] = np.nan
+    X["sky"] = np.where(X["b"] > 0.5, "light rain", "clear")
+    step = make_pipeline(SimpleImputer(add_indicator=True), SplineTransformer(2, degree=1))
+    transformer = make_grouped_column_transformer((step, ["a"]), (OneHotEncoder(), ["sky"]), remainder="passthrough")
+    out = list(transformer.fit_transform(X[["a", "sky", "b"]].rename(columns={"b": "b_sp_0"})))
+    assert out == [
+        "a__a_sp_0", "a__a_sp_1", "a__(missingindicator_a_sp_0)", "a__(missingindicator_a_sp_1)", "sky__sky_clear",
+        "sky__sky_light rain", "remainder__b_sp_0",
+    ]  # fmt: skip
+
+
+def test_features_that_would_share_a_name():
+    for names in (["a__b", "a_b"], ["a_b", "a___b"], ["a_b", "a_b_"]):
+        message = f"Features {names[0]!r} and {names[1]!r} would both be called 'a_b'.* Rename one"
+        with pytest.raises(ValueError, match=message):
+            make_grouped_column_transformer((SplineTransformer(), names[:1]), (StandardScaler(), names[1:]))
+    with pytest.raises(ValueError, match=r"Feature 'a' is given twice\. Join its transformers in one FeatureUnion"):
+        make_grouped_column_transformer((SplineTransformer(), ["a"]), (StandardScaler(), ["a"]))

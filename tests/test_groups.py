@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from skprox import LagTransformer, RaisedCosineTransformer
-from skprox.groups import find_groups, label_columns
+from skprox.columns import label_columns
+from skprox.groups import find_groups
 
 N = 60
 

@@ -25,7 +25,6 @@ X, Y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20.0)
         ({"batch_size": 0}, "'batch_size' parameter"),
         ({"average": -1}, "'average' parameter"),
         ({"validation_fraction": 1}, "'validation_fraction' parameter"),
-        ({"groups": "auto"}, "groups='auto' goes by the names of columns, which X does not have. Pass a DataFrame"),
         ({"groups": [0, 1]}, "groups has shape"),
         ({"group_weights": [1, np.inf, 1]}, "group_weights must be finite. To do without columns, leave them out"),
         ({"group_weights": [1, 2]}, r"group_weights has shape \(2,\)"),
@@ -34,6 +33,13 @@ X, Y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20.0)
 def test_bad_parameters(parameters, message):
     with pytest.raises(ValueError, match=message):
         ProxSGDRegressor(**parameters).fit(X, Y)
+
+
+def test_groups_of_columns_without_names():
+    """As in GroupLassoPoisson."""
+    for fit in (ProxSGDRegressor(groups="auto").fit, ProxSGDRegressor(groups="auto").partial_fit):
+        with pytest.warns(UserWarning, match="X has no names of columns, so that groups='auto' makes each"):
+            assert len(fit(X, Y).groups_) == 3
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,11 @@ def test_groups_of_two_outputs():
             ValueError,
             r"covers more than once the columns \['a_sp_0'",
         ),
-        (pd.DataFrame(np.ones((2, 4)), columns=NAMES), TypeError, r"got a DataFrame. For several outputs .* to_numpy"),
+        (
+            pd.DataFrame(np.ones((2, 4)), columns=NAMES),
+            TypeError,
+            r"a DataFrame. .* to_numpy.* of the columns, \['a_",
+        ),
     ],
 )
 def test_errors(value, error, message):
@@ -141,3 +145,5 @@ def test_errors_for_ratios_outputs_and_groups():
         per_group("alpha", {"a": [1, 1, 2], "b": 1}, COLUMNS)
     with pytest.raises(ValueError, match=r"group_weights must be non-negative; got -1 for group 'b'"):
         per_group("group_weights", [1, -1], COLUMNS)
+    with pytest.raises(TypeError, match=r"a DataFrame.* a row for each, .* in the order of the groups, \['a', 'b'\]"):
+        per_group("group_weights", pd.DataFrame([[1.0, 2.0]], columns=["a", "b"]), COLUMNS, n_outputs=1)

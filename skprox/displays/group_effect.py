@@ -11,8 +11,8 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skprox.columns import Columns, labels_of, listing
 from skprox.displays._shared import COLORS, literal, open_axes, shorten, take_output
-from skprox.groups import listing
 
 FEW = 10  # distinct numbers are drawn as points, up to that many
 MOST_MARKERS = 40  # that stand apart
@@ -246,10 +246,9 @@ class GroupEffectDisplay:
 
 def _find(frame, name, argument):
     """The column called so, or of that number."""
-    if name in list(frame.columns):
-        return name
-    if isinstance(name, Integral) and 0 <= name < frame.shape[1]:
-        return frame.columns[name]
+    position = Columns(list(frame.columns), {}, labels_of(frame)).position(name)
+    if position is not None:
+        return frame.columns[position]
     raise ValueError(f"{argument} names {name!r}, but the columns of X are {listing(frame.columns)}.")
 
 
