@@ -9,13 +9,16 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
+INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
+
 
 def warn(message, category=UserWarning):
-    """Warn, and point to the line outside of this package and of scikit-learn whose call led here."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("skprox", "sklearn"):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    """Warn, and point to the line outside of this package and of what it is called through that led here."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INSIDE:
+        frame = frame.f_back
+    module, registry = frame.f_globals.get("__name__"), frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
 
 
 def check_rows(X, y, sample_weight, exposure):

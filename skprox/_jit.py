@@ -1,0 +1,56 @@
+"""numba's `njit` for the kernels: what is compiled is kept on disk where it can be, and compiled anew where not."""
+
+import numba
+from numba.core.caching import FunctionCache, NullCache
+
+from skprox.validation import warn
+
+
+def njit(function=None, **options):
+    """`numba.njit` that releases the lock of the interpreter, and caches.
+
+    numba raises where it can't write its cache. Here such functions are compiled in each process, with one warning.
+    """
+    if function is None:
+        return lambda function: njit(function, **options)
+    kernel = numba.njit(nogil=True, **options)(function)
+    if kernel is not function:  # as it is with NUMBA_DISABLE_JIT
+        kernel._cache = _cache(function)
+    return kernel
+
+
+def _cache(function):
+    try:
+        return _Cache(function)
+    except (RuntimeError, OSError) as error:
+        _warn(error)
+        return NullCache()
+
+
+class _Cache(FunctionCache):
+    """numba's cache, for disks that fill up or become read-only."""
+
+    def load_overload(self, *args):
+        try:
+            return super().load_overload(*args)
+        except OSError as error:
+            _warn(error)
+
+    def save_overload(self, *args):
+        try:
+            super().save_overload(*args)
+        except OSError as error:
+            _warn(error)
+
+
+_warned = False
+
+
+def _warn(error):
+    global _warned
+    if not _warned:
+        _warned = True
+        warn(
+            f"What numba compiles for skprox can't be kept on disk, so that each process takes seconds for it: {error}."
+            " Set the environment variable NUMBA_CACHE_DIR to a directory that can be written to."
+        )
