@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
@@ -19,7 +19,15 @@ from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
+from skprox.validation import (
+    check_exposure,
+    check_rows,
+    check_spread,
+    need_exposure,
+    validate_floats,
+    warn,
+    warn_of_rates,
+)
 
 
 class _PoissonRegression(
@@ -133,16 +141,14 @@ class _PoissonRegression(
     def _check_rows(self, X, y, sample_weight, exposure):
         """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
         X, labels = label_columns(X)
-        X, y = validate_data(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
-        )
+        X, y = validate_floats(self, X, y, multi_output=True)
         rows = X, *check_rows(X, y, sample_weight, exposure)
         self.has_exposure_ = exposure is not None
         return rows, self._find_columns(labels), None if y.ndim == 1 else y.shape[1]
 
     def _check_covariates(self, X):
         X, _ = label_columns(X)
-        return validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        return validate_floats(self, X, reset=False)
 
     def _expect(self, X, exposure):
         rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_)

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skprox.base import DocLinkMixin, ExposureMixin
 from skprox.groups import NAME_RULES, Columns, find_groups, label_columns
@@ -20,11 +20,13 @@ from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
 from skprox.validation import (
+    FLOATS,
     check_counts,
     check_exposure,
     check_rates,
     check_weight,
     need_exposure,
+    validate_floats,
     warn,
     warn_of_rates,
 )
@@ -375,7 +377,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         check_is_fitted(self)
         warn_of_rates(self, exposure)
         X, _ = label_columns(X)
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        X = validate_floats(self, X, reset=False)
         eta = safe_sparse_dot(X, self.coef_) + self.intercept_
         exposure = self._check_exposure(exposure, X)
         return eta if self.loss == "squared_error" else exposure * np.exp(eta)
@@ -423,8 +425,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
     def _check_rows(self, X, y, sample_weight, exposure, first):
         """A sample, and on the first one the groups of its columns and what their norms weigh."""
         X, labels = label_columns(X)
-        dtype = (np.float64, np.float32) if first else self.coef_.dtype
-        X, y = validate_data(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
+        dtype = FLOATS if first else self.coef_.dtype
+        X, y = validate_floats(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
         if self.loss == "poisson":
             target = check_counts(y, X.dtype)[0]
         else:

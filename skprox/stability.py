@@ -24,7 +24,7 @@ from skprox.base import DocLinkMixin
 from skprox.groups import Columns, groups_in, label_columns
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
-from skprox.validation import check_exposure, check_weight, warn
+from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 
 class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -203,6 +203,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         of_rows = {name: values for name, values in given.items() if values is not None}
         if _routing_enabled():
             of_rows = process_routing(self, "fit", **of_rows, **fit_params).estimator.fit
+        X = sparse_floats(X)  # once for all halves
         path = regularization_path(
             self.estimator,
             X,
@@ -256,7 +257,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
-        return super().transform(label_columns(X)[0])
+        return super().transform(label_columns(sparse_floats(X))[0])
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.

@@ -5,10 +5,12 @@ import warnings
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import _check_sample_weight, check_array, validate_data
 
+FLOATS = np.float64, np.float32
 INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
 
 
@@ -19,6 +21,24 @@ def warn(message, category=UserWarning):
         frame = frame.f_back
     module, registry = frame.f_globals.get("__name__"), frame.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+def validate_floats(estimator, X, y="no_validation", *, accept_sparse=("csr", "csc"), dtype=FLOATS, **checks):
+    """scikit-learn's `validate_data`, which takes any frame of sparse columns."""
+    return validate_data(estimator, sparse_floats(X), y, accept_sparse=accept_sparse, dtype=dtype, **checks)
+
+
+def sparse_floats(X):
+    """X with its columns as floats that store no zeros, where X is a DataFrame whose columns are all sparse.
+
+    Left to `check_array`, booleans stay booleans, beside numbers they become objects, and zeros must not be stored.
+    """
+    dtypes = set(X.dtypes) if isinstance(X, pd.DataFrame) else ()
+    if not all(isinstance(dtype, pd.SparseDtype) and dtype.kind in "biuf" for dtype in dtypes):
+        return X
+    if all(dtype.kind == "f" and dtype.fill_value == 0 for dtype in dtypes):
+        return X
+    return X.astype(pd.SparseDtype(np.float64, 0.0))
 
 
 def check_rows(X, y, sample_weight, exposure):

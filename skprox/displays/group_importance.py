@@ -8,12 +8,12 @@ from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms, label_columns
 from skprox.metrics import mean_deviance
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure, validate_floats
 
 KINDS = "norm", "deviance"
 
@@ -179,7 +179,7 @@ class GroupImportanceDisplay:
 
 def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
     X, _ = label_columns(X)
-    X = validate_data(model, X, reset=False, accept_sparse=("csr", "csc"), dtype=np.float64)
+    X = validate_floats(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
     check_consistent_length(X, counts.T)
     if len(counts) != np.size(model.intercept_):
