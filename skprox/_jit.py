@@ -1,9 +1,14 @@
 """numba's `njit` for the kernels: what is compiled is kept on disk where it can be, and compiled anew where not."""
 
 import numba
+import numpy as np
 from numba.core.caching import FunctionCache, NullCache
 
 from skprox.validation import warn
+
+# Of positions in arrays: compiled code looks at the sign of signed ones at each access, and adding 1 to unsigned ones
+# makes floats of them in NumPy 1.
+POSITION = np.dtype(np.int64 if numba.config.DISABLE_JIT else np.uint64)
 
 
 def njit(function=None, **options):

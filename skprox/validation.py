@@ -38,7 +38,15 @@ def sparse_floats(X):
         return X
     if all(dtype.kind == "f" and dtype.fill_value == 0 for dtype in dtypes):
         return X
-    return X.astype(pd.SparseDtype(np.float64, 0.0))
+    columns = {j: _zero_filled(column.array) for j, (_, column) in enumerate(X.items())}
+    return pd.DataFrame(columns, index=X.index).set_axis(X.columns, axis=1)
+
+
+def _zero_filled(column):
+    if column.fill_value == 0:
+        return column.astype(pd.SparseDtype(np.float64, 0.0))
+    # astype of pandas 2 changes fill values, and with them what is not stored
+    return pd.arrays.SparseArray(np.asarray(column, dtype=np.float64), fill_value=0.0)
 
 
 def check_rows(X, y, sample_weight, exposure):

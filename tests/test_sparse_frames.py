@@ -35,7 +35,10 @@ SPARSE = {
     "float32": pd.get_dummies(TEXT, sparse=True, dtype="float32"),
     "booleans and floats": DUMMIES.astype({"city_a": pd.SparseDtype(float, 0), "kind_x": pd.SparseDtype(int)}),
     "stored zeros": DENSE.astype(pd.SparseDtype(float)),
-    "fill values": DUMMIES.astype({"city_a": pd.SparseDtype(bool, True), "kind_x": pd.SparseDtype(int, 1)}),
+    "fill values": DUMMIES.assign(
+        city_a=pd.arrays.SparseArray(DENSE["city_a"] == 1, fill_value=True),
+        kind_x=pd.arrays.SparseArray(DENSE["kind_x"].astype(int), fill_value=1),
+    ),
     "CSR of booleans": sparse.csr_array(DENSE.to_numpy(dtype=bool)),
     "CSC of booleans": sparse.csc_matrix(DENSE.to_numpy(dtype=bool)),
     "COO of integers": sparse.coo_array(DENSE.to_numpy(dtype=int)),

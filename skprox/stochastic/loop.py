@@ -29,8 +29,7 @@ class Rows(NamedTuple):
 
     X is a C-ordered array, or empty beside the parts of a CSR matrix. `weight` is relative to its mean so far,
     `offset` is the log exposure, and `length` the squared norm of each row, the 1 of the intercept included, for
-    the Poisson loss, 0 for the other. Positions here and below are unsigned, since numba looks at the sign of others
-    at each access.
+    the Poisson loss, 0 for the other. Positions here and below are unsigned in compiled code.
     """
 
     order: np.ndarray
