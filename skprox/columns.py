@@ -16,6 +16,8 @@ from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
+from skprox.validation import FLOATS, sparse_floats
+
 NAMELESS = "tmp_col_name_"  # ColumnTransformer of scikit-learn 1.9, where a step in a Pipeline gives no names
 
 
@@ -136,11 +138,11 @@ def check_labels(estimator, X, *, reset):
     return X
 
 
-def check_columns(estimator, X, *y, reset=True, **params):
-    """`validate_data` of scikit-learn for X (and y), with all labels, and a way out for columns of text."""
-    X = check_labels(estimator, X, reset=reset)
+def check_columns(estimator, X, *y, reset=True, accept_sparse=("csr", "csc"), dtype=FLOATS, **params):
+    """`validate_data` of scikit-learn for X (and y), with all labels, sparse columns, and a way out for text."""
+    X = sparse_floats(check_labels(estimator, X, reset=reset))
     try:
-        return validate_data(estimator, X, *y, reset=reset, **params)
+        return validate_data(estimator, X, *y, reset=reset, accept_sparse=accept_sparse, dtype=dtype, **params)
     except ValueError as error:
         text = _columns_of_text(X)
         if not text:

@@ -233,9 +233,9 @@ def _initial_weights(weights, step, random_state):
 @cache
 def _compiled():
     """`_advance`, compiled. numba takes as long to import as all else: not before it is needed."""
-    from numba import njit
+    from skprox._jit import njit
 
-    return njit(cache=True, nogil=True)(_advance)
+    return njit(_advance)
 
 
 def _advance(n_steps, until, left, scale, shift, gap, initial, means, deviations, alpha, step):

@@ -3,10 +3,11 @@
 from math import expm1, inf
 
 import numpy as np
-from numba import njit
+
+from skprox._jit import njit
 
 
-@njit(cache=True, nogil=True)
+@njit
 def exp_excess(d):
     """exp(d) - 1 - d without cancellation."""
     if abs(d) < 1e-3:
@@ -14,7 +15,7 @@ def exp_excess(d):
     return expm1(d) - d if d < 709.0 else inf
 
 
-@njit(cache=True, nogil=True)
+@njit
 def mean_excess(weight, moves, shift):
     """sum_i weight[k, i] * exp_excess(moves[k, i] - shift[k]) for each k."""
     out = np.zeros(moves.shape[0])

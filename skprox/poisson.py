@@ -136,15 +136,13 @@ class _PoissonRegression(
     def _check_rows(self, X, y, sample_weight, exposure):
         """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
         labels = labels_of(X)
-        X, y = check_columns(
-            self, X, y, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32), multi_output=True
-        )
+        X, y = check_columns(self, X, y, multi_output=True)
         rows = X, *check_rows(X, y, sample_weight, exposure)
         self.has_exposure_ = exposure is not None
         return rows, self._find_columns(labels), None if y.ndim == 1 else y.shape[1]
 
     def _check_covariates(self, X):
-        return check_columns(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        return check_columns(self, X, reset=False)
 
     def _expect(self, X, exposure):
         rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_).astype(X.dtype, copy=False)

@@ -12,8 +12,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from skprox.base import DocLinkMixin
 from skprox.columns import listing
+from skprox.validation import FLOATS
 
-FLOATS = np.float64, np.float32
 BATCH = 2**20  # entries of lagged columns that are held at a time
 
 

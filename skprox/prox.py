@@ -7,10 +7,11 @@ Groups are given as ``indices`` and ``indptr``, as in a CSR matrix: group g hold
 from math import sqrt
 
 import numpy as np
-from numba import njit
+
+from skprox._jit import njit
 
 
-@njit(cache=True, nogil=True)
+@njit
 def group_step(pull, curvature, strength, out):
     """Write argmin_u  1/2 sum_j curvature_j u_j^2 - pull.u + strength ||u||_2  into `out`.
 
@@ -48,7 +49,7 @@ def group_step(pull, curvature, strength, out):
         out[j] = pull[j] * t / (curvature[j] * t + strength)
 
 
-@njit(cache=True, nogil=True)
+@njit
 def prox(point, curvature, indices, indptr, strength, ridge):
     """argmin_u  1/2 sum_j curvature_j (u_j - point_j)^2 + sum_g strength_g ||u_g|| + 1/2 sum_j ridge_j u_j^2."""
     out = point.copy()
@@ -61,7 +62,7 @@ def prox(point, curvature, indices, indptr, strength, ridge):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit
 def group_norms(coef, indices, indptr):
     """||coef_g||_2, a number a group."""
     out = np.empty(indptr.size - 1)
@@ -73,7 +74,7 @@ def group_norms(coef, indices, indptr):
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit
 def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
     """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group.
 

@@ -21,6 +21,7 @@ from skprox.metrics import cohen_r2
 from skprox.stochastic import Sample, State
 from skprox.strengths import per_group
 from skprox.validation import (
+    FLOATS,
     check_counts,
     check_exposure,
     check_rates,
@@ -375,7 +376,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         """
         check_is_fitted(self)
         warn_of_rates(self, exposure)
-        X = check_columns(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=(np.float64, np.float32))
+        X = check_columns(self, X, reset=False)
         eta = safe_sparse_dot(X, self.coef_) + self.intercept_
         exposure = self._check_exposure(exposure, X)
         return eta if self.loss == "squared_error" else exposure * np.exp(eta)
@@ -423,7 +424,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
     def _check_rows(self, X, y, sample_weight, exposure, first):
         """A sample, and on the first one the groups of its columns and what their norms weigh."""
         labels = labels_of(X)
-        dtype = (np.float64, np.float32) if first else self.coef_.dtype
+        dtype = FLOATS if first else self.coef_.dtype
         X, y = check_columns(self, X, y, reset=first, accept_sparse="csr", order="C", dtype=dtype, y_numeric=True)
         if self.loss == "poisson":
             target = check_counts(y, X.dtype)[0]

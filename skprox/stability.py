@@ -25,7 +25,7 @@ from skprox.columns import Columns, check_columns, check_labels, labels_of
 from skprox.groups import groups_in
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
-from skprox.validation import check_exposure, check_weight, warn
+from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 
 class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -204,6 +204,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         of_rows = {name: values for name, values in given.items() if values is not None}
         if _routing_enabled():
             of_rows = process_routing(self, "fit", **of_rows, **fit_params).estimator.fit
+        X = sparse_floats(X)  # once for all halves
         path = regularization_path(
             self.estimator,
             X,
@@ -257,7 +258,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
-        return super().transform(check_labels(self, X, reset=False))
+        return super().transform(sparse_floats(check_labels(self, X, reset=False)))
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.

@@ -4,9 +4,10 @@ Everything else multiplies what `cut` returns, an array or a sparse matrix, with
 """
 
 import numpy as np
-from numba import njit
 from scipy import sparse
 from sklearn.utils import gen_even_slices
+
+from skprox._jit import njit
 
 CHUNK_BYTES = 2**23  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNK_PART = 16  # of X are the chunks of all threads together at most
@@ -107,7 +108,7 @@ def _csr_rows(X, rows):
     return X.data[start:stop], X.indices[start:stop], X.indptr[rows.start : rows.stop + 1] - start
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _csc_rows(data, indices, indptr, columns, first, last):
     """The parts of a CSC matrix of some columns and the rows from `first` to `last`."""
     starts = np.empty(columns.size, dtype=np.int64)

@@ -5,17 +5,43 @@ import warnings
 from numbers import Real
 
 import numpy as np
+import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
+FLOATS = np.float64, np.float32
+INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
+
 
 def warn(message, category=UserWarning):
-    """Warn, and point to the line outside of this package and of scikit-learn whose call led here."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("skprox", "sklearn"):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    """Warn, and point to the line outside of this package and of what it is called through that led here."""
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INSIDE:
+        frame = frame.f_back
+    module, registry = frame.f_globals.get("__name__"), frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+def sparse_floats(X):
+    """X with its columns as floats that store no zeros, where X is a DataFrame whose columns are all sparse.
+
+    Left to `check_array`, booleans stay booleans, beside numbers they become objects, and zeros must not be stored.
+    """
+    dtypes = set(X.dtypes) if isinstance(X, pd.DataFrame) else ()
+    if not all(isinstance(dtype, pd.SparseDtype) and dtype.kind in "biuf" for dtype in dtypes):
+        return X
+    if all(dtype.kind == "f" and dtype.fill_value == 0 for dtype in dtypes):
+        return X
+    columns = {j: _zero_filled(column.array) for j, (_, column) in enumerate(X.items())}
+    return pd.DataFrame(columns, index=X.index).set_axis(X.columns, axis=1)
+
+
+def _zero_filled(column):
+    if column.fill_value == 0:
+        return column.astype(pd.SparseDtype(np.float64, 0.0))
+    # astype of pandas 2 changes fill values, and with them what is not stored
+    return pd.arrays.SparseArray(np.asarray(column, dtype=np.float64), fill_value=0.0)
 
 
 def check_rows(X, y, sample_weight, exposure):

@@ -186,7 +186,7 @@ def deviances_of_single_fits(estimator, X, y, cv, alphas):
     return [[deviance(alpha, *rows) for rows in cv] for alpha in alphas]
 
 
-@pytest.mark.parametrize("solver", ["newton", "fista"])
+@pytest.mark.parametrize("solver", ["newton", pytest.param("fista", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("centre", [0.0, 2.3])
 def test_folds_where_a_column_is_constant(rng, storage, centre, solver):
     """Its unpenalised coefficient stays 0 there, as in a fit to the rows of the fold."""

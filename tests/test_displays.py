@@ -181,7 +181,7 @@ def test_uninformative_covariate_leaves_first(pyplot):
 
 
 @pytest.mark.parametrize("kind", ["norm", "coef"])
-@pytest.mark.parametrize("n_groups", [1, 5, 11, 500])
+@pytest.mark.parametrize("n_groups", [1, 5, 11, pytest.param(500, marks=pytest.mark.slow)])
 def test_paths_of_many_groups_are_legible(pyplot, rng, n_groups, kind):
     """Ten have names, which differ, are not over each other, and end within the figure."""
     groups = {f"history of the neighbour {g} over 20 ms": np.array([2 * g, 2 * g + 1]) for g in range(n_groups)}

@@ -1,8 +1,4 @@
-"""The examples run, each in a process of its own, and print what their texts say.
-
-Seconds on one core: bike rentals 18, sparse teacher 10, ReLU 8, covariate selection 8, linear network 7, and
-5 or less each: displays, sparsification, population, strengths.
-"""
+"""The examples run, each in a process of its own, and print what their texts say."""
 
 import os
 import re
@@ -39,6 +35,7 @@ PRINTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
 def test_example(example, tmp_path):
     run = subprocess.run(

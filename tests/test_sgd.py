@@ -396,6 +396,7 @@ def test_single_precision_stays(regression, store, loss):
     assert single.partial_fit(store(X), y).coef_.dtype == np.float32
 
 
+@pytest.mark.slow  # to compile for them
 def test_long_indices(regression):
     X, y = regression
     X = sparse.csr_array(X)

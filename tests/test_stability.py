@@ -177,6 +177,7 @@ def test_a_bound_that_no_strength_meets_keeps_nothing_but_what_is_free(data):
     assert selector.selected_groups_ == ["b"]
 
 
+@pytest.mark.slow
 def test_noise_is_kept_no_more_often_than_the_bound_says(rng):
     kept = []
     for seed in range(5):
@@ -272,6 +273,7 @@ def test_two_rows():
 # ---- randomness
 
 
+@pytest.mark.slow
 def test_random_state(data):
     fit = {}
     for seed in (0, 1):

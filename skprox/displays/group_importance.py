@@ -179,7 +179,7 @@ class GroupImportanceDisplay:
 
 
 def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
-    X = check_columns(model, X, reset=False, accept_sparse=("csr", "csc"), dtype=np.float64)
+    X = check_columns(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
     check_consistent_length(X, counts.T)
     if len(counts) != np.size(model.intercept_):

@@ -1,8 +1,8 @@
 """The model problem of a Newton step: a kept Hessian on a working set of groups, and a penalty."""
 
 import numpy as np
-from numba import njit
 
+from skprox._jit import njit
 from skprox.prox import group_step
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
@@ -210,7 +210,7 @@ def is_factored(penalties, groups, n_rows, spread):
     return ((spread == 0) | ((spread > 1e-15) & (spread < 1e15))).all()
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(fastmath={"reassoc", "contract", "nsz"})
 def _sweep(
     rows, factored, slope, state, coef, groups, indptr, strength, ridge, values, vectors, starts, unit, tol, n_sweeps
 ):

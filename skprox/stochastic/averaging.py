@@ -5,14 +5,14 @@ over the steps that are averaged those of 1 / scale and owed / scale.
 """
 
 import numpy as np
-from numba import njit
 
+from skprox._jit import njit
 from skprox.stochastic.shrink import group_norm, group_product
 
 OWED, SPANS, MOMENTS = range(3)
 
 
-@njit(cache=True, nogil=True)
+@njit
 def add_missed(columns, start, stop, now, coef, received, strength, total, last, history):
     """Add what ``columns[start:stop]`` were after each step since ``last``, and up to `now`, to the total."""
     owed, spans, moments = history[now, OWED], history[now, SPANS], history[now, MOMENTS]
@@ -32,7 +32,7 @@ def add_missed(columns, start, stop, now, coef, received, strength, total, last,
             total[j] += added * np.sign(value)
 
 
-@njit(cache=True, nogil=True)
+@njit
 def add_missed_groups(
     columns, start, stop, now, coef, received, strength, total, last, history, members, starts, group_of
 ):
@@ -50,7 +50,7 @@ def add_missed_groups(
         last[g] = now
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _sum_of_norms(size, credit, strength, since, now, history):
     """Sum of max(0, size - max(0, strength * owed - credit)) / scale over the steps from since + 1 to now.
 
@@ -66,7 +66,7 @@ def _sum_of_norms(size, credit, strength, since, now, history):
     return total - strength * (history[ends - 1, MOMENTS] - history[falls - 1, MOMENTS])
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _first(history, owed, low, high):
     """The first step from `low` on at which so much is owed, or `high`.
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.extmath import row_norms
 
+from skprox._jit import POSITION
 from skprox.stochastic import State
 from skprox.stochastic.loop import (
     CLIPPING,
@@ -49,18 +50,18 @@ class Learner:
         self.schedule = Schedule(float(power_t), int(batch_size), int(average), bool(fit_intercept))
         self.parts = X, np.empty(0, X.dtype), np.empty(0, np.uint32), np.empty(0, np.uint32)
         if issparse(X):
-            positions = (each.view(f"u{each.itemsize}") for each in (X.indices, X.indptr))
+            positions = (each.view(f"{POSITION.kind}{each.itemsize}") for each in (X.indices, X.indptr))
             self.parts = np.empty((0, 0), X.dtype), X.data, *positions
         self.length = np.zeros(X.shape[0], X.dtype)
         if loss == "poisson":
             self.length += row_norms(X, squared=True) + fit_intercept
 
-        members, starts, group_of = np.empty((3, 0), dtype=np.uint64)
+        members, starts, group_of = np.empty((3, 0), dtype=POSITION)
         heads = np.arange(n_features)
         if groups is not None:
             sizes = [*map(len, groups)]
-            members, starts = np.concatenate(groups).astype(np.uint64), np.cumsum([0, *sizes], dtype=np.uint64)
-            heads, group_of = members[starts[:-1]], np.empty(n_features, dtype=np.uint64)
+            members, starts = np.concatenate(groups).astype(POSITION), np.cumsum([0, *sizes], dtype=POSITION)
+            heads, group_of = members[starts[:-1]], np.empty(n_features, dtype=POSITION)
             group_of[members] = np.repeat(np.arange(len(groups)), sizes)
         strength = np.full(n_features if groups is None else len(groups), strength, dtype=X.dtype)
         heads = heads.astype(self.parts[2].dtype)
@@ -78,12 +79,12 @@ class Learner:
             received=_go_on(state.received, n_features if cumulative else 0, state.coef.dtype),
             paid=np.full(n_groups if lazy or len(penalty.members) > 0 else 0, owed),
             total=_go_on(state.coef_total, n_features if averaging else 0, np.float64),
-            last=np.zeros(n_groups if lazy and averaging else 0, dtype=np.uint64),
+            last=np.zeros(n_groups if lazy and averaging else 0, dtype=POSITION),
             history=np.zeros((n_steps + 1 if lazy and averaging else 0, 3)),
         )
         # gathered at once, for rows met one by one would be waited for
         length = self.length[order] if self.length.any() else self.length
-        rows = Rows(order.astype(np.uint64), *self.parts, *(part[order] for part in self.sample[1:]), length)
+        rows = Rows(order.astype(POSITION), *self.parts, *(part[order] for part in self.sample[1:]), length)
         scalars = float(state.rate), state.n_steps, state.intercept, owed
         loss, intercept, intercept_total, owed = learn(rows, self.loss, penalty, schedule, model, lazy, *scalars)
         after = State(

@@ -4,8 +4,8 @@ from math import exp, inf
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from skprox._jit import njit
 from skprox.stochastic.averaging import MOMENTS, OWED, SPANS, add_missed, add_missed_groups
 from skprox.stochastic.prefetch import prefetch
 from skprox.stochastic.shrink import (
@@ -29,8 +29,7 @@ class Rows(NamedTuple):
 
     X is a C-ordered array, or empty beside the parts of a CSR matrix. `weight` is relative to its mean so far,
     `offset` is the log exposure, and `length` the squared norm of each row, the 1 of the intercept included, for
-    the Poisson loss, 0 for the other. Positions here and below are unsigned, since numba looks at the sign of others
-    at each access.
+    the Poisson loss, 0 for the other. Positions here and below are unsigned in compiled code.
     """
 
     order: np.ndarray
@@ -85,7 +84,7 @@ class Model(NamedTuple):
     history: np.ndarray
 
 
-@njit(cache=True, nogil=True)
+@njit
 def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, owed):
     """One pass over the rows, which changes `model` in place.
 
@@ -204,7 +203,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
     return loss_total / order.size, intercept, intercept_total, owed
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _evaluate(loss, target, eta):
     """The loss of a row and its derivative."""
     if loss == POISSON:
@@ -213,7 +212,7 @@ def _evaluate(loss, target, eta):
     return 0.5 * (eta - target) ** 2, eta - target
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})  # to vectorise the sum
+@njit(fastmath={"reassoc", "contract"})  # to vectorise the sum
 def _dense_dot(X, i, coef):
     total = 0.0
     for j in range(coef.size):
@@ -221,14 +220,14 @@ def _dense_dot(X, i, coef):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _dense_add(X, i, factor, coef):
     factor = coef.dtype.type(factor)
     for j in range(coef.size):
         coef[j] += factor * X[i, j]
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _sparse_dot(data, indices, start, stop, coef):
     total = 0.0
     for k in range(start, stop):
@@ -236,7 +235,7 @@ def _sparse_dot(data, indices, start, stop, coef):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit
 def _sparse_add(data, indices, start, stop, factor, coef):
     for k in range(start, stop):
         coef[indices[k]] += factor * data[k]

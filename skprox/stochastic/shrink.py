@@ -12,10 +12,11 @@ map. Group g holds the coefficients ``members[starts[g]:starts[g + 1]]``.
 from math import sqrt
 
 import numpy as np
-from numba import njit
+
+from skprox._jit import njit
 
 
-@njit(cache=True, nogil=True)
+@njit
 def soften(coef, strength, step):
     """The soft threshold of all coefficients by ``strength * step``."""
     step = coef.dtype.type(step)
@@ -24,7 +25,7 @@ def soften(coef, strength, step):
         coef[j] -= max(-most, min(coef[j], most))
 
 
-@njit(cache=True, nogil=True)
+@njit
 def clip_cumulative(coef, received, strength, owed):
     """Clip all coefficients by what they owe, less what they have received.
 
@@ -39,7 +40,7 @@ def clip_cumulative(coef, received, strength, owed):
         received[j] -= loss
 
 
-@njit(cache=True, nogil=True)
+@njit
 def soften_and_dot(data, columns, start, stop, coef, strength, owed, paid):
     """Catch up with `soften` in the columns of a sparse row, and return its product with the coefficients."""
     total = 0.0
@@ -54,7 +55,7 @@ def soften_and_dot(data, columns, start, stop, coef, strength, owed, paid):
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit
 def clip_cumulative_and_dot(data, columns, start, stop, coef, strength, owed, received):
     """The same with `clip_cumulative`."""
     total = 0.0
@@ -70,7 +71,7 @@ def clip_cumulative_and_dot(data, columns, start, stop, coef, strength, owed, re
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit
 def shrink_groups(columns, start, stop, coef, received, strength, owed, paid, members, starts, group_of):
     """Catch up with the shrinking of the groups of ``columns[start:stop]``.
 
@@ -99,7 +100,7 @@ def shrink_groups(columns, start, stop, coef, received, strength, owed, paid, me
         paid[g] = owed
 
 
-@njit(cache=True, nogil=True)
+@njit
 def subtract_subgradient(coef, strength, members, starts, step):
     """Take `step` times the subgradient of the norms, 0 at a norm of 0, from all coefficients.
 
@@ -116,12 +117,12 @@ def subtract_subgradient(coef, strength, members, starts, step):
                     coef[members[k]] *= 1.0 - step * strength[g] / norm
 
 
-@njit(cache=True, nogil=True)
+@njit
 def group_norm(g, coef, members, starts):
     return sqrt(group_product(g, coef, coef, members, starts))
 
 
-@njit(cache=True, nogil=True)
+@njit
 def group_product(g, left, right, members, starts):
     product = 0.0
     for k in range(starts[g], starts[g + 1]):

@@ -1,0 +1,61 @@
+"""numba's `njit` for the kernels: what is compiled is kept on disk where it can be, and compiled anew where not."""
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache, NullCache
+
+from skprox.validation import warn
+
+# Of positions in arrays: compiled code looks at the sign of signed ones at each access, and adding 1 to unsigned ones
+# makes floats of them in NumPy 1.
+POSITION = np.dtype(np.int64 if numba.config.DISABLE_JIT else np.uint64)
+
+
+def njit(function=None, **options):
+    """`numba.njit` that releases the lock of the interpreter, and caches.
+
+    numba raises where it can't write its cache. Here such functions are compiled in each process, with one warning.
+    """
+    if function is None:
+        return lambda function: njit(function, **options)
+    kernel = numba.njit(nogil=True, **options)(function)
+    if kernel is not function:  # as it is with NUMBA_DISABLE_JIT
+        kernel._cache = _cache(function)
+    return kernel
+
+
+def _cache(function):
+    try:
+        return _Cache(function)
+    except (RuntimeError, OSError) as error:
+        _warn(error)
+        return NullCache()
+
+
+class _Cache(FunctionCache):
+    """numba's cache, for disks that fill up or become read-only."""
+
+    def load_overload(self, *args):
+        try:
+            return super().load_overload(*args)
+        except OSError as error:
+            _warn(error)
+
+    def save_overload(self, *args):
+        try:
+            super().save_overload(*args)
+        except OSError as error:
+            _warn(error)
+
+
+_warned = False
+
+
+def _warn(error):
+    global _warned
+    if not _warned:
+        _warned = True
+        warn(
+            f"What numba compiles for skprox can't be kept on disk, so that each process takes seconds for it: {error}."
+            " Set the environment variable NUMBA_CACHE_DIR to a directory that can be written to."
+        )
