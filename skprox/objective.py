@@ -182,6 +182,34 @@ class PoissonObjective:
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
+    def rates(self, point, output):
+        """Weight times expected count of each row."""
+        support = np.flatnonzero(point.coef)
+        slopes, log_mass = self._slopes(point.coef[None], support), self.log_mass[self.weighting[output]]
+        rates = np.empty_like(log_mass)
+
+        def task(rows):
+            np.exp(_predict(self._cut(rows, support), slopes)[0] + log_mass[rows] + point.intercept, out=rates[rows])
+            return ()
+
+        self._reduce(lambda first, second: (), task, len(support), 1)
+        return rates
+
+    def hessian_times(self, point, rates, output, move):
+        """Second derivative at a point with these `rates`, over `scale`, times a vector. One pass over X."""
+        support = np.flatnonzero(move)
+        slopes = self._slopes(move[None], support)
+        shift = self._shift([point], slopes, [output], support)[0]
+
+        def task(rows):
+            chunk = self._cut(rows)
+            change = _predict(chunk if len(support) == len(move) else self._cut(rows, support), slopes)[0]
+            return _double((rates[rows] * (change - shift)) @ chunk)
+
+        (product,) = self._reduce(_add, task, len(move), 1)
+        product[self.spread[output] == 0] = 0.0
+        return product / self.scale[output]
+
     def factor(self, point, output, columns):
         """Rows, one for each of `columns`, whose products with each other are `hessian`, in float32.
 

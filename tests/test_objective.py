@@ -424,3 +424,16 @@ def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
         rtol=1e-5,
     )
     assert set(seen) == {np.dtype(np.float32)}
+
+
+def test_hessian_times_a_vector(X, coefs, rng, storage, intercept, n_threads):
+    X[:, 2] = 3.0  # constant, which the intercept stands for
+    objective, exact = make(X, storage, intercept, n_threads)
+    for output, move in [(0, rng.normal(size=5)), (1, np.array([0.0, 1.0, 0.0, -2.0, 0.0]))]:
+        point = point_at(objective, coefs[output], output)
+        rates = objective.rates(point, output)
+        mean = exact.weight * np.exp(exact.profile(coefs[output], output)[1])
+        np.testing.assert_allclose(rates[rates > 0], mean.astype(float), rtol=1e-12)
+        wanted = (exact.hessian(coefs[output], output) @ move).astype(float) / objective.scale[output]
+        got = objective.hessian_times(point, rates, output, move)
+        np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)

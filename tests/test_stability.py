@@ -243,6 +243,7 @@ def test_free_groups_are_in_even_where_there_is_no_positive_count(data):
     assert selector.selected_groups_ == ["a"]
 
 
+@pytest.mark.filterwarnings("ignore:.*with a certificate above tol=1.0e-09.*pass float64")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_weights_as_small_and_large_as_they_come(data, dtype):
     X, y = data

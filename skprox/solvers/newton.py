@@ -2,12 +2,13 @@
 
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from itertools import groupby
 
 import numpy as np
 
 from skprox.solvers.anderson import Anderson
+from skprox.solvers.implicit import ImplicitModel
 from skprox.solvers.quadratic import QuadraticModel, is_factored
 
 WORKING_COLUMNS = 100  # that may enter at once, where fewer are in play
@@ -16,6 +17,7 @@ FAR = 5.0  # largest change in log rate of a step
 NEAR = 0.5  # root mean square of that change below which it is not looked at
 TALL = 50  # rows a column from which on the Hessian of one fold does for all
 HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
+EXPLICIT_COLUMNS = 500  # up to which a Hessian is made where there are no norms, too
 STALL = 5  # steps in a row that promise no more than rounding can hide
 NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
 INNER = 0.05  # share of what is left to do that a step may leave undone
@@ -37,15 +39,12 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     running = [descent for descent in descents if descent.shortfall > tol]
     while running:
         first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
-        n_rows, n_columns = objective.shape[0], len(first.penalty.columns(groups))
-        factored = is_factored([descent.penalty for descent in running], groups, n_rows, objective.spread)
-        size = n_columns * (n_rows if factored else n_columns)
+        new_model, size = _kind_of_model(objective, running, groups, max_entries)
         if size > max_entries:
             break
         together = _of_few_counts(objective, running, HESSIANS // max(size, 1))
         if model is None:
-            point, output = first.point, first.problem.output
-            model = QuadraticModel(point, output, first.penalty, n_rows, objective.X.dtype, factored)
+            model = new_model(first.point, first.problem.output, first.penalty)
         model.forget(groups)
         models = list({id(m): m for m in [model, *(descent.model for descent in together)] if m}.values())
         working = _WorkingSet.of(objective, first.penalty, groups, models)
@@ -55,7 +54,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
         while active:
             _propose(working.objective, active, tol)
             _try(working.objective, active)
-            _renew_models(working, active, tol)
+            _renew_models(working, active, tol, max_entries)
             active = [descent for descent in active if descent.goes_on(tol, max_iter)]
         model = together[-1].model
         _look_around(objective, together)
@@ -67,6 +66,22 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
+
+
+def _kind_of_model(objective, descents, groups, max_entries):
+    """What makes a model of `groups` for some descents, and how many entries it has."""
+    penalties, n_rows = [descent.penalty for descent in descents], objective.shape[0]
+    n_columns = len(penalties[0].columns(groups))
+    is_smooth = not any(penalty.strength[groups].any() for penalty in penalties)
+    if (
+        is_smooth
+        and n_columns > EXPLICIT_COLUMNS
+        and (n_columns**2 > max_entries or not any(descent.worn_products for descent in descents))
+    ):
+        return ImplicitModel, 0
+    factored = is_factored(penalties, groups, n_rows, objective.spread)
+    size = n_columns * (n_rows if factored else n_columns)
+    return partial(QuadraticModel, n_rows=n_rows, dtype=objective.X.dtype, factored=factored), size
 
 
 def _of_few_counts(objective, descents, most):
@@ -123,7 +138,10 @@ def _propose(objective, active, tol):
     proposing = [descent for descent in active if not descent.halving]
     chains = groupby(proposing, lambda d: (d.order,) if d.n_iter else (id(d.problem.start), id(d.model)))
     chains = [list(chain) for _, chain in chains]
-    factors = list(objective.map(run, chains))  # all of them first: those that are kept serve others
+    implicit = any(chain[0].model.is_implicit for chain in chains)  # then each step has threads of its own
+    factors = list(
+        (map if implicit else objective.map)(run, chains)
+    )  # all of them first: those that are kept serve others
     for chain, kept in zip(chains, factors, strict=True):
         chain[0].model.kept = kept
     far = [d for d in proposing if d.bend > NEAR**2]
@@ -161,7 +179,7 @@ def _look_around(objective, running):
             descent.idle = 0
 
 
-def _renew_models(working, active, tol):
+def _renew_models(working, active, tol, max_entries):
     """Take a new Hessian for outputs with a problem that the old one serves badly, at the worst of these.
 
     Where there are many rows a column, folds have much the same Hessian, and one serves them all. Where there are
@@ -176,10 +194,9 @@ def _renew_models(working, active, tol):
             continue
         worst = max(tired, key=lambda descent: descent.shortfall)
         groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
-        n_rows, n_columns = worst.shape
-        point, output = working.extend(worst.point, n_columns), worst.problem.output
-        factored = is_factored([descent.penalty for descent in alike], groups, n_rows, working.whole.spread)
-        model = QuadraticModel(point, output, worst.penalty, n_rows, working.objective.X.dtype, factored)
+        new_model, _ = _kind_of_model(working.whole, alike, groups, max_entries)
+        point = working.extend(worst.point, worst.shape[1])
+        model = new_model(point, worst.problem.output, worst.penalty)
         for descent in alike:
             descent.use(model, groups)
         worst.fresh = True
@@ -198,7 +215,7 @@ class _Descent:
         self.eps = np.finfo(objective.X.dtype).eps
         self.point, self.model = problem.start, None
         self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
-        self.rate, self.stopped = 1.0, False
+        self.rate, self.stopped, self.worn_products = 1.0, False, False
         self.certify()
 
     def certify(self):
@@ -260,6 +277,7 @@ class _Descent:
             self.local.scaled(1 / self.scale),
             INNER * max(self.shortfall, tol),
         )
+        self.worn_products = self.worn_products or model.is_worn
         if not np.isfinite(self.end).all():
             self.end, slope = self.here, gradient
         move = self.end - self.here

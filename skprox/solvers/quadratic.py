@@ -24,6 +24,8 @@ class QuadraticModel:
     in full.
     """
 
+    is_implicit, is_worn = False, False
+
     def __init__(self, point, output, partition, n_rows, dtype, factored):
         self.point, self.output, self.partition, self.factored = point, output, partition, factored
         self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
