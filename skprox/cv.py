@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
-from sklearn.utils import gen_batches
+from sklearn.utils import gen_batches, indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -17,6 +17,7 @@ from sklearn.utils.metadata_routing import (
     _routing_enabled,
     process_routing,
 )
+from sklearn.utils.validation import _num_samples
 
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
@@ -64,10 +65,7 @@ class _CrossValidated:
         """
         _raise_for_params(params, self, "fit")
         (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
-        routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
-        splits = list(check_cv(self.cv).split(design, y, **routed))
-        if not splits:
-            raise ValueError(f"cv={self.cv!r} gives no splits. A generator can be used only once: pass a list of them.")
+        splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
         patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
@@ -115,6 +113,16 @@ class _CrossValidated:
         cv = None if isinstance(self.cv, Iterator) else self.cv  # which to look at is to use up
         return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(cv), method_mapping=mapping)
 
+    def _split(self, X, y, params):
+        """Positions of the rows that each fold trains on and holds out."""
+        routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
+        X, y = indexable(X, y)
+        splits = list(check_cv(self.cv).split(X, y, **routed))
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no splits. A generator can be used only once: pass a list of them.")
+        n_rows = _num_samples(X)
+        return [[_positions(rows, n_rows, fold) for rows in split] for fold, split in enumerate(splits)]
+
     def _keep(self, candidates, best, alphas, deviance):
         self.alphas_, self.deviance_path_ = alphas[0], deviance[0]
 
@@ -151,11 +159,19 @@ class _CrossValidated:
         return alphas, [path[:n_done] for path in paths]
 
 
+def _positions(rows, n_rows, fold):
+    """Positions of rows that are given by them, or by a mask."""
+    rows = np.asarray(rows)
+    if rows.ndim != 1 or rows.dtype.kind not in "iub":
+        raise ValueError(f"Fold {fold} of cv must be two sequences of positions of rows, or two masks; got {rows!r}.")
+    return np.arange(n_rows)[rows]
+
+
 def _fold_weights(counts, weight, splits):
     """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
     weights = [weight]
     for fold, (train, test) in enumerate(splits):
-        each = weight * _multiplicity(train, len(weight))
+        each = weight * np.bincount(train, minlength=len(weight))
         held_out = weight[test].sum(dtype=np.float64)
         total = each.sum(dtype=np.float64)
         if not (total > 0 and held_out > 0 and (counts @ each > 0).all()):
@@ -168,11 +184,6 @@ def _fold_weights(counts, weight, splits):
     return np.array(weights, dtype=weight.dtype)
 
 
-def _multiplicity(rows, n_rows):
-    """How many times each row is among `rows`, which are positions or a mask."""
-    return np.bincount(np.arange(n_rows)[rows], minlength=n_rows)
-
-
 def _held_out(objective, counts, weight, offset, splits, paths):
     """Mean Poisson deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
@@ -182,7 +193,7 @@ def _held_out(objective, counts, weight, offset, splits, paths):
 
     X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
     counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
-    held = np.array([weight * _multiplicity(test, len(weight)) for _, test in splits])
+    held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
@@ -240,7 +251,8 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         Share of the L1 norm in the penalty. Of a list each is tried. A dict or Series gives each coefficient its
         own, as in `PoissonGLMRegressor`.
     cv : int, cross-validation generator or iterable, default=None
-        How rows are split: None is 5-fold, an integer the number of folds; a splitter, or pairs of positions.
+        How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
+        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
@@ -379,7 +391,8 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
     alpha_min_ratio : float, default=1e-2
         The smallest strength as a share of the largest, where `alphas` is a number.
     cv : int, cross-validation generator or iterable, default=None
-        How rows are split: None is 5-fold, an integer the number of folds; a splitter, or pairs of positions.
+        How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
+        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).

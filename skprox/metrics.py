@@ -1,11 +1,14 @@
 """How much of the deviance, or of the log-likelihood, of counts a model explains."""
 
 import numpy as np
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln, kl_div, xlogy
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skprox.validation import check_counts_like, check_exposure, check_means, check_weight
 
+# Deviances, as shares of the mean count, that count as none: of a null model that differs from the counts by 1e-7,
+# the precision of float32, and of a model that differs by 1e-5, that of exp in float32.
+ALIKE, EXPECTED = 1e-14, 1e-10
 MULTIOUTPUT = {"multioutput": [StrOptions({"raw_values", "uniform_average"})]}
 
 
@@ -15,7 +18,9 @@ def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=Non
 
     1 - deviance(y_true, y_pred) / deviance(y_true, exposure * null_rate): at best 1, 0 for a model as good as
     the null model, and lower for a worse one. Where the null model comes from the rows scored, this is D² of
-    the estimators' `score` [1]_, [2]_.
+    the estimators' `score` [1]_, [2]_. Counts that are all alike, or all in proportion to their exposure, leave
+    nothing to explain but rounding: the score is then 1 for a model that expects these counts (to rounding), and
+    0 for any other, as that of `sklearn.metrics.r2_score`.
 
     Parameters
     ----------
@@ -58,7 +63,8 @@ def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=Non
     0.911
     """
     counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
-    shares = share_explained(mean_deviance(counts, means, weight), mean_deviance(counts, null, weight))
+    deviances = [mean_deviance(counts, each, weight) for each in (means, null)]
+    shares = share_explained(*deviances, weight @ counts / weight.sum())
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
@@ -69,6 +75,8 @@ def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=
     1 - loglik(y_true, y_pred) / loglik(y_true, exposure * null_rate), with the Poisson log-likelihood
     sum_i w_i (y_i log(mu_i) - mu_i - log(y_i!)) [1]_. 0 for a model as good as the null model, and lower for a
     worse one. A model that expects exactly the counts stays below 1, as counts vary around their means even so.
+    Of counts that are all alike the null model itself expects exactly these. Where they are all 0, its
+    log-likelihood is 0 as well: the score is then 1 for a model that expects 0, and 0 for any other.
 
     Parameters
     ----------
@@ -110,21 +118,20 @@ def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=
     counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
     best = weight @ (xlogy(counts, counts) - counts - gammaln(counts + 1)) / weight.sum()
     losses = [mean_deviance(counts, each, weight) / 2 - best for each in (means, null)]  # -log-likelihoods
-    shares = share_explained(*losses)
+    shares = share_explained(*losses, weight @ counts / weight.sum())
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
 def mean_deviance(y, means, weight):
     """Mean Poisson deviance of each output."""
-    finite = np.where(np.isfinite(means), means, 1.0)
-    each = np.where(np.isfinite(means), 2 * (xlogy(y, y) - xlogy(y, finite) - y + finite), np.inf)
+    each = np.where(np.isfinite(means), 2 * kl_div(y, np.where(np.isfinite(means), means, 1.0)), np.inf)
     return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
 
 
-def share_explained(deviance, null):
-    """1 - deviance / null, and 1 or 0 where there is nothing to explain."""
-    flat = null <= 0
-    return np.where(flat, deviance <= 0, 1 - deviance / np.where(flat, 1.0, null))
+def share_explained(deviance, null, mean):
+    """1 - deviance / null; but where null is the rounding of counts of that mean, 1 if deviance is no more, else 0."""
+    flat = null <= ALIKE * mean
+    return np.where(flat, deviance <= EXPECTED * mean, 1 - deviance / np.where(flat, 1.0, null))
 
 
 def _check(y_true, y_pred, sample_weight, exposure, null_rate):

@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
@@ -14,7 +13,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
-from skprox.validation import warn
+from skprox.validation import check_exposure, warn
 
 START = 16  # problems in lockstep at first, or one strength
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
@@ -181,16 +180,19 @@ def regularization_path(
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
         return array if n_outputs else array[:, 0]
 
-    counts = counts.astype(np.float64)
-    saturated = (counts - xlogy(counts, counts)) @ weight
-    exposures = np.exp(offset)
-    null = mean_deviance(counts.T, np.outer(exposures, counts @ weight / (weight @ exposures)), weight)
+    counts, weight = counts.astype(np.float64), weight.astype(np.float64)
+    exposures, mean = check_exposure(exposure, X).astype(np.float64), counts @ weight
+    # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
+    rates = np.exp([point.intercept for point in objective.null])
+    gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
+    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
+    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
     coefs = collect(lambda result: result.point.coef, X.dtype)
     return RegularizationPath(
         alphas=alphas,
         coefs=coefs,
         intercepts=collect(lambda result: result.point.intercept),
-        deviance_explained=share_explained(2 * (collect(lambda result: result.point.value) - saturated), null),
+        deviance_explained=share_explained(deviances, null, mean),
         optimality=collect(lambda result: result.optimality),
         n_iter=collect(lambda result: result.n_iter),
         groups=columns.groups,

@@ -101,7 +101,8 @@ class _PoissonRegression(
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
         at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
         Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
-        where there is no exposure.
+        where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
+        model that expects exactly these, and 0 for any other.
 
         Parameters
         ----------

@@ -1,11 +1,12 @@
 """Scorers that know exposure, for `scoring` of scikit-learn's tools."""
 
 from copy import copy
+from inspect import signature
 
 import numpy as np
-from sklearn import get_config
+from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
-from sklearn.utils.metadata_routing import MetadataRequest
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
 from skprox.metrics import mcfadden_r2, mean_deviance
 from skprox.validation import check_counts_like, check_means, check_weight, need_exposure
@@ -19,8 +20,10 @@ class PoissonScorer:
       rate of the rows that are scored.
 
     Several outputs are averaged. scikit-learn's own scorers call ``predict(X)``, and so compare counts with rates.
-    These call ``predict(X, exposure=exposure)``, of a pipeline too, and of the best estimator of a search. Where
-    metadata routing is enabled they ask for `exposure` and `sample_weight`; `set_score_request` changes that.
+    These call ``predict(X, exposure=exposure)``, of a pipeline too, of the best estimator of a search, and of what
+    hands exposure on to the models inside, as `sklearn.compose.TransformedTargetRegressor` does. Of what does not,
+    as `sklearn.ensemble.VotingRegressor`, they say so. Where metadata routing is enabled they ask for `exposure` and
+    `sample_weight`; `set_score_request` changes that.
 
     See Also
     --------
@@ -52,7 +55,7 @@ class PoissonScorer:
         Parameters
         ----------
         estimator : estimator
-            A fitted model, a pipeline that ends in one, or a search over them.
+            A fitted model, or a pipeline, search or other estimator around one.
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates.
         y_true : array-like of shape (n_samples,) or (n_samples, n_outputs)
@@ -60,16 +63,17 @@ class PoissonScorer:
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1.
         exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1, and an error where the model was fitted with exposure.
+            The exposure of each row; None is 1, and an error where the model, or one inside of it, was fitted with
+            exposure.
 
         Returns
         -------
         float
             The score; greater is better.
         """
-        need_exposure(_last_step(estimator), exposure, repr(self))
-        estimator, X = _without_searches(estimator, X)
-        means = estimator.predict(X) if exposure is None else estimator.predict(X, exposure=exposure)
+        for model in _models(estimator):
+            need_exposure(model, exposure, repr(self))
+        means = estimator.predict(X) if exposure is None else _expect(estimator, X, exposure, repr(self))
         return self._score(y_true, means, sample_weight=sample_weight, exposure=exposure)
 
     def set_score_request(self, **requests):
@@ -120,27 +124,57 @@ class PoissonScorer:
         return self._name
 
 
-def _last_step(estimator):
-    """The model that a search or pipeline ends in."""
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline):
-            estimator = estimator[-1]
-        else:
-            return estimator
+def _models(part, seen=None):
+    """The fitted models of counts that predict inside of an estimator, or of a container of estimators."""
+    seen = set() if seen is None else seen
+    if hasattr(part, "has_exposure_"):
+        return [part]
+    if hasattr(part, "best_estimator_"):
+        return _models(part.best_estimator_, seen)
+    if isinstance(part, Pipeline):
+        return _models(part[-1], seen)
+    if isinstance(part, dict):
+        part = list(part.values())
+    if isinstance(part, list | tuple) or (isinstance(part, np.ndarray) and part.dtype == object):
+        return [model for each in part for model in _models(each, seen)]
+    if isinstance(part, type) or not hasattr(part, "predict") or id(part) in seen:
+        return []
+    seen.add(id(part))
+    # parameters are patterns to clone, whatever they were fitted to, unless there is nothing else
+    params = list(part.get_params(deep=False).values()) if hasattr(part, "get_params") else []
+    fitted = [value for value in getattr(part, "__dict__", {}).values() if not any(value is each for each in params)]
+    return _models(fitted, seen) or _models(params, seen)
 
 
-def _without_searches(estimator, X):
-    """What predicts in the end, and X as the steps before a search transform it: `predict` of one takes X alone."""
-    while True:
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif isinstance(estimator, Pipeline) and hasattr(estimator[-1], "best_estimator_"):
-            X = estimator[:-1].transform(X) if len(estimator) > 1 else X
-            estimator = estimator[-1]
-        else:
-            return estimator, X
+def _expect(estimator, X, exposure, name):
+    """The counts that an estimator expects, where exposure gets through to the models inside."""
+    if hasattr(estimator, "best_estimator_"):  # predict of a search takes X alone
+        return _expect(estimator.best_estimator_, X, exposure, name)
+    if "exposure" in signature(estimator.predict).parameters:
+        return estimator.predict(X, exposure=exposure)
+    with config_context(enable_metadata_routing=True):
+        if isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                before = estimator[:-1]
+                X = before.transform(X, **{"exposure": exposure} if _requests_exposure(before, "transform") else {})
+            return _expect(estimator[-1], X, exposure, name)
+        models = _models(estimator)
+        if (
+            models
+            and all(model.has_exposure_ for model in models)  # not so where one learns from the rates of others
+            and any(each.kind == each.VAR_KEYWORD for each in signature(estimator.predict).parameters.values())
+            and _requests_exposure(estimator, "predict")
+        ):
+            return estimator.predict(X, exposure=exposure)
+    raise ValueError(
+        f"{type(estimator).__name__}.predict hands no exposure on to models that were fitted with it, so that {name} "
+        "can't tell which counts it expects. Leave exposure out where no model inside was fitted with it. Where they "
+        "were, call predict(X, exposure=exposure) of these models, and score what comes of it by skprox.metrics."
+    )
+
+
+def _requests_exposure(estimator, method):
+    return bool(get_routing_for_object(estimator).consumes(method, ["exposure"]))
 
 
 def _negative_deviance(y_true, y_pred, sample_weight, exposure):

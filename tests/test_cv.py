@@ -232,13 +232,81 @@ def test_splits_from_a_generator(data):
             PoissonGLMRegressorCV(alphas=3, cv=splits).fit(X, y)
 
 
-def test_splits_as_masks(data):
+MASK = np.arange(240) < 120
+SPLITS = {
+    "tuples": (tuple(range(120)), tuple(range(120, 240))),
+    "lists": (list(range(120)), list(range(120, 240))),
+    "ranges": (range(120), range(120, 240)),
+    "masks": (MASK, ~MASK),
+    "lists of booleans": (MASK.tolist(), (~MASK).tolist()),
+    "masks as Series": (pd.Series(MASK), pd.Series(~MASK)),
+    "Index": (pd.Index(range(120)), pd.RangeIndex(120, 240)),
+    "from the end": (np.arange(-240, -120), range(-120, 0)),
+    "small integers": (np.arange(120, dtype=np.uint8), np.arange(120, 240, dtype=np.uint8)),
+}
+
+
+@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
+def test_splits_in_any_form(data, split):
     X, y = data
-    first = np.arange(len(y)) < 120
-    masks = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=[(first, ~first), (~first, first)]).fit(X, y)
-    rows = np.arange(120), np.arange(120, 240)
-    positions = GroupLassoPoissonCV(alphas=5, groups=LABELS, cv=[rows, rows[::-1]]).fit(X, y)
-    np.testing.assert_array_equal(masks.deviance_path_, positions.deviance_path_)
+    model = GroupLassoPoissonCV(alphas=[0.1, 0.01], groups=LABELS, cv=[split, split[::-1]]).fit(X, y)
+    search = GridSearchCV(
+        GroupLassoPoisson(groups=LABELS, tol=1e-9),
+        {"alpha": model.alphas_},
+        cv=[split, split[::-1]],
+        scoring=poisson_deviance_scorer,
+    ).fit(X, y)
+    np.testing.assert_allclose(-model.deviance_path_.mean(axis=1), search.cv_results_["mean_test_score"], rtol=1e-6)
+    assert model.alpha_ == search.best_params_["alpha"]
+
+
+@pytest.mark.parametrize("rows", [np.arange(120.0), np.arange(120)[:, None], slice(120), ["a", "b"], [], 3])
+def test_splits_that_are_none(data, rows):
+    with pytest.raises(ValueError, match="Fold 1 of cv must be two sequences of positions of rows, or two masks; got"):
+        PoissonGLMRegressorCV(cv=[SPLITS["lists"], (rows, range(120, 240))]).fit(*data)
+
+
+class ByYear:
+    """Train on the years before each, and note what is given."""
+
+    def split(self, X, y=None, groups=None):
+        self.given = X, y
+        return ((np.flatnonzero(X.index.year < year), np.flatnonzero(X.index.year == year)) for year in (2021, 2022))
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return 2
+
+
+@pytest.mark.parametrize("estimator", [PoissonGLMRegressorCV, GroupLassoPoissonCV])
+def test_splitters_are_given_the_frame_itself(data, estimator):
+    X, y = data
+    X = pd.DataFrame(X, index=pd.date_range("2020", periods=240, freq="4D"), columns=list("abcdefgh"))
+    y, splitter = pd.Series(y, X.index), ByYear()
+    model = estimator(alphas=4, cv=splitter).fit(X, y)
+    assert splitter.given[0] is X
+    assert splitter.given[1] is y
+    single = PoissonGLMRegressor(l1_ratio=1, tol=1e-9) if estimator is PoissonGLMRegressorCV else GroupLassoPoisson()
+    search = GridSearchCV(single, {"alpha": model.alphas_}, cv=ByYear(), scoring=poisson_deviance_scorer).fit(X, y)
+    np.testing.assert_allclose(-model.deviance_path_.mean(axis=1), search.cv_results_["mean_test_score"], rtol=1e-5)
+    assert model.alpha_ == search.best_params_["alpha"]
+
+
+def test_splitters_are_given_rows_of_any_kind(data):
+    """As by GridSearchCV, which hands on what can be indexed by rows."""
+
+    class Halves(ByYear):
+        def split(self, X, y=None, groups=None):
+            self.given = X, y
+            return [SPLITS["ranges"], SPLITS["masks"][::-1]]
+
+    X, y = data
+    for rows in (X, X.tolist(), sparse.csr_array(X), sparse.csc_array(X), sparse.coo_array(X)):
+        ours, theirs = Halves(), Halves()
+        PoissonGLMRegressorCV(alphas=[0.1], cv=ours).fit(rows, y.tolist())
+        GridSearchCV(PoissonGLMRegressor(), {"alpha": [0.1]}, cv=theirs).fit(rows, y.tolist())
+        assert type(ours.given[0]) is type(theirs.given[0])
+        assert type(ours.given[1]) is list
+        assert (ours.given[0] is rows) == (theirs.given[0] is rows)
 
 
 def test_deviances_of_large_float32_counts(rng):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.special import gammaln
 from scipy.stats import poisson
-from sklearn.metrics import d2_tweedie_score
+from sklearn.metrics import d2_tweedie_score, r2_score
 
 from skprox.metrics import cohen_r2, mcfadden_r2
 
@@ -96,6 +97,53 @@ def test_limits(score):
     assert score([0, 0], [0, 0]) == 1
     assert score([0, 0], [0, 0.1]) == 0
     assert score([0, 3], [1, 2], exposure=2) == score([0, 3], [1, 2])
+
+
+@pytest.mark.parametrize("count", [1e-30, 1e-3, 1.0, 3.0, 3.7, 1e6, 1e12, 1e30])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_counts_that_are_all_alike_or_in_proportion_to_exposure(rng, count, dtype):
+    """The null model leaves nothing to explain, whatever its rounding: 1 or 0, as r2_score has it."""
+    for n in [1, 2, 10, 30, 1000] * 4:
+        exposure = rng.lognormal(sigma=3, size=n).astype(dtype)
+        for y, options in [
+            (np.full(n, count, dtype), {}),
+            (np.full(n, count, dtype), {"exposure": 2.3}),
+            (np.full(n, count, dtype), {"null_rate": float(dtype(count)) * (1 + 1e-15)}),
+            ((count * exposure.astype(float)).astype(dtype), {"exposure": exposure}),
+        ]:
+            weight = rng.uniform(0.1, 3, size=n)
+            means = y * rng.uniform(0.5, 0.9, size=n).astype(dtype)
+            for y_pred, wanted in [
+                (y, r2_score([1, 1], [1, 1])),
+                (y * (1 + 1e-15), 1),
+                (means, r2_score([1, 1], [1, 2])),
+            ]:
+                assert cohen_r2(y, y_pred, **options) == wanted
+                assert cohen_r2(y, y_pred, sample_weight=weight, **options) == wanted
+
+
+@pytest.mark.parametrize("count", [0.3, 1.0, 3.0, 3.7, 1e6])
+def test_mcfadden_of_counts_that_are_all_alike(rng, count):
+    """Negative by as much as the model is worse."""
+    y, weight, means = np.full(50, count), rng.uniform(0.1, 3, size=50), count * rng.uniform(0.5, 1.5, size=50)
+
+    def loss(mu):
+        return weight @ (mu - y * np.log(mu) + gammaln(y + 1))
+
+    wanted = 1 - loss(means) / loss(y)
+    assert wanted < 0
+    assert mcfadden_r2(y, means, sample_weight=weight) == pytest.approx(wanted, rel=1e-8)
+    assert mcfadden_r2(y, y, sample_weight=weight) == pytest.approx(0, abs=1e-8)
+
+
+def test_counts_that_are_nearly_alike(rng):
+    """What differs by more than rounding is explained."""
+    y = 1e6 * (1 + 1e-5 * rng.normal(size=100))
+    assert cohen_r2(y, y) == 1
+    assert cohen_r2(y, (y + y.mean()) / 2) == pytest.approx(0.75, abs=1e-4)
+    y[:] = 0
+    y[3] = 1e-9
+    assert cohen_r2(y, y / 2 + 5e-12) > 0.5
 
 
 @pytest.mark.parametrize("score", [mcfadden_r2, cohen_r2])

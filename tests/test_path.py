@@ -6,7 +6,14 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import PoissonRegressor
 
-from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
+from skprox import (
+    GroupLassoPoisson,
+    GroupLassoPoissonCV,
+    PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
+    mcfadden_scorer,
+    regularization_path,
+)
 
 TOL = 1e-6  # the default, which every model of a path must meet
 LABELS = np.repeat(["a", "b", "c", "d", "e"], [3, 1, 4, 2, 2])
@@ -364,6 +371,27 @@ def test_nothing_to_explain(data):
     path = regularization_path(PoissonGLMRegressor(l1_ratio=1), X, np.full(200, 3), alphas=[1.0, 0.1])
     assert not path.coefs.any()
     assert path.deviance_explained.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("count", [1.0, 3.7, 1e5])
+def test_nothing_to_explain_but_rounding(data, rng, count, dtype):
+    X, alike, exposure = data[0].astype(dtype), np.full(200, count), rng.lognormal(sigma=2, size=200)
+    both = {"sample_weight": rng.uniform(size=200), "exposure": exposure}
+    for y, of_rows in [
+        (alike, {}),
+        (alike, {"sample_weight": both["sample_weight"]}),
+        (count * exposure, both),
+        (np.outer(exposure, [count, 2 * count]), both),
+    ]:
+        path = regularization_path(GroupLassoPoisson(groups=LABELS), X, y, alphas=[count, count / 10], **of_rows)
+        assert (path.deviance_explained == 1).all()
+        model = PoissonGLMRegressor(alpha=0.1).fit(X, y, **of_rows)
+        assert model.score(X, y, **of_rows) == 1
+        assert mcfadden_scorer(model, X, y, **of_rows) == pytest.approx(0, abs=1e-7)
+        assert PoissonGLMRegressorCV(alphas=[count]).fit(X, y, **of_rows).score(X, y, **of_rows) == 1
+        model.intercept_ += 0.1
+        assert model.score(X, y, **of_rows) == 0
 
 
 def test_deviance_of_large_float32_counts(rng):

@@ -3,16 +3,22 @@
 import copy
 import pickle
 import warnings
+from inspect import signature
 
 import joblib
 import numpy as np
 import pytest
 import sklearn
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import BaggingRegressor, RandomForestRegressor, StackingRegressor, VotingRegressor
+from sklearn.feature_selection import RFE, RFECV
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score, cross_validate
+from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -24,6 +30,7 @@ SCORERS = {
     mcfadden_scorer: lambda y, mu, w, e: mcfadden_r2(y, mu, sample_weight=w, exposure=e),
 }
 OLD = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8)  # passes nothing to the score of a pipeline
+OLD_ENSEMBLES = "params" not in signature(BaggingRegressor.predict).parameters  # scikit-learn 1.6
 GRID = [1e-4, 1e-2, 1.0]
 
 
@@ -213,6 +220,209 @@ def test_many_outputs(trips):
     means = model.predict(X, exposure=exposure)
     each = [mean_poisson_deviance(Y[:, k], means[:, k], sample_weight=weight) for k in range(2)]
     assert score == pytest.approx(-np.mean(each))
+
+
+# ---- models inside of other estimators
+
+POISSON = PoissonGLMRegressor(alpha=0.1)
+TENTHS = {"func": lambda y: y / 10, "inverse_func": lambda y: y * 10}
+ENSEMBLE = [("weak", PoissonGLMRegressor(alpha=1.0)), ("strong", PoissonGLMRegressor(alpha=0.01))]
+
+
+def members_of_bagging(model, X, exposure):
+    members = zip(model.estimators_, model.estimators_features_, strict=True)
+    return np.mean([each.predict(X[:, columns], exposure=exposure) for each, columns in members], axis=0)
+
+
+def selected(model, X, exposure):
+    return model.estimator_.predict(X[:, model.support_], exposure)
+
+
+WRAPPED = {  # each with the counts that it expects, from the models inside
+    "scaled target": (
+        TransformedTargetRegressor(POISSON, **TENTHS),
+        lambda model, X, e: 10 * model.regressor_.predict(X, e),
+    ),
+    "pipeline around it": (
+        make_pipeline(FunctionTransformer(np.negative), TransformedTargetRegressor(POISSON, **TENTHS)),
+        lambda model, X, e: 10 * model[-1].regressor_.predict(-X, e),
+    ),
+    "pipeline inside": (
+        TransformedTargetRegressor(make_pipeline(FunctionTransformer(np.negative), POISSON), **TENTHS),
+        lambda model, X, e: 10 * model.regressor_[-1].predict(-X, e),
+    ),
+    "search around it": (
+        GridSearchCV(
+            TransformedTargetRegressor(POISSON, **TENTHS), {"regressor__alpha": GRID}, scoring=poisson_deviance_scorer
+        ),
+        lambda model, X, e: 10 * model.best_estimator_.regressor_.predict(X, e),
+    ),
+    "search in pipelines": (
+        make_pipeline(
+            FunctionTransformer(np.negative),
+            make_pipeline(FunctionTransformer(np.exp), GridSearchCV(POISSON, {"alpha": GRID}, scoring=mcfadden_scorer)),
+        ),
+        lambda model, X, e: model[-1][-1].best_estimator_.predict(np.exp(-X), e),
+    ),
+    "selection of columns": (RFE(POISSON, n_features_to_select=2), selected),
+    "stack": (
+        StackingRegressor(ENSEMBLE, POISSON),  # which learns from rates
+        lambda model, X, e: model.final_estimator_.predict(
+            np.column_stack([each.predict(X, 1.0) for each in model.estimators_]), e
+        ),
+    ),
+    "another name in a pipeline": (
+        make_pipeline(FunctionTransformer(np.negative), POISSON),
+        lambda model, X, e: model[-1].predict(-X, e),
+    ),
+}
+WRAPPED_IN_NEW = {
+    "bagging": (BaggingRegressor(POISSON, n_estimators=3, max_features=2, random_state=0), members_of_bagging),
+    "bagging in processes": (BaggingRegressor(POISSON, 2, n_jobs=2, random_state=0), members_of_bagging),
+    "bagging of pipelines": (
+        BaggingRegressor(make_pipeline(StandardScaler(), POISSON), 2, random_state=0),
+        members_of_bagging,
+    ),
+    "selection by cross-validation": (RFECV(POISSON, scoring=poisson_deviance_scorer, cv=3), selected),
+}
+DEAF = {  # their predict, or that of a part, takes no exposure
+    "vote": VotingRegressor(ENSEMBLE),
+    "vote in a pipeline": make_pipeline(StandardScaler(), VotingRegressor(ENSEMBLE)),
+    "search of a vote": GridSearchCV(VotingRegressor(ENSEMBLE), {"weak__alpha": GRID}, scoring="neg_max_error"),
+    "outputs": MultiOutputRegressor(POISSON),
+    "outputs in processes": MultiOutputRegressor(POISSON, n_jobs=2),
+    "chain": RegressorChain(POISSON),
+    "search inside": TransformedTargetRegressor(GridSearchCV(POISSON, {"alpha": GRID}, scoring=mcfadden_scorer)),
+}
+if OLD_ENSEMBLES:
+    DEAF |= {name: wrapped for name, (wrapped, _) in WRAPPED_IN_NEW.items()}
+else:
+    WRAPPED |= WRAPPED_IN_NEW
+rates_inside = pytest.mark.filterwarnings("ignore:.*without it, predict gives rates")
+
+
+def wrapped_fit(estimator, X, y, exposure):
+    with config_context(enable_metadata_routing=True):
+        return clone(estimator).fit(X, y, exposure=exposure)
+
+
+@rates_inside
+@pytest.mark.parametrize("name", WRAPPED)
+@pytest.mark.parametrize("routing", [True, False])
+def test_scores_behind_others(trips, name, routing):
+    X, y, weight, exposure = trips
+    wrapped, expect = WRAPPED[name]
+    model = wrapped_fit(wrapped, X, y, exposure)
+    if "another name" in name:
+        with config_context(enable_metadata_routing=True):
+            model[-1].set_predict_request(exposure="hours")
+    for scorer, metric in SCORERS.items():
+        with config_context(enable_metadata_routing=routing):
+            score = scorer(model, X, y, sample_weight=weight, exposure=exposure)
+            with pytest.raises(ValueError, match=r"fitted with exposure, so that .*_scorer needs exposure as well"):
+                scorer(model, X, y)
+        assert score == pytest.approx(metric(y, expect(model, X, exposure), weight, exposure), rel=1e-10)
+
+
+@rates_inside
+@pytest.mark.parametrize("name", DEAF)
+@pytest.mark.parametrize("routing", [True, False])
+def test_no_scores_behind_what_hands_no_exposure_on(trips, name, routing):
+    X, y, _, exposure = trips
+    Y = y[:, None] if isinstance(DEAF[name], MultiOutputRegressor | RegressorChain) else y
+    model = wrapped_fit(DEAF[name], X, Y, exposure)
+    for scorer in SCORERS:
+        with config_context(enable_metadata_routing=routing):
+            with pytest.raises(ValueError, match=f"predict hands no exposure on .* so that {scorer} can't tell which"):
+                scorer(model, X, Y, exposure=exposure)
+            with pytest.raises(ValueError, match=f"fitted with exposure, so that {scorer} needs exposure as well"):
+                scorer(model, X, Y)
+
+
+@rates_inside
+@pytest.mark.parametrize("scorer", SCORERS, ids=repr)
+def test_cross_validation_of_others(trips, scorer):
+    X, y, _, exposure = trips
+    scaled, selection = WRAPPED["scaled target"][0], WRAPPED["selection of columns"][0]
+    kwargs = {"params": {"exposure": exposure}, "scoring": scorer, "error_score": "raise", "cv": KFold(3)}
+    trips = X, y, np.ones(len(y)), exposure
+    with config_context(enable_metadata_routing=True):
+        wanted = held_out_scores(PoissonGLMRegressor(alpha=1.0), trips, SCORERS[scorer])
+        np.testing.assert_allclose(
+            cross_val_score(clone(scaled).set_params(regressor__alpha=0.1), X, y, **kwargs), wanted
+        )
+        assert np.isfinite(cross_val_score(selection, X, y, **kwargs)).all()
+        with pytest.raises(ValueError, match=r"VotingRegressor\.predict hands no exposure on"):
+            cross_val_score(DEAF["vote"], X, y, **kwargs)
+    for model in (scaled, selection):
+        with pytest.raises(ValueError, match=r"so that .*_scorer needs exposure as well.*enable metadata routing"):
+            cross_val_score(model, X, y, **kwargs)
+
+
+def test_models_that_are_patterns_only(trips):
+    """What was fitted is what is inside of the wrapper, not what it has made copies of."""
+    X, y, weight, exposure = trips
+    pattern = clone(POISSON).fit(X, y, exposure=exposure)
+    for wrapper in (TransformedTargetRegressor(pattern), BaggingRegressor(pattern), VotingRegressor([("a", pattern)])):
+        model = wrapper.fit(X, y)
+        wanted = -mean_poisson_deviance(y, model.predict(X), sample_weight=weight)
+        assert poisson_deviance_scorer(model, X, y, sample_weight=weight) == pytest.approx(wanted)
+    frozen = FrozenEstimator(pattern)
+    assert poisson_deviance_scorer(frozen, X, y, exposure=exposure) == poisson_deviance_scorer(
+        pattern, X, y, exposure=exposure
+    )
+    for model in (frozen, FrozenEstimator(make_pipeline(pattern)), TransformedTargetRegressor(frozen).fit(X, y)):
+        with pytest.raises(ValueError, match="so that poisson_deviance_scorer needs exposure as well"):
+            poisson_deviance_scorer(model, X, y)
+
+
+@rates_inside
+def test_stacks_that_learn_without_exposure(trips):
+    """From rates, what counts to expect for a usual exposure: times exposure again, that would be no count."""
+    X, y, _, exposure = trips
+    parts = [(name, clone(model).fit(X, y, exposure=exposure)) for name, model in ENSEMBLE]
+    for last in (POISSON, PoissonRegressor()):
+        model = StackingRegressor(parts, last, cv="prefit").fit(X, y)
+        with pytest.raises(ValueError, match=r"StackingRegressor\.predict hands no exposure on"):
+            mcfadden_scorer(model, X, y, exposure=exposure)
+        with pytest.raises(ValueError, match="so that mcfadden_scorer needs exposure as well"):
+            mcfadden_scorer(model, X, y)
+
+
+class Twice(RegressorMixin, BaseEstimator):
+    """A wrapper that keeps no convention: it fits what it was given, and swallows what it does not know."""
+
+    def __init__(self, model):
+        self.model = model
+        self.itself = self
+
+    def fit(self, X, y, **params):
+        self.model.fit(X, y / 2, **params)
+        return self
+
+    def predict(self, X, **unused):
+        return 2 * self.model.predict(X)
+
+
+def test_wrappers_without_routing(trips):
+    X, y, _, exposure = trips
+    model = Twice(clone(POISSON)).fit(X, y, exposure=exposure)
+    with pytest.raises(ValueError, match="so that mcfadden_scorer needs exposure as well"):
+        mcfadden_scorer(model, X, y)
+    with pytest.raises(ValueError, match=r"Twice\.predict hands no exposure on"):
+        mcfadden_scorer(model, X, y, exposure=exposure)
+
+
+@pytest.mark.parametrize(
+    "model", [PoissonRegressor(), RandomForestRegressor(3, min_samples_leaf=20), Twice(POISSON)], ids=repr
+)
+def test_exposure_of_models_that_know_none(trips, model):
+    X, y, _, exposure = trips
+    model = clone(model).fit(X, y)
+    means = model.predict(X)
+    assert poisson_deviance_scorer(model, X, y) == pytest.approx(-mean_poisson_deviance(y, means))
+    with pytest.raises(ValueError, match=r"hands no exposure on .*Leave exposure out where no model inside was fitted"):
+        poisson_deviance_scorer(model, X, y, exposure=exposure)
 
 
 # ---- scorers as objects
