@@ -36,7 +36,7 @@ class Tasks:
     def report(self, name, parts=(), fitted=None):
         """Tell of a task that is done, and of its `parts`. True where a callback asks to stop.
 
-        `fitted` are the attributes that the estimator would predict with, were it to stop here.
+        `fitted` returns the attributes that the estimator would predict with, were it to stop here.
         """
         if self.root is None:
             return False
@@ -47,7 +47,7 @@ class Tasks:
             context = task.subcontext(task_name=part)
             context.call_on_fit_task_begin(**given)
             context.call_on_fit_task_end(**given)
-        return task.call_on_fit_task_end(reconstruction_attributes=fitted, **given)
+        return task.call_on_fit_task_end(reconstruction_attributes=fitted and fitted(), **given)
 
     def end(self):
         """Tell of the fit, when the estimator has all attributes."""

@@ -75,7 +75,8 @@ class _CrossValidated:
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         with self._open((design, counts, weights, offset), columns) as objective:
             follow_all = partial(self._follow, objective, tasks, n_outputs)
-            alphas, paths = zip(*map(follow_all, patterns, alphas), strict=True)
+            inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
+            alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
             alphas, deviance = np.array(alphas)[:, :n_alphas], np.full((len(paths), n_alphas, len(splits)), np.nan)
             for k, path in enumerate(paths):
@@ -88,10 +89,10 @@ class _CrossValidated:
             fits = [fit for way in path for fit in zip(*way, strict=True)]
             warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
         # as long as the longest path, which this one is not where a callback stopped it
-        coefs = np.full((n_alphas, len(chosen), design.shape[1]), np.nan, dtype=self.coef_.dtype)
+        coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        self.coef_path_ = coefs if n_outputs else coefs[:, 0]
+        self.coef_path_ = objective.expand(coefs if n_outputs else coefs[:, 0])
         self._keep(candidates, best, alphas, deviance)
         tasks.end()
         return self
@@ -149,8 +150,11 @@ class _CrossValidated:
             def report(alpha, results):
                 say(alpha, results)
                 point = results[0].point
-                fitted = {"coef_": point.coef, "intercept_": point.intercept} if n_outputs is None else None
-                return tasks.report(f"alpha {alpha:.4g}", folds, fitted)
+
+                def fitted():
+                    return {"coef_": objective.expand(point.coef), "intercept_": point.intercept}
+
+                return tasks.report(f"alpha {alpha:.4g}", folds, fitted if n_outputs is None else None)
 
             return follow(self, objective, outputs, pattern, starts, alphas, report)
 

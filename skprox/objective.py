@@ -33,6 +33,9 @@ class PoissonObjective:
     0 without `fit_intercept`), where the weighted sum of mu is that of y. What is left,
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
+    Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
+    others, or None where it has all.
+
     Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
     exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and
     forgotten.
@@ -80,6 +83,9 @@ class PoissonObjective:
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
         self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
         self.dtype = X.dtype if dtype is None else dtype
+        self.occupied, self.n_all = storage.occupied(self.X), X.shape[1]
+        if self.occupied is not None:
+            self.X = self.X[:, self.occupied]
         self.columns, self.n_threads, self.negligible = None, n_threads, NEGLIGIBLE / X.shape[0]
         self.blocks, self.chunk_bytes = storage.blocks(self.X, n_threads), storage.chunk_bytes(self.X, n_threads)
         with np.errstate(divide="ignore"):
@@ -92,6 +98,18 @@ class PoissonObjective:
     @property
     def shape(self):
         return self.X.shape[0], self.moments.shape[1]
+
+    def take(self, coefs):
+        """Of coefficients of all columns, along the last axis, those of the objective."""
+        return coefs if self.occupied is None else coefs[..., self.occupied]
+
+    def expand(self, coefs):
+        """Coefficients of all columns, along the last axis, from those of the objective."""
+        if self.occupied is None:
+            return coefs
+        out = np.zeros((self.n_all, *coefs.shape[:-1]), dtype=coefs.dtype)  # what stays zero takes no memory
+        out[self.occupied] = np.moveaxis(coefs, -1, 0)
+        return np.moveaxis(out, 0, -1)
 
     def restrict(self, columns):
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.

@@ -166,6 +166,7 @@ def regularization_path(
     patterns = estimator._penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
     with estimator._open((X, counts, weight[None], offset), columns) as objective:
+        patterns = [pattern.on(objective.occupied) for pattern in patterns]
         starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
         if isinstance(alphas, Integral):
             alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
@@ -187,7 +188,7 @@ def regularization_path(
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
     deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
     null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
-    coefs = collect(lambda result: result.point.coef, X.dtype)
+    coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
         coefs=coefs,

@@ -93,6 +93,16 @@ class GroupElasticNet:
         starts = np.repeat(self.indptr[groups] - np.cumsum(sizes) + sizes, sizes)
         return self.indices[starts + np.arange(len(starts))]
 
+    def on(self, columns):
+        """The same penalty on the coefficients `columns` alone, all others being zero; None is all."""
+        if columns is None:
+            return self
+        inside = np.flatnonzero(np.isin(self.indices, columns))
+        group = np.repeat(np.arange(len(self.strength)), self.sizes)[inside]
+        kept, sizes = np.unique(group, return_counts=True)
+        indices = np.searchsorted(columns, self.indices[inside])
+        return GroupElasticNet(indices, np.r_[0, np.cumsum(sizes)], self.strength[kept], self.ridge[columns])
+
     def restrict(self, groups):
         """The same penalty on the coefficients ``columns(groups)`` alone."""
         columns = self.columns(groups)

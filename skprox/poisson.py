@@ -69,7 +69,7 @@ class _PoissonRegression(
         patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else []
         with self._open((design, counts, weight[None], offset), columns) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
-            results = self._solve(objective, penalties, tasks)
+            results = self._solve(objective, [penalty.on(objective.occupied) for penalty in penalties], tasks)
             self._unpack(results, objective, penalties, patterns, columns, n_outputs)
             tasks.end()
         self._warn_of_shortfall(results)
@@ -164,7 +164,7 @@ class _PoissonRegression(
             rows = [each.astype(np.float64, copy=False) for each in rows]
         with row_threads(self.n_jobs, size) as threads:
             objective = PoissonObjective(*rows, self.fit_intercept, *threads, dtype)
-            check_spread(objective.spread, columns.titles)
+            check_spread(objective, columns.titles)
             yield objective
 
     def _solve(self, objective, penalties, tasks):
@@ -186,7 +186,7 @@ class _PoissonRegression(
         shape = len(penalties), self.n_features_in_
         if not self.warm_start or not hasattr(self, "coef_") or self.coef_.size != np.prod(shape):
             return objective.null
-        coefs = self.coef_.reshape(shape).astype(np.float64)
+        coefs = objective.take(self.coef_.reshape(shape).astype(np.float64))
         coefs = np.array([penalty.feasible(coef) for penalty, coef in zip(penalties, coefs, strict=True)])
         values, *rest = objective.evaluate(coefs, np.arange(len(coefs)))
         warm = [Point(*each) for each in zip(coefs, rest[0], values, rest[1], strict=True)]
@@ -209,7 +209,7 @@ class _PoissonRegression(
 
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
-        dtype, coefs = objective.dtype, [result.point.coef for result in results]
+        dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
         def shape(values):
             return np.array(values) if n_outputs else values[0]
@@ -217,18 +217,19 @@ class _PoissonRegression(
         self.coef_ = shape([coef.astype(dtype) for coef in coefs])
         self.intercept_ = shape([result.point.intercept for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
-        fits = zip(results, penalties, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(result.point.coef) for result, penalty in fits])
+        fits = zip(results, penalties, coefs, strict=True)
+        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits])
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
-        norms = group_norms(np.array(coefs), columns.groups)
+        norms = group_norms(coefs, columns.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
         strengths = np.array([penalty.by_column() for penalty in penalties])
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         vars(self).pop("alpha_max_", None)
         if patterns and all(pattern.strength.all() for pattern in patterns):
-            nulls = zip(patterns, objective.null, objective.rounding, strict=False)  # those of folds come after
+            inner = [pattern.on(objective.occupied) for pattern in patterns]
+            nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
             self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
 
     def _warn_of_shortfall(self, results):

@@ -29,6 +29,14 @@ def prepare(X):
     return X
 
 
+def occupied(X):
+    """Positions of the columns with an entry, or None where most of them have one."""
+    if not sparse.issparse(X):
+        return None
+    where = np.flatnonzero(np.diff(X.indptr)) if X.format == "csc" else np.unique(X.indices)
+    return where if 2 * len(where) < X.shape[1] else None
+
+
 def chunk_bytes(X, n_threads):
     """Memory that each thread may take for what it works on at once."""
     size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes

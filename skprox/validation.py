@@ -146,7 +146,8 @@ def check_rates(counts, weight):
         )
 
 
-def check_spread(spread, names):
-    if not np.isfinite(spread).all():
-        name = names[np.argmax(~np.isfinite(spread))]
+def check_spread(objective, names):
+    too_large = ~np.isfinite(objective.spread).all(axis=0)
+    if too_large.any():
+        name = np.array(names, dtype=object)[np.flatnonzero(objective.expand(too_large))[0]]
         raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")

@@ -1,0 +1,95 @@
+"""Columns of sparse matrices without an entry: they cost nothing, and their coefficients are zero."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csc_array, csr_array, csr_matrix
+
+from skprox import (
+    GroupLassoPoisson,
+    GroupLassoPoissonCV,
+    PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
+    StabilitySelection,
+    regularization_path,
+)
+from skprox.objective import PoissonObjective
+
+FULL = np.array([3, 4, 11, 17, 18])
+LABELS = np.arange(20) // 4  # the group of 3 has three empty columns, two groups have no others
+
+
+@pytest.fixture
+def data(rng):
+    X = np.zeros((200, 20))
+    X[:, FULL] = rng.normal(size=(200, 5)) * (rng.uniform(size=(200, 5)) < 0.5)
+    return X, rng.poisson(np.exp(0.5 + 0.5 * X[:, 3] - 0.3 * X[:, 17]))
+
+
+@pytest.fixture(params=[csr_array, csc_array, csr_matrix])
+def storage(request):
+    return request.param
+
+
+MODELS = {
+    "lasso": PoissonGLMRegressor(alpha=0.03, l1_ratio=1.0, tol=1e-9),
+    "ridge": PoissonGLMRegressor(alpha=np.linspace(0.0, 1.0, 20), tol=1e-9),
+    "infinite": PoissonGLMRegressor(alpha=np.where(np.arange(20) == 4, np.inf, 0.1), l1_ratio=0.5, tol=1e-9),
+    "group lasso": GroupLassoPoisson(alpha=0.02, groups=LABELS, tol=1e-9),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_are_those_of_a_dense_array(data, storage, name):
+    X, y = data
+    dense, model = MODELS[name].fit(X, y), MODELS[name].fit(X, y)
+    dense = vars(dense).copy()
+    model.fit(storage(X), y)
+    np.testing.assert_allclose(model.coef_, dense["coef_"], atol=1e-8)
+    assert not np.delete(model.coef_, FULL).any()
+    assert model.objective_ == pytest.approx(dense["objective_"], rel=1e-12)
+    assert model.selected_groups_ == dense["selected_groups_"]
+    assert ("alpha_max_" in dense) == hasattr(model, "alpha_max_")
+    assert getattr(model, "alpha_max_", 0) == pytest.approx(dense.get("alpha_max_", 0))
+    np.testing.assert_allclose(model.summary(storage(X))["share"], model.summary(X)["share"], atol=1e-12)
+    warm = model.set_params(warm_start=True).fit(storage(X), y)
+    assert warm.n_iter_ == 1
+    model.set_params(warm_start=False)
+
+
+def test_paths_folds_and_halves(data, storage):
+    X, y = data
+    Y = np.c_[y, y[::-1]]
+    paths = [regularization_path(MODELS["group lasso"], each, Y, n_alphas=5) for each in (X, storage(X))]
+    np.testing.assert_allclose(paths[1].alphas, paths[0].alphas)
+    assert paths[1].coefs.shape == (5, 2, 20)
+    np.testing.assert_allclose(paths[1].coefs, paths[0].coefs, atol=1e-7)
+    for kind, params in (PoissonGLMRegressorCV, {}), (GroupLassoPoissonCV, {"groups": LABELS}):
+        models = [kind(alphas=5, tol=1e-9, **params).fit(each, y) for each in (X, storage(X))]
+        assert models[0].alpha_ == pytest.approx(models[1].alpha_)
+        for attribute in "coef_", "coef_path_", "deviance_path_":
+            np.testing.assert_allclose(*(getattr(model, attribute) for model in models), atol=1e-7)
+    selectors = [
+        StabilitySelection(MODELS["group lasso"], n_resamples=4, random_state=0, max_errors=2).fit(each, y)
+        for each in (X, storage(X))
+    ]
+    np.testing.assert_array_equal(selectors[0].stability_path_, selectors[1].stability_path_)
+
+
+def test_they_are_left_out(data, storage):
+    """Also of what paths keep: in memory as many entries are written as columns hold something."""
+    X, y = data
+    rows = y[None].astype(float), np.full((1, 200), 1 / 200), np.zeros(200)
+    objective = PoissonObjective(storage(X), *rows, True)
+    assert objective.shape == (200, 5)
+    coefs = objective.expand(np.ones((7, 2, 5)))
+    assert coefs.shape == (7, 2, 20)
+    assert coefs.strides[-1] == max(coefs.strides)
+    np.testing.assert_array_equal(np.flatnonzero(coefs[0, 0]), FULL)
+    np.testing.assert_array_equal(objective.take(coefs), np.ones((7, 2, 5)))
+
+
+def test_a_column_of_too_large_values_is_named(data, storage):
+    X, y = data
+    X[0, 17] = 1e200
+    with pytest.raises(ValueError, match="too large to be squared, in column 'x17'"):
+        MODELS["lasso"].fit(storage(X), y)
