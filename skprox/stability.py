@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skprox.base import DocLinkMixin
+from skprox.base import DocLinkMixin, name_arguments
 from skprox.groups import Columns, groups_in, label_columns
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
@@ -174,6 +174,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    @name_arguments
     @_fit_context(prefer_skip_nested_validation=False)  # the path validates the estimator
     def fit(self, X, y, sample_weight=None, exposure=None, **fit_params):
         """Estimate the selection probabilities, and keep the stable groups.

@@ -9,6 +9,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
+FOR_ALL_ROWS = "functools.partial(skprox.poisson_deviance_scorer, exposure=exposure)"
+
 
 def warn(message, category=UserWarning):
     """Warn, and point to the line outside of this package and of scikit-learn whose call led here."""
@@ -44,6 +46,11 @@ def check_weight(sample_weight, X):
 def check_exposure(exposure, X):
     if exposure is None:
         return np.ones(X.shape[0], dtype=X.dtype)
+    if isinstance(exposure, str):
+        raise TypeError(
+            f"exposure must be an instance of float, not str, or an array of an entry a row; got {exposure!r}. If that "
+            f"is a column of X, pass its values, exposure=X[{exposure!r}], and leave it out of X."
+        )
     if np.ndim(exposure) == 0:
         check_scalar(np.asarray(exposure)[()], "exposure", Real)
         exposure = np.full(X.shape[0], exposure)
@@ -62,7 +69,8 @@ def warn_of_rates(model, exposure):
         warn(
             f"This {type(model).__name__} was fitted with exposure; without it, predict gives rates, the counts "
             "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
-            "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
+            "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer; in "
+            f"permutation_importance, take scoring={FOR_ALL_ROWS}.",
         )
 
 
@@ -72,7 +80,8 @@ def need_exposure(model, exposure, name):
         raise ValueError(
             f"This {type(model).__name__} was fitted with exposure, so that {name} needs exposure as well. Where "
             "a pipeline, a search or cross-validation calls it, enable metadata routing, which passes exposure on: "
-            "sklearn.set_config(enable_metadata_routing=True)."
+            "sklearn.set_config(enable_metadata_routing=True). Where permutation_importance does, which takes none, "
+            f"give it scoring={FOR_ALL_ROWS}."
         )
 
 
