@@ -341,8 +341,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self : object
             The fitted estimator.
         """
-        rows = hasattr(X, "shape") or y is not None
-        if not isinstance(X, Iterator) and (rows or not isinstance(X, Iterable)):
+        may_be_chunks = y is None and isinstance(X, Iterable) and not hasattr(X, "shape")
+        if not (may_be_chunks or isinstance(X, Iterator)):
             return self._learn_chunk(X, y, sample_weight, exposure)
         if any(each is not None for each in (y, sample_weight, exposure)):
             raise ValueError("X is an iterator of chunks: y, sample_weight and exposure go into these, as tuples.")
