@@ -1,5 +1,34 @@
 """What all estimators share."""
 
+from functools import wraps
+from inspect import Parameter, signature
+
+
+def name_arguments(method):
+    """A method that says which arguments it takes, by the name of the class that users know, where it is given others.
+
+    An `offset` points to `exposure`, of which it is the logarithm.
+    """
+    expected = signature(method)
+    names = [name for name, each in expected.parameters.items() if each.kind != Parameter.VAR_KEYWORD][1:]
+
+    @wraps(method)
+    def checked(self, *args, **kwargs):
+        called = f"{type(self).__name__}.{method.__name__}()"
+        if "offset" in kwargs:
+            raise TypeError(
+                f"{called} got an unexpected keyword argument 'offset'. Pass exposure=np.exp(offset): an offset is the "
+                "logarithm of the exposure."
+            )
+        try:
+            expected.bind(self, *args, **kwargs)
+        except TypeError as error:
+            problem = str(error).replace("too many", "got too many")
+            raise TypeError(f"{called} {problem}. It takes {', '.join(names)}.") from None
+        return method(self, *args, **kwargs)
+
+    return checked
+
 
 class DocLinkMixin:
     """Links the HTML representation of an estimator to its page of the documentation.

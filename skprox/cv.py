@@ -19,6 +19,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import _num_samples
 
+from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
@@ -39,6 +40,7 @@ def _constraints(kind):
 class _CrossValidated:
     """What the estimators share that choose a strength: all but the parameters of the estimator whose it is."""
 
+    @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, exposure=None, **params):

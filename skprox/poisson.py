@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.base import DocLinkMixin, ExposureMixin
+from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from skprox.columns import check_columns, labels_of
 from skprox.groups import find_columns, group_norms, warn_without_names
@@ -42,6 +42,7 @@ class _PoissonRegression(
         "verbose": ["verbose"],
     }
 
+    @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, exposure=None):
@@ -75,6 +76,7 @@ class _PoissonRegression(
         self._warn_of_shortfall(results)
         return self
 
+    @name_arguments
     def predict(self, X, exposure=None):
         """Expected counts.
 
@@ -95,6 +97,7 @@ class _PoissonRegression(
         X = self._check_covariates(X)
         return self._expect(X, check_exposure(exposure, X))
 
+    @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
         """D², the share of the Poisson deviance of `y` that the model explains.
 

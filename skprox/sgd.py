@@ -1,6 +1,6 @@
 """Linear models learned a few rows at a time, with penalties that leave exact zeros."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.base import DocLinkMixin, ExposureMixin
+from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.columns import Columns, check_columns, column_names, labels_of
 from skprox.groups import find_columns, warn_without_names
 from skprox.metrics import cohen_r2
@@ -254,6 +254,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self.random_state = random_state
         self.verbose = verbose
 
+    @name_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, exposure=None):
         """Learn from the beginning, by passes over all rows.
@@ -316,6 +317,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
             )
         return self._unpack(state, rng, *seen, n_iter)
 
+    @name_arguments
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None, exposure=None):
         """Learn from one more chunk of rows, or from a stream of chunks, by one pass.
@@ -325,12 +327,12 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
         Parameters
         ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or iterator
-            The covariates, or an iterator (a generator, say) of chunks, each a tuple ``(X, y)``,
-            ``(X, y, sample_weight)`` or ``(X, y, sample_weight, exposure)``. Only one chunk need be in
-            memory at a time.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), or iterable
+            The covariates, or an iterable (a list or a generator, say) of chunks, each a tuple ``(X, y)``,
+            ``(X, y, sample_weight)`` or ``(X, y, sample_weight, exposure)``. Of a generator only one chunk need be
+            in memory at a time.
         y : array-like of shape (n_samples,)
-            The target; None with an iterator.
+            The target; None with chunks.
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row; None is 1. Weights count relative to their mean over all rows so far.
         exposure : float or array-like of shape (n_samples,), default=None
@@ -341,7 +343,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self : object
             The fitted estimator.
         """
-        if not isinstance(X, Iterator):
+        may_be_chunks = y is None and isinstance(X, Iterable) and not hasattr(X, "shape")
+        if not (may_be_chunks or isinstance(X, Iterator)):
             return self._learn_chunk(X, y, sample_weight, exposure)
         if any(each is not None for each in (y, sample_weight, exposure)):
             raise ValueError("X is an iterator of chunks: y, sample_weight and exposure go into these, as tuples.")
@@ -349,15 +352,18 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         for n_chunks, chunk in enumerate(X, 1):
             if not (isinstance(chunk, tuple) and 2 <= len(chunk) <= 4):
                 raise TypeError(
-                    "X is an iterator, so that each of its chunks must be a tuple (X, y), (X, y, sample_weight) or "
-                    f"(X, y, sample_weight, exposure); chunk {n_chunks} is a {type(chunk).__name__}"
-                    + (f" of {len(chunk)}." if isinstance(chunk, tuple) else ".")
+                    f"X is a {type(X).__name__} without y, so that each of its chunks must be a tuple (X, y), "
+                    f"(X, y, sample_weight) or (X, y, sample_weight, exposure); chunk {n_chunks} is a "
+                    f"{type(chunk).__name__}" + (f" of {len(chunk)}." if isinstance(chunk, tuple) else ".")
                 )
             self._learn_chunk(*chunk)
         if n_chunks == 0:
-            raise ValueError("X is an iterator without chunks. A generator can be used only once: make a new one.")
+            raise ValueError(
+                "X is a list or an iterator without chunks. A generator can be used only once: make a new one."
+            )
         return self
 
+    @name_arguments
     def predict(self, X, exposure=None):
         """Expected targets.
 
@@ -381,6 +387,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         exposure = self._check_exposure(exposure, X)
         return eta if self.loss == "squared_error" else exposure * np.exp(eta)
 
+    @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
         """Share of the loss of the null model that the model explains: R², or D² of the Poisson deviance.
 

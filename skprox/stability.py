@@ -20,7 +20,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.base import DocLinkMixin
+from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of
 from skprox.groups import groups_in
 from skprox.path import regularization_path
@@ -175,6 +175,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         self.random_state = random_state
         self.n_jobs = n_jobs
 
+    @name_arguments
     @_fit_context(prefer_skip_nested_validation=False)  # the path validates the estimator
     def fit(self, X, y, sample_weight=None, exposure=None, **fit_params):
         """Estimate the selection probabilities, and keep the stable groups.

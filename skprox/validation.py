@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_array
 
 FLOATS = np.float64, np.float32
 INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
+FOR_ALL_ROWS = "functools.partial(skprox.poisson_deviance_scorer, exposure=exposure)"
 
 
 def warn(message, category=UserWarning):
@@ -70,6 +71,11 @@ def check_weight(sample_weight, X):
 def check_exposure(exposure, X):
     if exposure is None:
         return np.ones(X.shape[0], dtype=X.dtype)
+    if isinstance(exposure, str):
+        raise TypeError(
+            f"exposure must be an instance of float, not str, or an array of an entry a row; got {exposure!r}. If that "
+            f"is a column of X, pass its values, exposure=X[{exposure!r}], and leave it out of X."
+        )
     if np.ndim(exposure) == 0:
         check_scalar(np.asarray(exposure)[()], "exposure", Real)
         exposure = np.full(X.shape[0], exposure)
@@ -88,7 +94,8 @@ def warn_of_rates(model, exposure):
         warn(
             f"This {type(model).__name__} was fitted with exposure; without it, predict gives rates, the counts "
             "expected for an exposure of 1. Pass exposure, or exposure=1 where rates are wanted. To score counts "
-            "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer.",
+            "in cross-validation, enable metadata routing and take scoring=skprox.poisson_deviance_scorer; in "
+            f"permutation_importance, take scoring={FOR_ALL_ROWS}.",
         )
 
 
@@ -98,7 +105,8 @@ def need_exposure(model, exposure, name):
         raise ValueError(
             f"This {type(model).__name__} was fitted with exposure, so that {name} needs exposure as well. Where "
             "a pipeline, a search or cross-validation calls it, enable metadata routing, which passes exposure on: "
-            "sklearn.set_config(enable_metadata_routing=True)."
+            "sklearn.set_config(enable_metadata_routing=True). Where permutation_importance does, which takes none, "
+            f"give it scoring={FOR_ALL_ROWS}."
         )
 
 

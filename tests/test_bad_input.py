@@ -5,10 +5,18 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy.sparse import csr_array
 
 import skprox.solvers
-from skprox import GroupLassoPoisson, PoissonGLMRegressor
+from skprox import (
+    GroupLassoPoisson,
+    GroupLassoPoissonCV,
+    PoissonGLMRegressor,
+    PoissonGLMRegressorCV,
+    ProxSGDRegressor,
+    StabilitySelection,
+)
 from skprox.validation import check_exposure
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=["u", "v_sp_0", "v_sp_1"])
@@ -70,8 +78,45 @@ def test_weights_and_exposure(name, value, message):
 
 
 def test_exposure_that_is_no_number():
-    with pytest.raises(TypeError, match="exposure must be an instance of float, not str"):
-        PoissonGLMRegressor().fit(X, Y[:, 0], exposure="months")
+    message = (
+        r"exposure must be an instance of float, not str, or an array .*; got 'months'\. If that is a column of X, "
+        r"pass its values, exposure=X\['months'\], and leave it out of X"
+    )
+    for fit in (PoissonGLMRegressor().fit, PoissonGLMRegressorCV().fit, ProxSGDRegressor("poisson").partial_fit):
+        with pytest.raises(TypeError, match=message):
+            fit(X, Y[:, 0], exposure="months")
+
+
+ESTIMATORS = [
+    PoissonGLMRegressor(),
+    GroupLassoPoisson(),
+    PoissonGLMRegressorCV(),
+    GroupLassoPoissonCV(),
+    ProxSGDRegressor("poisson"),
+    StabilitySelection(GroupLassoPoisson()),
+]
+
+
+@pytest.mark.parametrize("model", ESTIMATORS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("routing", [True, False])
+def test_arguments_that_methods_do_not_take(model, routing):
+    """The public class is named, and what its method takes."""
+    name = type(model).__name__
+    for method in {"fit", "partial_fit", "predict", "score"}.intersection(dir(model)):
+        call, called = getattr(model, method), rf"^{name}\.{method}\(\)"
+        with sklearn.config_context(enable_metadata_routing=routing):
+            with pytest.raises(TypeError, match=rf"{called} got an .* 'offset'\. Pass exposure=np\.exp\(offset\)"):
+                call(X, Y[:, 0], offset=Y[:, 1])
+            with pytest.raises(
+                TypeError, match=rf"{called} missing a required argument: 'X'\. It takes X, .*exposure\.$"
+            ):
+                call()
+            with pytest.raises(
+                TypeError, match=rf"{called} got too many positional arguments\. It takes X, .*exposure\.$"
+            ):
+                call(X, Y[:, 0], None, None, None)
+            with pytest.raises((TypeError, ValueError), match=rf"{name}.*\.{method}.*weights"):
+                call(X, weights=Y[:, 0], **{"y": Y[:, 0]} if method != "predict" else {})
 
 
 def test_exposure_may_be_an_array_without_axes():

@@ -26,6 +26,7 @@ from skprox import (
     GroupEffectDisplay,
     GroupImportanceDisplay,
     GroupLassoPoisson,
+    GroupLassoPoissonCV,
     LagTransformer,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
@@ -254,6 +255,17 @@ def test_path_of_a_cross_validated_estimator(pyplot, search):
 
 
 # ---- held-out deviance
+
+
+@pytest.mark.parametrize("estimator", [PoissonGLMRegressorCV(alphas=3), GroupLassoPoissonCV(alphas=3, groups=LABELS)])
+def test_path_of_a_cross_validated_estimator_is_its_own(pyplot, data, estimator):
+    X, y = data[:2]
+    message = rf"{type(estimator).__name__} computes its own path when it is fitted: leave X and y out, as in "
+    fitted = clone(estimator).fit(X, y)
+    for each in (estimator, fitted, make_pipeline(StandardScaler(), estimator)):
+        with pytest.raises(TypeError, match=message + r"RegularizationPathDisplay\.from_estimator\(estimator\)"):
+            RegularizationPathDisplay.from_estimator(each, X, y)
+    assert len(RegularizationPathDisplay.from_estimator(fitted).alphas) == 3
 
 
 def test_deviance_curve(pyplot, search):

@@ -1,7 +1,9 @@
 """Held-out rows are scored with their own weights and exposure, or not at all."""
 
 import copy
+import functools
 import pickle
+import re
 import warnings
 from inspect import signature
 
@@ -15,6 +17,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor, RandomForestRegressor, StackingRegressor, VotingRegressor
 from sklearn.feature_selection import RFE, RFECV
 from sklearn.frozen import FrozenEstimator
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict, cross_val_score, cross_validate
@@ -22,6 +25,7 @@ from sklearn.multioutput import MultiOutputRegressor, RegressorChain
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+import skprox
 from skprox import PoissonGLMRegressor, mcfadden_scorer, poisson_deviance_scorer
 from skprox.metrics import cohen_r2, mcfadden_r2
 
@@ -220,6 +224,29 @@ def test_many_outputs(trips):
     means = model.predict(X, exposure=exposure)
     each = [mean_poisson_deviance(Y[:, k], means[:, k], sample_weight=weight) for k in range(2)]
     assert score == pytest.approx(-np.mean(each))
+
+
+def test_remedy_for_permutation_importance(model, trips):
+    """It takes no exposure, but keeps the rows where they are."""
+    X, y, _, exposure = trips
+    fit(model, X, y, None, exposure)
+    remedy = r"permutation_importance.* scoring=(functools\.partial\(.*\))\.$"
+    with pytest.raises(ValueError, match="so that score needs exposure as well") as refusal:
+        permutation_importance(model, X, y)
+    with pytest.warns(UserWarning, match="without it, predict gives rates") as warned:
+        permutation_importance(model, X, y, scoring="neg_mean_poisson_deviance")
+    for said in (refusal.value, warned[0].message):
+        scoring = eval(
+            re.search(remedy, str(said))[1], {"functools": functools, "skprox": skprox, "exposure": exposure}
+        )
+        found = permutation_importance(model, X, y, scoring=scoring, n_repeats=2, random_state=0, n_jobs=2)
+        assert found.importances_mean.argmax() == 0
+        assert np.abs(found.importances_mean[1:]).max() < found.importances_mean[0] / 5
+        moved = X.copy()
+        moved[:, 0] = X[::-1, 0]
+        scores = [scoring(model, rows, y) for rows in (X, moved)]
+        wanted = [-mean_poisson_deviance(y, exposure * rates(model, rows)) for rows in (X, moved)]
+        np.testing.assert_allclose(scores, wanted)
 
 
 # ---- models inside of other estimators

@@ -85,6 +85,37 @@ def test_bad_streams():
         model.partial_fit(iter([(X, Y)]), Y)
     with pytest.raises(ValueError, match="X has 2 features, but ProxSGDRegressor is expecting 3"):
         model.partial_fit(iter([(X, Y), (X[:, :2], Y)]))
+    with pytest.raises(ValueError, match="X is a list or an iterator without chunks"):
+        model.partial_fit([])
+    with pytest.raises(TypeError, match=r"X is a list without y, so that each .* a tuple .*; chunk 1 is a list\."):
+        model.partial_fit(X.tolist())
+    with pytest.raises(ValueError, match="y, sample_weight and exposure go into these, as tuples"):
+        model.partial_fit([(X, Y)], sample_weight=Y)
+    with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
+        model.partial_fit(X)
+
+
+class Loader:
+    """What can be iterated over again and again."""
+
+    def __init__(self, chunks):
+        self.chunks = chunks
+
+    def __iter__(self):
+        return iter(self.chunks)
+
+
+@pytest.mark.parametrize("collect", [list, tuple, Loader, iter])
+def test_chunks_in_any_collection(collect):
+    weight = np.linspace(1, 2, 20)
+    chunks = [(X, Y), (X[::2], Y[::2], weight[::2])]
+    model = ProxSGDRegressor(eta0=1e-3, random_state=0).partial_fit(collect(chunks))
+    wanted = ProxSGDRegressor(eta0=1e-3, random_state=0)
+    for chunk in chunks:
+        wanted.partial_fit(*chunk)
+    np.testing.assert_array_equal(model.coef_, wanted.coef_)
+    rows = ProxSGDRegressor(eta0=1e-3, random_state=0).partial_fit(X.tolist(), Y.tolist())
+    np.testing.assert_array_equal(rows.coef_, ProxSGDRegressor(eta0=1e-3, random_state=0).partial_fit(X, Y).coef_)
 
 
 DIVERGING = [

@@ -8,6 +8,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
+from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
 from skprox.displays._shared import (
     COLORS,
     MUTED,
@@ -169,6 +170,11 @@ class RegularizationPathDisplay:
             done = followed(model)
             display = cls(alphas=alphas[done], coefs=model.coef_path_[done], groups=model.groups_, alpha=alpha)
             return display.plot(ax, **style)
+        if isinstance(model, PoissonGLMRegressorCV | GroupLassoPoissonCV):
+            raise TypeError(
+                f"{type(model).__name__} computes its own path when it is fitted: leave X and y out, as in "
+                f"{cls.__name__}.from_estimator(estimator) with the fitted estimator."
+            )
         need_exposure(model, exposure, "its path")
         if transformers is not None:
             X = clone(transformers).fit_transform(X, y)
