@@ -24,6 +24,11 @@ def njit(function=None, **options):
     return kernel
 
 
+def inner(function=None, **options):
+    """`njit` for what is called from compiled code alone: without a way in from Python, LLVM has half as much to do."""
+    return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
+
+
 def _cache(function):
     try:
         return _Cache(function)

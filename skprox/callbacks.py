@@ -33,6 +33,11 @@ class Tasks:
             self.root = estimator._init_callback_context(max_subtasks=n_tasks)
             self.root.call_on_fit_task_begin(estimator=estimator, **self.arguments)
 
+    @property
+    def are_watched(self):
+        """Whether there is a callback."""
+        return self.root is not None
+
     def report(self, name, parts=(), fitted=None):
         """Tell of a task that is done, and of its `parts`. True where a callback asks to stop.
 

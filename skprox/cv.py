@@ -146,7 +146,9 @@ class _CrossValidated:
             alphas = grid(objective, patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
-        def follow_one(outputs, pattern, starts):
+        def reporter(pattern):
+            if not (self.verbose or tasks.are_watched):
+                return ignore
             say = print_strength(pattern) if self.verbose else ignore
 
             def report(alpha, results):
@@ -158,9 +160,9 @@ class _CrossValidated:
 
                 return tasks.report(f"alpha {alpha:.4g}", folds, fitted if n_outputs is None else None)
 
-            return follow(self, objective, outputs, pattern, starts, alphas, report)
+            return report
 
-        paths = list(map(follow_one, outputs, patterns, starts))
+        paths = follow(self, objective, outputs, patterns, starts, alphas, [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 

@@ -164,7 +164,10 @@ class PoissonObjective:
 
     def rounded(self, points, outputs):
         """The points of coefficients in `dtype`. One pass over X."""
-        coefs = np.array([point.coef for point in points]).astype(self.dtype).astype(np.float64)
+        return self.points(np.array([p.coef for p in points]).astype(self.dtype).astype(np.float64), outputs)
+
+    def points(self, coefs, outputs):
+        """The points at `coefs`, a row for each of `outputs`. One pass over X."""
         values, intercepts, gradients = self.evaluate(coefs, outputs)
         return [Point(*each) for each in zip(coefs, intercepts, values, gradients, strict=True)]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, islice
 from numbers import Integral, Real
 
 import numpy as np
@@ -170,11 +171,10 @@ def regularization_path(
         starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
         if isinstance(alphas, Integral):
             alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
-        outputs = []
-        for k, (pattern, start) in enumerate(zip(patterns, starts, strict=True)):
-            report = print_strength(pattern) if estimator.verbose else ignore
-            followed = follow(estimator, objective, [k], pattern, [start], alphas, report)
-            outputs.append([result for (result,) in followed])
+        reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
+        outputs = [[k] for k in range(len(patterns))]
+        followed = follow(estimator, objective, outputs, patterns, [[s] for s in starts], alphas, reports)
+        outputs = [[result for (result,) in way] for way in followed]
     warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
 
     def collect(attribute, dtype=None):
@@ -232,6 +232,8 @@ def without_penalised(estimator, objective, output, pattern):
     """The solution where all penalised groups are held at zero: the one at the critical strength."""
     from skprox.solvers import Certificate, Problem, solve
 
+    if pattern.strength.all():
+        return objective.null[output]
     certificate = Certificate.of(objective, pattern.held(), output)
     problem = Problem(output, certificate, objective.null[output])
     return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter)[0][0].point
@@ -254,12 +256,29 @@ def print_strength(pattern):
     return report
 
 
-def follow(estimator, objective, outputs, pattern, points, alphas, report):
-    """Results of `outputs` at each of `alphas`, in descending order, from `points` on, so many at a time.
+def follow(estimator, objective, outputs, patterns, points, alphas, reports):
+    """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
 
-    The outputs are much alike: the same counts, under other weights. Ends early where `report`, called with a
-    strength and its results, says so.
+    The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
+    strengths, start from a list of points, and end early where a report, called with a strength and its results,
+    says so.
     """
+    from skprox.solvers import solve_in_memory
+
+    if all(report is ignore for report in reports):
+        every = list(chain(*outputs))
+        penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
+        settings = estimator.solver, estimator.tol, estimator.max_iter
+        found = solve_in_memory(objective, penalties, every, list(chain(*points)), np.asarray(alphas), *settings)
+        if found is not None:
+            found = iter(found)
+            return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
+    ways = zip(outputs, patterns, points, reports, strict=True)
+    return [_follow(estimator, objective, each, pattern, at, alphas, report) for each, pattern, at, report in ways]
+
+
+def _follow(estimator, objective, outputs, pattern, points, alphas, report):
+    """The same for one list, a batch of strengths at a time."""
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model = [], None

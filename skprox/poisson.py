@@ -171,11 +171,17 @@ class _PoissonRegression(
             yield objective
 
     def _solve(self, objective, penalties, tasks):
-        from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
+        from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
 
-        starts = self._starts(objective, penalties)
+        starts, outputs = self._starts(objective, penalties), range(len(penalties))
+        if not (self.verbose or tasks.are_watched):
+            found = solve_in_memory(
+                objective, penalties, outputs, starts, np.ones(1), self.solver, self.tol, self.max_iter
+            )
+            if found is not None:
+                return [result for (result,) in found]
         certificates = [Certificate.of(objective, penalty, k) for k, penalty in enumerate(penalties)]
-        problems = [*map(Problem, range(len(penalties)), certificates, starts)]
+        problems = [*map(Problem, outputs, certificates, starts)]
         results = []
         for batch in gen_batches(len(problems), LOCKSTEP):
             monitor = self._monitor(problems[batch], tasks)
@@ -184,15 +190,12 @@ class _PoissonRegression(
 
     def _starts(self, objective, penalties):
         """Points to start from: the last fit where it is wanted and better than zero."""
-        from skprox.objective import Point
-
         shape = len(penalties), self.n_features_in_
         if not self.warm_start or not hasattr(self, "coef_") or self.coef_.size != np.prod(shape):
             return objective.null
         coefs = objective.take(self.coef_.reshape(shape).astype(np.float64))
         coefs = np.array([penalty.feasible(coef) for penalty, coef in zip(penalties, coefs, strict=True)])
-        values, *rest = objective.evaluate(coefs, np.arange(len(coefs)))
-        warm = [Point(*each) for each in zip(coefs, rest[0], values, rest[1], strict=True)]
+        warm = objective.points(coefs, np.arange(len(coefs)))
         return [
             point if point.value + penalty.value(point.coef) <= null.value else null
             for point, penalty, null in zip(warm, penalties, objective.null, strict=True)

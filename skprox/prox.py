@@ -75,37 +75,44 @@ def group_norms(coef, indices, indptr):
 
 
 @njit
-def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
-    """Distance of -gradient to the subdifferential of the penalty at `coef`, a number a group.
+def residual_of_group(coef, gradient, indices, start, stop, strength, ridge, rounding, unit):
+    """Distance of -gradient to the subdifferential at `coef`, for the group indices[start:stop].
 
     Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
     a group at zero in the unit along its gradient. Entries of infinite unit do not count.
     """
-    out, residuals = np.empty(strength.size), np.empty(np.max(indptr[1:] - indptr[:-1]))
+    squares, scaled, stretched, norm, longest, steep = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for k in range(start, stop):
+        norm += coef[indices[k]] ** 2
+        steep += gradient[indices[k]] ** 2
+    norm, steep = sqrt(norm), sqrt(steep)
+    if norm == 0.0 and steep <= strength:  # most groups of a sparse model
+        return 0.0
+    slope = strength / norm if norm > 0.0 else 0.0
+    for k in range(start, stop):
+        j = indices[k]
+        residual = abs(gradient[j] + (ridge[j] + slope) * coef[j]) - rounding[j]
+        if not residual <= 0.0 and unit[j] < np.inf:
+            longest = max(longest, unit[j])
+    for k in range(start, stop):
+        j = indices[k]
+        residual = abs(gradient[j] + (ridge[j] + slope) * coef[j]) - rounding[j]
+        if not residual <= 0.0 and unit[j] < np.inf:
+            squares += residual**2
+            scaled += (residual / unit[j]) ** 2
+            stretched += (residual * (unit[j] / longest)) ** 2  # squares of units may be out of range
+    if norm > 0.0 or strength == 0.0:
+        return sqrt(scaled)
+    excess = sqrt(squares) - strength
+    return excess * sqrt(squares / stretched) / longest if excess > 0.0 else 0.0
+
+
+@njit
+def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
+    """The distance of `residual_of_group`, a number for each group."""
+    out = np.empty(strength.size)
     for g in range(strength.size):
-        squares, scaled, stretched, norm, longest, steep = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for k in range(indptr[g], indptr[g + 1]):
-            norm += coef[indices[k]] ** 2
-            steep += gradient[indices[k]] ** 2
-        norm, steep = sqrt(norm), sqrt(steep)
-        if norm == 0.0 and steep <= strength[g]:  # most groups of a sparse model
-            out[g] = 0.0
-            continue
-        pull = strength[g] / norm if norm > 0.0 else 0.0
-        for k in range(indptr[g], indptr[g + 1]):
-            j = indices[k]
-            residuals[k - indptr[g]] = abs(gradient[j] + (ridge[j] + pull) * coef[j]) - rounding[j]
-            if not residuals[k - indptr[g]] <= 0.0 and unit[j] < np.inf:
-                longest = max(longest, unit[j])
-        for k in range(indptr[g], indptr[g + 1]):
-            residual, u = residuals[k - indptr[g]], unit[indices[k]]
-            if not residual <= 0.0 and u < np.inf:
-                squares += residual**2
-                scaled += (residual / u) ** 2
-                stretched += (residual * (u / longest)) ** 2  # squares of units may be out of range
-        if norm > 0.0 or strength[g] == 0.0:
-            out[g] = sqrt(scaled)
-        else:
-            excess = sqrt(squares) - strength[g]
-            out[g] = excess * sqrt(squares / stretched) / longest if excess > 0.0 else 0.0
+        out[g] = residual_of_group(
+            coef, gradient, indices, indptr[g], indptr[g + 1], strength[g], ridge, rounding, unit
+        )
     return out

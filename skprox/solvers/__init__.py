@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from skprox.solvers import in_memory
 from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate, Problem
 
-__all__ = ["LOCKSTEP", "Certificate", "Problem", "solve"]
+__all__ = ["LOCKSTEP", "Certificate", "Problem", "solve", "solve_in_memory"]
 
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
@@ -42,7 +43,36 @@ def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None
         left = np.array(left, dtype=int)
         if len(left) == 0:
             break
-    if objective.dtype != np.float64:  # in single precision other coefficients are returned
-        points = objective.rounded([result.point for result in results], [problem.output for problem in problems])
-        results = [p.result(point, r.n_iter, r.stalled) for p, point, r in zip(problems, points, results, strict=True)]
-    return results, model
+    return _rounded(objective, problems, results), model
+
+
+def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, max_iter):
+    """Results of each of `outputs` at each of `alphas` in descending order, where X is small enough; None elsewhere.
+
+    `penalties` are those at a strength of one, `starts` the points to start from.
+    """
+    if not in_memory.serves(objective, solver, max_iter):
+        return None
+    certificates = [Certificate.of(objective, *each) for each in zip(penalties, outputs, strict=True)]
+    found = in_memory.descend(objective, certificates, outputs, starts, alphas, tol)
+    for k, (certificate, output, last) in enumerate(zip(certificates, outputs, starts, strict=True)):
+        if objective.dtype == np.float64 and None not in found[k]:
+            continue
+        null, problems = objective.null[output], []
+        for i, alpha in enumerate(alphas):
+            problems.append(Problem(output, certificate.at_null(certificate.penalty.scaled(alpha), null), last))
+            if found[k][i] is None:
+                if last.gradient is None:
+                    (last,) = objective.points(last.coef[None], [output])
+                (found[k][i],), _ = solve(objective, [replace(problems[i], start=last)], solver, tol, max_iter)
+            last = found[k][i].point
+        found[k] = _rounded(objective, problems, found[k])
+    return found
+
+
+def _rounded(objective, problems, results):
+    """Results with coefficients as they are returned: in single precision others than were found."""
+    if objective.dtype == np.float64 or not results:
+        return results
+    points = objective.rounded([result.point for result in results], [problem.output for problem in problems])
+    return [p.result(point, r.n_iter, r.stalled) for p, point, r in zip(problems, points, results, strict=True)]
