@@ -10,10 +10,13 @@ def name_arguments(method):
     An `offset` points to `exposure`, of which it is the logarithm.
     """
     expected = signature(method)
-    names = [name for name, each in expected.parameters.items() if each.kind != Parameter.VAR_KEYWORD][1:]
+    taken = [each for each in expected.parameters.values() if each.kind != Parameter.VAR_KEYWORD][1:]
+    names, required = [each.name for each in taken], sum(each.default is Parameter.empty for each in taken)
 
     @wraps(method)
     def checked(self, *args, **kwargs):
+        if required <= len(args) <= len(names) and not kwargs:
+            return method(self, *args)
         called = f"{type(self).__name__}.{method.__name__}()"
         if "offset" in kwargs:
             raise TypeError(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController
 
-ENTRIES_A_THREAD = 2**17  # of X: below it, handing over costs more than the work
+ENTRIES_A_THREAD = 2**17  # of X for each output: below it, handing over costs more than the work
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox import parallel
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from skprox.columns import check_columns, labels_of
 from skprox.groups import find_columns, group_norms, warn_without_names
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
-from skprox.parallel import row_threads
 from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
 
@@ -165,8 +165,10 @@ class _PoissonRegression(
         size, dtype = X.nnz if issparse(X) else X.size, X.dtype
         if size <= DOUBLE_ENTRIES:
             rows = [each.astype(np.float64, copy=False) for each in rows]
-        with row_threads(self.n_jobs, size) as threads:
-            objective = PoissonObjective(*rows, self.fit_intercept, *threads, dtype)
+        n_outputs = len(rows[1]) * len(rows[2])
+        with parallel.row_threads(self.n_jobs, size * n_outputs) as (n_threads, run):
+            n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
+            objective = PoissonObjective(*rows, self.fit_intercept, n_threads, run, dtype)
             check_spread(objective, columns.titles)
             yield objective
 

@@ -84,7 +84,7 @@ def new_descent(objective, certificate, output):
     features[SCALE], features[NOISE] = certificate.move, certificate.rounding
     features[RIDGE_AT_ONE], groups[STRENGTH_AT_ONE] = penalty.ridge, penalty.strength
     return Descent(
-        np.zeros(1, STATE),
+        np.zeros(1, STATE).view(np.recarray),  # whose fields are attributes without numba, too
         features,
         groups,
         penalty.indices,
