@@ -31,3 +31,16 @@ def spikes():
     y = rng.poisson(rate)
     X = pd.concat({"f1": pd.DataFrame(f1), "f2": pd.DataFrame(f2)}, axis=1)
     return X, y, np.column_stack([y, 2 * y])
+
+
+@pytest.fixture
+def lockstep(monkeypatch):
+    """No compiled descents: small X is served as others are."""
+    monkeypatch.setattr("skprox.solvers.in_memory.serves", lambda *args: False)
+
+
+@pytest.fixture(params=["in memory", "lockstep"])
+def server(request):
+    """All that serves small X, one after the other."""
+    if request.param == "lockstep":
+        request.getfixturevalue("lockstep")

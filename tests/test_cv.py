@@ -422,7 +422,7 @@ class TestCallbacks:
         assert recorder.begun == wanted
         assert recorder.ended[-2:] == ["fit", "teardown"]
 
-    def test_a_callback_may_stop_a_path(self, data):
+    def test_a_callback_may_stop_a_path(self, data, lockstep):
         whole = GroupLassoPoissonCV(alphas=6, groups=LABELS).fit(*data)
         model = GroupLassoPoissonCV(alphas=6, groups=LABELS).set_callbacks(Recorder(2)).fit(*data)
         np.testing.assert_allclose(model.alphas_, whole.alphas_[:2])

@@ -78,7 +78,7 @@ PENALTIES = {
 @pytest.mark.parametrize("fraction", [0.3, 1e-2, 1e-4])
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("problem", PROBLEMS)
-def test_auto_converges(problem, penalty, fraction, rng):
+def test_auto_converges(server, problem, penalty, fraction, rng):
     """Strengths from strong to weak, as a share of the one at which all coefficients are zero."""
     X, y, labels = PROBLEMS[problem](rng)
     model, groups, strength, ridge = PENALTIES[penalty](labels)
@@ -106,7 +106,7 @@ def test_solvers_agree(problem, penalty, rng):
 
 
 @pytest.mark.parametrize("problem", [p for p in PROBLEMS if p != "more columns than rows"])
-def test_unpenalised(problem, rng):
+def test_unpenalised(server, problem, rng):
     X, y, _ = PROBLEMS[problem](rng)
     model = PoissonGLMRegressor(alpha=0, tol=TOL).fit(X, y)
     assert_solves(model, Oracle(X, y, range(X.shape[1]), 0.0), 2 * TOL)
@@ -114,7 +114,7 @@ def test_unpenalised(problem, rng):
 
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("solver", ["fista", "newton"])
-def test_polynomials_of_a_trend(rng, solver, intercept):
+def test_polynomials_of_a_trend(server, rng, solver, intercept):
     """Powers of a year: large means, tiny spread, nearly dependent."""
     year = rng.uniform(0, 3, size=400)
     X = PolynomialFeatures(4, include_bias=False).fit_transform(year[:, None])
@@ -125,7 +125,7 @@ def test_polynomials_of_a_trend(rng, solver, intercept):
 
 @pytest.mark.parametrize("solver", ["fista", "newton"])
 @pytest.mark.parametrize("scales", [[1e8, 1], [1e3, 1e-3], [1, 1e-8]])
-def test_no_scale_hides_a_column(rng, solver, scales):
+def test_no_scale_hides_a_column(server, rng, solver, scales):
     """At the default tol, where the gradient of one column is next to nothing beside that of the other."""
     Z = rng.normal(size=(2000, 2))
     y = rng.poisson(np.exp(1 + Z @ [0.3, 0.3]))
@@ -138,7 +138,7 @@ def test_no_scale_hides_a_column(rng, solver, scales):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("unit", [1e-40, 1e-20, 1e20, 1e140])
-def test_wide_groups_in_any_unit(rng, unit):
+def test_wide_groups_in_any_unit(server, rng, unit):
     """Squares of the columns leave the range of float32, which would hold a factor of the Hessian."""
     X, groups = rng.normal(size=(60, 200)), np.arange(200).reshape(25, 8)
     y = rng.poisson(np.exp(0.3 * X[:, :4].sum(axis=1)))
@@ -148,7 +148,7 @@ def test_wide_groups_in_any_unit(rng, unit):
 
 
 @pytest.mark.filterwarnings("ignore:.*stopped with a certificate")
-def test_steps_that_rounding_ends_on_some_groups_go_on_with_others(rng):
+def test_steps_that_rounding_ends_on_some_groups_go_on_with_others(server, rng):
     """At a tol that not all processors' rounding allows."""
     X, groups = rng.normal(size=(100, 400)), np.arange(400).reshape(100, 4)
     y = rng.poisson(0.03, size=100) + (np.arange(100) == 0)
@@ -159,7 +159,9 @@ def test_steps_that_rounding_ends_on_some_groups_go_on_with_others(rng):
 
 
 @pytest.mark.filterwarnings("error")
-def test_auto_goes_on_where_newton_ends_far_off():
+def test_auto_goes_on_where_newton_ends_far_off(
+    server,
+):
     """With exposures over eighteen decades its inner steps don't."""
     X, rng = np.random.default_rng(0).normal(size=(100, 400)), np.random.default_rng(1)
     exposure = 10.0 ** rng.uniform(-15, 3, 100)
@@ -171,7 +173,7 @@ def test_auto_goes_on_where_newton_ends_far_off():
 
 @pytest.mark.parametrize("solver", ["fista", "newton"])
 @pytest.mark.parametrize("scale", [1e7, 1e9, 1e12])
-def test_a_column_of_large_numbers_in_a_group(rng, solver, scale):
+def test_a_column_of_large_numbers_in_a_group(server, rng, solver, scale):
     """Its coefficient is too small to count in the norm of the group, which is that of the others."""
     Z = rng.normal(size=(300, 4))
     y = rng.poisson(np.exp(Z @ [0.3, 0.3, 0.1, 0.0]))
@@ -213,7 +215,7 @@ def test_a_cell_that_takes_over(solver):
     assert_solves(model, Oracle(X, y, [0], 14.0, exposure=exposure), 2 * TOL)
 
 
-def test_float32_columns_with_large_means(rng):
+def test_float32_columns_with_large_means(server, rng):
     year = rng.integers(1998, 2003, size=(500, 1))
     y = rng.poisson(np.exp(0.3 * (year[:, 0] - 2000)))
     double = PoissonGLMRegressor(alpha=0).fit(year.astype(np.float64), y)
@@ -221,7 +223,7 @@ def test_float32_columns_with_large_means(rng):
     np.testing.assert_allclose(single.coef_, double.coef_, rtol=1e-3)
 
 
-def test_separated_zeros_end_in_a_finite_model(rng):
+def test_separated_zeros_end_in_a_finite_model(server, rng):
     """Without a penalty the coefficient of a column that marks zeros only has no finite optimum."""
     X = rng.normal(size=(200, 3))
     y = rng.poisson(2.0, size=200)
@@ -234,7 +236,7 @@ def test_separated_zeros_end_in_a_finite_model(rng):
         assert model.predict(X[X[:, 2] == 1]).max() < 1e-2
 
 
-def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(rng):
+def test_more_unpenalised_columns_than_rows_end_in_a_finite_model(server, rng):
     X, y, _ = gaussian_problem(rng, 40, 100)
     model = PoissonGLMRegressor(alpha=0).fit(X, y)
     assert np.isfinite(model.coef_).all()
@@ -257,7 +259,7 @@ def in_time():
 
 @pytest.mark.parametrize("to_storage", [np.asarray, csr_array, csc_array])
 @pytest.mark.parametrize("ratio", [0.0, 1.0])
-def test_float32_columns_far_from_zero(rng, to_storage, ratio):
+def test_float32_columns_far_from_zero(server, rng, to_storage, ratio):
     X, y = (rng.normal(size=(200, 15)) + 100).astype(np.float32), rng.poisson(2.0, size=200)
     model = PoissonGLMRegressor(alpha=0.01, l1_ratio=ratio)
     double = clone(model).fit(X.astype(np.float64), y)
@@ -328,7 +330,7 @@ def test_auto_stays_with_newton_next_to_a_perfect_fit():
     assert model.n_iter_ < 100
 
 
-def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
+def test_auto_leaves_hessians_that_grow_too_large(lockstep, rng, monkeypatch):
     X, y, _ = gaussian_problem(rng, 300, 50)
     monkeypatch.setattr(skprox.solvers, "STAGES", ((newton, 300, 10), (fista, np.inf, np.inf)))
     model = PoissonGLMRegressor(alpha=0.01, tol=TOL).fit(X, y)
@@ -337,7 +339,7 @@ def test_auto_leaves_hessians_that_grow_too_large(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("stages", [(1, 1), (1, 2)])
-def test_auto_goes_on_where_a_stage_ended(rng, monkeypatch, stages):
+def test_auto_goes_on_where_a_stage_ended(lockstep, rng, monkeypatch, stages):
     """Several problems at once, each with its own number of steps."""
     X, y, _ = gaussian_problem(rng, 200, 20)
     steps = tuple((newton, n, np.inf) for n in stages)
@@ -351,7 +353,7 @@ def test_auto_goes_on_where_a_stage_ended(rng, monkeypatch, stages):
     assert model.n_iter_[1] == 1  # the null model explains all there is
 
 
-def test_steps_that_a_stage_does_not_take_are_not_counted(rng, monkeypatch):
+def test_steps_that_a_stage_does_not_take_are_not_counted(lockstep, rng, monkeypatch):
     X, y, _ = gaussian_problem(rng, 300, 20)
     monkeypatch.setattr(skprox.solvers, "STAGES", ((newton, 300, 1), (fista, np.inf, np.inf)))
     for max_iter in (1, 3, 1000):
@@ -408,7 +410,7 @@ def test_free_groups_of_one_output_alone():
         assert oracle.certificate(model.coef_[k], model.intercept_[k]) <= 2e-6
 
 
-def test_few_hessians_at_a_time(rng, monkeypatch):
+def test_few_hessians_at_a_time(lockstep, rng, monkeypatch):
     """Of outputs whose Hessians would not fit in memory together a few go first, to the same end."""
     X, y, _ = gaussian_problem(rng, 200, 20)
     Y = np.column_stack([y, y[::-1], rng.permutation(y)])
@@ -519,7 +521,7 @@ def test_solvers_know_neither_loss_nor_penalty_nor_storage():
         assert not [name for name in names if any(k in name for k in ("losses", "penalties", "objective", "sparse"))]
 
 
-def test_scales_that_differ_within_groups(rng):
+def test_scales_that_differ_within_groups(server, rng):
     """By twelve decades, with more columns than rows: some hundred steps were not enough of factors in float32."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
@@ -532,7 +534,7 @@ def test_scales_that_differ_within_groups(rng):
 
 
 @pytest.mark.filterwarnings("ignore:.*with a certificate")
-def test_splines_of_a_few_counts_without_penalty(rng):
+def test_splines_of_a_few_counts_without_penalty(server, rng):
     """Most of the basis sees no count: rates fall to nothing there, however far the linear predictor has to go."""
     X = SplineTransformer(n_knots=20).fit_transform(rng.uniform(size=(800, 2)))
     y = np.zeros(800)
@@ -544,7 +546,7 @@ def test_splines_of_a_few_counts_without_penalty(rng):
 
 @pytest.mark.filterwarnings("ignore:.*with a certificate")
 @pytest.mark.parametrize("size", [1.0, 1e3, 1e5])
-def test_certificate_in_float32_is_that_of_the_coefficients(rng, size):
+def test_certificate_in_float32_is_that_of_the_coefficients(server, rng, size):
     """Those that are returned: by the rounding of large ones alone they are off."""
     X = (rng.normal(size=(60, 3)) / size + [0, 0, 1]).astype(np.float32)
     X[:, 1] = X[:, 0] + (1e-4 * rng.normal(size=60) / size).astype(np.float32)
