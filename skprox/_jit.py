@@ -1,8 +1,11 @@
 """numba's `njit` for the kernels: what is compiled is kept on disk where it can be, and compiled anew where not."""
 
+from functools import cache
+from pathlib import Path
+
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from skprox.validation import warn
 
@@ -38,7 +41,14 @@ def _cache(function):
 
 
 class _Cache(FunctionCache):
-    """numba's cache, for disks that fill up or become read-only."""
+    """numba's cache, for disks that fill up or become read-only; what is in it holds for one state of all kernels.
+
+    numba looks at the file of a function alone, though what it compiles holds functions of other files, too.
+    """
+
+    def __init__(self, function):
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, _stamp())
 
     def load_overload(self, *args):
         try:
@@ -51,6 +61,12 @@ class _Cache(FunctionCache):
             super().save_overload(*args)
         except OSError as error:
             _warn(error)
+
+
+@cache
+def _stamp():
+    """When a file of the package was last changed."""
+    return max(path.stat().st_mtime_ns for path in Path(__file__).parent.rglob("*.py"))
 
 
 _warned = False

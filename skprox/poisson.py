@@ -184,9 +184,9 @@ class _PoissonRegression(
                 return [result for (result,) in found]
         certificates = [Certificate.of(objective, penalty, k) for k, penalty in enumerate(penalties)]
         problems = [*map(Problem, outputs, certificates, starts)]
-        results = []
+        results, watched = [], self.verbose or tasks.are_watched
         for batch in gen_batches(len(problems), LOCKSTEP):
-            monitor = self._monitor(problems[batch], tasks)
+            monitor = self._monitor(problems[batch], tasks) if watched else None
             results += solve(objective, problems[batch], self.solver, self.tol, self.max_iter, monitor)[0]
         return results
 

@@ -4,7 +4,7 @@ from oracles import Oracle, assert_solves
 
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
 from skprox._jit import njit
-from skprox.solvers import in_memory, steps
+from skprox.solvers import in_memory, passes, steps
 
 TOL = 1e-8
 LABELS = np.repeat(range(4), [1, 4, 3, 4])
@@ -28,14 +28,19 @@ def of_rows(rng):
 @pytest.fixture(autouse=True)
 def descents(monkeypatch):
     """What compiled descents return: results, or None where they fell short."""
-    found, descend = [], in_memory.descend
+    found, descend, fista = [], in_memory.descend, in_memory.fista
 
     def note(*args):
         results = descend(*args)
         found.extend(result for way in results for result in way)
         return results
 
+    def note_fista(*args):
+        found.extend(fista(*args))
+        return found[-len(args[1]) :]
+
     monkeypatch.setattr(in_memory, "descend", note)
+    monkeypatch.setattr(in_memory, "fista", note_fista)
     return found
 
 
@@ -50,15 +55,17 @@ MODELS = {
 }
 
 
+@pytest.mark.parametrize("solver", ["newton", "fista"])
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("name", MODELS)
-def test_models(data, of_rows, name, intercept, order, descents):
+def test_models(data, of_rows, name, intercept, order, solver, descents):
     X, y = data
     y = np.c_[y, 50 * y[::-1]]
     model, groups, strength, ridge = MODELS[name]
     X[of_rows["sample_weight"] == 0] = 1e8  # what stands in rows without weight does not matter
-    model.set_params(fit_intercept=intercept, tol=TOL).fit(np.asarray(X, order=order), y, **of_rows)
+    model.set_params(fit_intercept=intercept, tol=TOL, solver=solver)
+    model.fit(np.asarray(X, order=order), y, **of_rows)
     assert len(descents) == 2
     assert all(descents)
     rows = of_rows["sample_weight"] > 0
@@ -114,7 +121,7 @@ def test_what_falls_short_is_left_to_others(data, limit, descents, monkeypatch):
     else:
         monkeypatch.setattr(steps, "CAPACITY", 5)
     model, groups, strength, _ = MODELS["group lasso"]
-    model.set_params(fit_intercept=True, tol=TOL)
+    model.set_params(fit_intercept=True, tol=TOL, solver="auto")
     assert_solves(model.fit(X, y), Oracle(X, y, groups, strength), 2 * TOL)
     assert descents == [None]
     path = regularization_path(model, X, y, n_alphas=10)
@@ -149,7 +156,7 @@ def test_exponential_function(rng):
     @njit(cache=False)
     def exp(x):
         out = x.copy()
-        steps.exp_in_place(out, np.empty(x.size))
+        passes.exp_in_place(out, np.empty(x.size))
         return out
 
     x = np.concatenate([-(10.0 ** rng.uniform(-18, 2.84, size=5000)), np.linspace(-707, 0, 5000)])

@@ -18,11 +18,11 @@ LOCKSTEP = 64  # problems that share each pass: products with so many vectors co
 STAGES = ((newton, 300, 4000**2), (fista, np.inf, np.inf))
 
 
-def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None, model=None):
+def solve(objective, problems, solver, tol, max_iter, monitor=None, model=None):
     """Minimise objective + penalty for each of `problems`.
 
-    After each step of problem k `monitor` is told k, the number of its steps so far, its value and certificate,
-    and how many groups are not zero; the problem is left as it is where that returns true.
+    After each step of problem k `monitor`, where there is one, is told k, the number of its steps so far, its value and
+    certificate, and how many groups are not zero; the problem is left as it is where that returns true.
 
     Returns the results, and the Hessian to start with for problems near them.
     """
@@ -32,10 +32,13 @@ def solve(objective, problems, solver, tol, max_iter, monitor=lambda *args: None
         batch = [problems[k] if results[k] is None else replace(problems[k], start=results[k].point) for k in left]
 
         def report(order, n_iter, *state, left=left):
-            return monitor(left[order], taken[left[order]] + n_iter, *state)
+            return monitor is not None and monitor(left[order], taken[left[order]] + n_iter, *state)
 
         n_steps = int(min(n_steps, max_iter - taken[left].max()))
-        found, model = algorithm(objective, batch, tol, n_steps, report, model, max_entries)
+        if algorithm is fista and monitor is None and in_memory.holds(objective):
+            found = in_memory.fista(objective, batch, tol, n_steps)
+        else:
+            found, model = algorithm(objective, batch, tol, n_steps, report, model, max_entries)
         for k, result in zip(left, found, strict=True):
             taken[k] += result.n_iter
             results[k] = replace(result, n_iter=max(1, int(taken[k])))

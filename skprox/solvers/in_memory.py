@@ -1,8 +1,10 @@
-"""Paths of compiled descents, for dense designs in the cache: outputs and folds over threads, no Python in between."""
+"""Compiled descents, for dense designs in the cache: outputs and folds over threads, no Python in between."""
 
 import numpy as np
 
 from skprox.solvers import steps
+from skprox.solvers.accelerated import accelerate
+from skprox.solvers.fista import PATIENCE
 from skprox.solvers.result import Result
 
 ENTRIES = 2**21  # of X, at most: 16 MB
@@ -10,15 +12,19 @@ COLUMNS = 300  # of X, at most
 MAX_ITER = 50  # steps of a descent: what takes more is left to those that know what to do
 
 
-def serves(objective, solver, max_iter):
-    """Whether X is such that compiled descents are faster than products of many vectors with it."""
+def holds(objective):
+    """Whether X is dense and stays in the cache."""
     X = objective.X
-    in_cache = isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= ENTRIES and X.shape[1] <= COLUMNS
-    return in_cache and solver != "fista" and max_iter >= MAX_ITER
+    return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= ENTRIES
+
+
+def serves(objective, solver, max_iter):
+    """Whether compiled paths are faster than products of many vectors with X."""
+    return holds(objective) and objective.X.shape[1] <= COLUMNS and solver != "fista" and max_iter >= MAX_ITER
 
 
 def descend(objective, certificates, outputs, starts, alphas, tol):
-    """Results of each of `outputs` at each of `alphas`: None where a descent fell short of `tol`.
+    """Results of Newton descents of `outputs` at each of `alphas`: None where one fell short of `tol`.
 
     `certificates` are those of the penalties at a strength of one, `starts` the points to start from.
     """
@@ -26,17 +32,9 @@ def descend(objective, certificates, outputs, starts, alphas, tol):
 
     def run(task):
         certificate, output, start = task
-        problem = steps.Objective(
-            XT,
-            objective.log_mass[objective.weighting[output]],
-            objective.profiled,
-            objective.total[output],
-            objective.scale[output],
-            objective.constant[output],
-        )
         coefs, out = np.empty((len(alphas), XT.shape[0])), np.empty((len(alphas), 5))
         coefs[0] = start.coef
-        descent = steps.new_descent(objective, certificate, output)
+        descent, problem = steps.new_descent(objective, certificate, output), _problem(objective, XT, output)
         n_done = steps.descend(problem, descent, alphas, tol, MAX_ITER, coefs, out)
         results = [None] * len(alphas)
         for k, (value, intercept, shortfall, optimality, n_iter) in enumerate(out[:n_done].tolist()):
@@ -46,3 +44,32 @@ def descend(objective, certificates, outputs, starts, alphas, tol):
         return results
 
     return list(objective.map(run, zip(certificates, outputs, starts, strict=True)))
+
+
+def fista(objective, problems, tol, max_iter):
+    """Results of FISTA for each of `problems`."""
+    XT, noise = np.ascontiguousarray(objective.X.T), np.sqrt(np.finfo(np.float64).eps)
+
+    def run(problem):
+        output, certificate, coef, out = problem.output, problem.certificate, problem.start.coef.copy(), np.empty(5)
+        metric = objective.total[output] * objective.spread[output] ** 2
+        metric[metric <= 0] = metric.max(initial=0.0) or 1.0  # constant columns never need to move
+        descent, longest = steps.new_descent(objective, certificate, output), int(certificate.penalty.sizes.max())
+        arrays = _problem(objective, XT, output)
+        stalled = accelerate(arrays, descent, metric, longest, tol, max_iter, PATIENCE, noise, coef, out)
+        value, intercept, shortfall, optimality, n_iter = out.tolist()
+        point = type(problem.start)(coef, intercept, value, descent.features[steps.GRADIENT].copy())
+        return Result(point, int(n_iter), optimality, shortfall, stalled)
+
+    return list(objective.map(run, problems))
+
+
+def _problem(objective, XT, output):
+    return steps.Objective(
+        XT,
+        objective.log_mass[objective.weighting[output]],
+        objective.profiled,
+        objective.total[output],
+        objective.scale[output],
+        objective.constant[output],
+    )

@@ -12,13 +12,12 @@ import numpy as np
 
 from skprox._jit import inner, njit
 from skprox.prox import group_step, residual_of_group
+from skprox.solvers.passes import FAST, ROWS, masses, sums
 
 # What a step may want: to minimise the model, the objective at the trial, a Hessian, more columns of it, the gradient
 # in the columns outside of it, or nothing.
 MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
-FAST = {"reassoc", "contract", "nsz"}
-ROWS = 512  # of a block that stays in the first level of the cache with the columns that are worked on
 CAPACITY = 256  # columns of a model
 STALL = 5  # steps in a row whose predicted decrease is no more than rounding can hide
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
@@ -97,103 +96,7 @@ def new_descent(objective, certificate, output):
     )
 
 
-# ---- passes over the data
-
-
-@inner(fastmath={"contract"})  # reassociation would cancel what rounds to an integer
-def exp_in_place(x, work):
-    """exp(x), x at most 709, in place: 2^k times the Taylor polynomial of the rest, to the last bit or two."""
-    for i in range(x.size):
-        v = max(x[i], -708.0)
-        shifted = v * 1.4426950408889634 + 6755399441055744.0  # rounds v / log(2) to an integer, in the lowest bits
-        work[i] = shifted
-        k = shifted - 6755399441055744.0
-        r = (v - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10
-        p = 1 / 479001600 + r * (1 / 6227020800)
-        p = 1 / 39916800 + r * p
-        p = 1 / 3628800 + r * p
-        p = 1 / 362880 + r * p
-        p = 1 / 40320 + r * p
-        p = 1 / 5040 + r * p
-        p = 1 / 720 + r * p
-        p = 1 / 120 + r * p
-        p = 1 / 24 + r * p
-        p = 1 / 6 + r * p
-        p = 0.5 + r * p
-        x[i] = 1.0 + r * (1.0 + r * p)
-    bits, out = work.view(np.int64), x.view(np.int64)
-    for i in range(x.size):
-        out[i] = out[i] + (bits[i] << 52) if work[i] - 6755399441055744.0 > -1020.5 else 0
-
-
-@inner(fastmath=FAST)
-def masses(XT, log_mass, features, row, mass, work, support):
-    """Write weight * exposure * exp(x.coef) over exp(top) into `mass`. Returns the largest, top, and the sum."""
-    n_support, n, coef = 0, mass.size, features[row]
-    for j in range(coef.size):
-        if coef[j] != 0.0:
-            support[n_support] = j
-            n_support += 1
-    top = -inf
-    for start in range(0, n, ROWS):
-        stop = min(n, start + ROWS)
-        eta = mass[start:stop]
-        for i in range(eta.size):
-            eta[i] = log_mass[start + i]
-        k = 0
-        while k + 4 <= n_support:
-            a, b, c, d = support[k], support[k + 1], support[k + 2], support[k + 3]
-            xa, xb, xc, xd = XT[a, start:stop], XT[b, start:stop], XT[c, start:stop], XT[d, start:stop]
-            ca, cb, cc, cd = coef[a], coef[b], coef[c], coef[d]
-            for i in range(eta.size):
-                eta[i] += ca * xa[i] + cb * xb[i] + cc * xc[i] + cd * xd[i]
-            k += 4
-        while k < n_support:
-            x, c = XT[support[k], start:stop], coef[support[k]]
-            for i in range(eta.size):
-                eta[i] += c * x[i]
-            k += 1
-        for i in range(eta.size):
-            top = max(top, eta[i])
-    total = 0.0
-    for start in range(0, n, ROWS):
-        eta = mass[start : min(n, start + ROWS)]
-        for i in range(eta.size):
-            eta[i] -= top
-        exp_in_place(eta, work)
-        for i in range(eta.size):
-            total += eta[i]
-    return top, total
-
-
-@inner(fastmath=FAST)
-def sums(XT, mass, columns, n_columns, out):
-    """Write the sums of columns times mass into `out`, at the positions of the columns."""
-    for k in range(n_columns):
-        out[columns[k]] = 0.0
-    for start in range(0, mass.size, 2 * ROWS):
-        stop = min(mass.size, start + 2 * ROWS)
-        m, k = mass[start:stop], 0
-        while k + 4 <= n_columns:
-            a, b, c, d = columns[k], columns[k + 1], columns[k + 2], columns[k + 3]
-            xa, xb, xc, xd = XT[a, start:stop], XT[b, start:stop], XT[c, start:stop], XT[d, start:stop]
-            sa, sb, sc, sd = 0.0, 0.0, 0.0, 0.0
-            for i in range(m.size):
-                sa += m[i] * xa[i]
-                sb += m[i] * xb[i]
-                sc += m[i] * xc[i]
-                sd += m[i] * xd[i]
-            out[a] += sa
-            out[b] += sb
-            out[c] += sc
-            out[d] += sd
-            k += 4
-        while k < n_columns:
-            x, s = XT[columns[k], start:stop], 0.0
-            for i in range(m.size):
-                s += m[i] * x[i]
-            out[columns[k]] += s
-            k += 1
+# ---- the model problem
 
 
 @inner(fastmath=FAST)
@@ -235,9 +138,6 @@ def covariance(XT, mass, total, profiled, d, old, chunk):
                 out[a, b] = 0.0
             if b < old:
                 out[b, a] = out[a, b]
-
-
-# ---- the model problem
 
 
 @inner
@@ -693,7 +593,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             if wants == MINIMISE:
                 wants = propose(d, tol)
             elif wants == EVALUATE:
-                top, mass_sum = masses(XT, log_mass, features, TRIAL, trial_mass, work, d.layout[FREE])
+                top, mass_sum = masses(XT, features[TRIAL], log_mass, d.layout[FREE], work, trial_mass)
                 trial_level, against = total / mass_sum if profiled else np.exp(top), 0.0
                 for j in range(n_features):
                     against += features[MOMENTS, j] * features[TRIAL, j]
