@@ -22,8 +22,6 @@ from skprox.metrics import cohen_r2
 from skprox.strengths import per_coefficient, per_group
 from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
 
-DOUBLE_ENTRIES = 2**21  # of X in single precision up to which work is in double: 16 MB
-
 
 class _PoissonRegression(
     CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator
@@ -159,12 +157,12 @@ class _PoissonRegression(
     def _open(self, rows, columns):
         """The objective of `rows`, with threads to evaluate it on."""
         # numba takes as long to import as all else: not before there is something to fit
+        from skprox import storage
         from skprox.objective import PoissonObjective
 
-        X = rows[0]
-        size, dtype = X.nnz if issparse(X) else X.size, X.dtype
-        if size <= DOUBLE_ENTRIES:
-            rows = [each.astype(np.float64, copy=False) for each in rows]
+        X, dtype = storage.in_cache(rows[0]), rows[0].dtype
+        rows = [X, *(each.astype(X.dtype, copy=False) for each in rows[1:])]
+        size = X.nnz if issparse(X) else X.size
         n_outputs = len(rows[1]) * len(rows[2])
         with parallel.row_threads(self.n_jobs, size * n_outputs) as (n_threads, run):
             n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))

@@ -9,6 +9,8 @@ from sklearn.utils import gen_even_slices
 
 from skprox._jit import njit
 
+CACHED = 2**21  # entries of X up to which it stays in the cache, in double precision
+DENSE_ENTRIES, DENSE_PART = 2**17, 0.1  # of a sparse X, or that share of it stored: as an array it is faster
 CHUNK_BYTES = 2**23  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNK_PART = 16  # of X are the chunks of all threads together at most
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
@@ -16,6 +18,14 @@ SMALL_PART = 10  # of a tall X is up to a tenth of it: a copy to work with is wo
 WIDE_PART = 2  # of a wide X, up to half
 COLUMN_ENTRIES = 32  # of a sparse chunk, on average
 DENSE = 0.05  # density above which products of the columns of a sparse matrix are faster of a dense copy
+
+
+def in_cache(X):
+    """A small X in double precision, and a sparse one as an array, if these make work faster or more precise."""
+    n_entries = X.nnz if sparse.issparse(X) else X.size
+    if sparse.issparse(X) and X.shape[0] * X.shape[1] <= min(CACHED, max(DENSE_ENTRIES, n_entries / DENSE_PART)):
+        X = X.toarray()
+    return X.astype(np.float64, copy=False) if n_entries <= CACHED else X
 
 
 def prepare(X):

@@ -17,8 +17,16 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def sparse_stays(monkeypatch):
+    """Small sparse matrices are not made arrays."""
+    monkeypatch.setattr("skprox.storage.DENSE_ENTRIES", 0)
+    monkeypatch.setattr("skprox.storage.DENSE_PART", np.inf)
+
+
 @pytest.fixture(params=STORAGES)
-def storage(request):
+def storage(request, sparse_stays):
+    """What makes one of the storages of an array."""
     return STORAGES[request.param]
 
 

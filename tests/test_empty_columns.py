@@ -26,7 +26,7 @@ def data(rng):
 
 
 @pytest.fixture(params=[csr_array, csc_array, csr_matrix])
-def storage(request):
+def storage(request, sparse_stays):
     return request.param
 
 

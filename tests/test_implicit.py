@@ -15,7 +15,7 @@ TOL = 1e-8
 
 
 @pytest.fixture(autouse=True)
-def products(monkeypatch, lockstep):
+def products(monkeypatch, lockstep, sparse_stays):
     """Products of Hessians and vectors, also for few columns; counted."""
     monkeypatch.setattr(newton, "EXPLICIT_COLUMNS", 5)
     count, times = [0], implicit.ImplicitModel.times

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skprox import storage
 from skprox.objective import PoissonObjective
 from skprox.storage import chunk_rows, cut, prepare
 
@@ -168,3 +169,22 @@ def test_chunks_have_rows(storage):
         for n_columns in (0, 1, 4):
             for n_problems in (1, 10**7):
                 assert chunk_rows(prepare(storage(X)), 2**20, n_columns, n_problems) >= 1
+
+
+def test_small_sparse_matrices_become_arrays(rng, monkeypatch):
+    """Where they are small or dense; float32 becomes double where that stays in the cache."""
+    monkeypatch.setattr(storage, "CACHED", 1000)
+    monkeypatch.setattr(storage, "DENSE_ENTRIES", 100)
+    X = rng.normal(size=(20, 30)).astype(np.float32)
+    few = X * (rng.uniform(size=X.shape) < 0.05)
+    for to_sparse in (sparse.csr_matrix, sparse.csc_array):
+        for given, is_array, dtype in [
+            (X, True, np.float64),
+            (few, False, np.float64),
+            (few[:5, :20], True, np.float64),
+            (np.tile(X, (3, 1)), False, np.float32),
+        ]:
+            found = storage.in_cache(to_sparse(given))
+            assert isinstance(found, np.ndarray) == is_array
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found if is_array else found.toarray(), given)

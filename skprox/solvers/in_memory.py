@@ -6,8 +6,8 @@ from skprox.solvers import steps
 from skprox.solvers.accelerated import accelerate
 from skprox.solvers.fista import PATIENCE
 from skprox.solvers.result import Result
+from skprox.storage import CACHED
 
-ENTRIES = 2**21  # of X, at most: 16 MB
 COLUMNS = 300  # of X, at most
 MAX_ITER = 50  # steps of a descent: what takes more is left to those that know what to do
 
@@ -15,7 +15,7 @@ MAX_ITER = 50  # steps of a descent: what takes more is left to those that know 
 def holds(objective):
     """Whether X is dense and stays in the cache."""
     X = objective.X
-    return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= ENTRIES
+    return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= CACHED
 
 
 def serves(objective, solver, max_iter):
