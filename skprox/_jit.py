@@ -15,13 +15,13 @@ POSITION = np.dtype(np.int64 if numba.config.DISABLE_JIT else np.uint64)
 
 
 def njit(function=None, **options):
-    """`numba.njit` that releases the lock of the interpreter, and caches.
+    """`numba.njit` that releases the lock of the interpreter, divides by zero as NumPy does, and caches.
 
     numba raises where it can't write its cache. Here such functions are compiled in each process, with one warning.
     """
     if function is None:
         return lambda function: njit(function, **options)
-    kernel = numba.njit(nogil=True, **options)(function)
+    kernel = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if kernel is not function:  # as it is with NUMBA_DISABLE_JIT
         kernel._cache = _cache(function)
     return kernel
