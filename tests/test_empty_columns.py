@@ -93,3 +93,20 @@ def test_a_column_of_too_large_values_is_named(data, storage):
     X[0, 17] = 1e200
     with pytest.raises(ValueError, match="too large to be squared, in column 'x17'"):
         MODELS["lasso"].fit(storage(X), y)
+
+
+@pytest.mark.parametrize("solver", ["newton", "fista"])
+@pytest.mark.parametrize("n_columns", [1, 2, 20])
+def test_no_entry_at_all(data, storage, solver, n_columns):
+    """As a constant column: hashed texts that are all empty, a column of dummies that no row has."""
+    X, y = storage((200, n_columns)), data[1]
+    for model in PoissonGLMRegressor(alpha=0.1, l1_ratio=0.5), GroupLassoPoisson(groups=LABELS[:n_columns]):
+        model.set_params(solver=solver).fit(X, y)
+        np.testing.assert_array_equal(model.coef_, np.zeros(n_columns))
+        assert model.intercept_ == pytest.approx(np.log(y.mean()))
+        assert model.alpha_max_ == 0
+        path = regularization_path(model, X, np.c_[y, y], n_alphas=3)
+        np.testing.assert_array_equal(path.alphas, [1.0])
+        assert path.coefs.shape == (1, 2, n_columns)
+    assert PoissonGLMRegressorCV(alphas=3, solver=solver).fit(X, y).alpha_ == 1
+    assert StabilitySelection(model, n_resamples=2).fit(X, y).selected_groups_ == []
