@@ -314,7 +314,14 @@ def _check_partition(found, columns):
 def group_norms(coefs, groups):
     """Euclidean norms of the coefficients of each group, along the last axis."""
     members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
-    return np.sqrt(np.add.reduceat(coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
+    group_of = np.empty(coefs.shape[-1], dtype=int)
+    group_of[members] = np.repeat(np.arange(len(groups)), sizes)
+    used = np.flatnonzero(coefs.any(axis=tuple(range(coefs.ndim - 1))))  # a few of a million hashed columns
+    used = used[np.argsort(group_of[used], kind="stable")]
+    kept, starts = np.unique(group_of[used], return_index=True)
+    norms = np.zeros((*coefs.shape[:-1], len(groups)), dtype=coefs.dtype)
+    norms[..., kept] = np.sqrt(np.add.reduceat(coefs[..., used] ** 2, starts, axis=-1))
+    return norms
 
 
 def groups_in(coefs, groups):

@@ -1,7 +1,13 @@
 """Columns of sparse matrices without an entry: they cost nothing, and their coefficients are zero."""
 
+import mmap
+import sys
+from copy import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from scipy.sparse import csc_array, csr_array, csr_matrix
 
 from skprox import (
@@ -75,6 +81,15 @@ def test_paths_folds_and_halves(data, storage):
     np.testing.assert_array_equal(selectors[0].stability_path_, selectors[1].stability_path_)
 
 
+def test_models_come_back_from_workers(data, storage):
+    """And go there, where joblib looks at the memory that large arrays are in."""
+    X, y = data
+    model = PoissonGLMRegressorCV(alphas=5)
+    (there,) = Parallel(n_jobs=2)([delayed(model.fit)(storage(X), y)])
+    (back,) = Parallel(n_jobs=2, max_nbytes=8)([delayed(copy)(there)])
+    np.testing.assert_array_equal(back.coef_path_, model.fit(storage(X), y).coef_path_)
+
+
 def test_they_are_left_out(data, storage):
     """Also of what paths keep: in memory as many entries are written as columns hold something."""
     X, y = data
@@ -86,6 +101,21 @@ def test_they_are_left_out(data, storage):
     assert coefs.strides[-1] == max(coefs.strides)
     np.testing.assert_array_equal(np.flatnonzero(coefs[0, 0]), FULL)
     np.testing.assert_array_equal(objective.take(coefs), np.ones((7, 2, 5)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which memory is in use")
+def test_zeros_of_a_path_take_no_memory(rng):
+    rows, columns = np.arange(1000), rng.choice(2**20, 1000, replace=False)
+    X = csr_array((np.ones(1000), (rows, columns)), shape=(1000, 2**20))
+    objective = PoissonObjective(X, np.ones((1, 1000)), np.full((1, 1000), 1e-3), np.zeros(1000), True)
+    before = _resident()
+    coefs = objective.expand(np.ones((100, 1000)))
+    assert coefs.nbytes > 800e6
+    assert _resident() - before < 50e6
+
+
+def _resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
 
 
 def test_a_column_of_too_large_values_is_named(data, storage):
