@@ -81,13 +81,13 @@ def test_paths_folds_and_halves(data, storage):
     np.testing.assert_array_equal(selectors[0].stability_path_, selectors[1].stability_path_)
 
 
-def test_models_come_back_from_workers(data, storage):
+def test_models_come_back_from_workers(data):
     """And go there, where joblib looks at the memory that large arrays are in."""
     X, y = data
     model = PoissonGLMRegressorCV(alphas=5)
-    (there,) = Parallel(n_jobs=2)([delayed(model.fit)(storage(X), y)])
+    (there,) = Parallel(n_jobs=2)([delayed(model.fit)(csr_array(X), y)])
     (back,) = Parallel(n_jobs=2, max_nbytes=8)([delayed(copy)(there)])
-    np.testing.assert_array_equal(back.coef_path_, model.fit(storage(X), y).coef_path_)
+    np.testing.assert_array_equal(back.coef_path_, model.fit(csr_array(X), y).coef_path_)
 
 
 def test_they_are_left_out(data, storage):
