@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from numbers import Integral
@@ -248,13 +248,13 @@ def gather(labels):
     """Positions of each label, in order of first appearance; no label, no group."""
     found = {}
     for j, label in enumerate(labels):
-        if not isinstance(label, Hashable):
+        try:
+            found.setdefault(label, []).append(j)
+        except TypeError:
             raise TypeError(
                 f"groups: the name of a group must be hashable, as strings are; got {label!r} for column {j}."
-            )
-        if not pd.isna(label):
-            found.setdefault(label, []).append(j)
-    return {label: np.array(columns) for label, columns in found.items()}
+            ) from None
+    return {label: np.array(columns) for label, columns in found.items() if not pd.isna(label)}
 
 
 def _positions(group, given, columns):
