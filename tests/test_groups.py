@@ -296,5 +296,5 @@ def test_names_that_are_the_same():
 
 @pytest.mark.parametrize("label", [["a"], ("a", ["b"])])
 def test_labels_that_are_not_hashable_are_named(label):
-    with pytest.raises(TypeError, match="must be hashable, as strings are; got .* for column 1"):
+    with pytest.raises(TypeError, match=r"must be hashable, as strings are; got .* for column 1"):
         find_groups(lambda name: label if name == "y" else "g", ["x", "y"])
