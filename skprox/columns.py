@@ -84,6 +84,8 @@ class Columns:
 
 def label_key(label):
     """What to look a label up by: numbers are alike when they are equal, but True is not 1; and NaN is NaN."""
+    if isinstance(label, str):
+        return label
     if isinstance(label, tuple):
         return tuple(map(label_key, label))
     if isinstance(label, bool | np.bool_):

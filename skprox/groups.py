@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from numbers import Integral
@@ -248,13 +248,13 @@ def gather(labels):
     """Positions of each label, in order of first appearance; no label, no group."""
     found = {}
     for j, label in enumerate(labels):
-        if not isinstance(label, Hashable):
+        try:
+            found.setdefault(label, []).append(j)
+        except TypeError:
             raise TypeError(
                 f"groups: the name of a group must be hashable, as strings are; got {label!r} for column {j}."
-            )
-        if not pd.isna(label):
-            found.setdefault(label, []).append(j)
-    return {label: np.array(columns) for label, columns in found.items()}
+            ) from None
+    return {label: np.array(columns) for label, columns in found.items() if not pd.isna(label)}
 
 
 def _positions(group, given, columns):
@@ -314,7 +314,14 @@ def _check_partition(found, columns):
 def group_norms(coefs, groups):
     """Euclidean norms of the coefficients of each group, along the last axis."""
     members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
-    return np.sqrt(np.add.reduceat(coefs[..., members] ** 2, np.cumsum([0, *sizes[:-1]]), axis=-1))
+    group_of = np.empty(coefs.shape[-1], dtype=int)
+    group_of[members] = np.repeat(np.arange(len(groups)), sizes)
+    used = np.flatnonzero(coefs.any(axis=tuple(range(coefs.ndim - 1))))  # a few of a million hashed columns
+    used = used[np.argsort(group_of[used], kind="stable")]
+    kept, starts = np.unique(group_of[used], return_index=True)
+    norms = np.zeros((*coefs.shape[:-1], len(groups)), dtype=coefs.dtype)
+    norms[..., kept] = np.sqrt(np.add.reduceat(coefs[..., used] ** 2, starts, axis=-1))
+    return norms
 
 
 def groups_in(coefs, groups):

@@ -3,6 +3,8 @@
 from copy import copy
 from dataclasses import dataclass
 from functools import reduce
+from math import prod
+from mmap import ACCESS_COPY, mmap
 
 import numpy as np
 from scipy import sparse
@@ -107,7 +109,9 @@ class PoissonObjective:
         """Coefficients of all columns, along the last axis, from those of the objective."""
         if self.occupied is None:
             return coefs
-        out = np.zeros((self.n_all, *coefs.shape[:-1]), dtype=coefs.dtype)  # what stays zero takes no memory
+        shape = self.n_all, *coefs.shape[:-1]
+        # What stays zero takes no memory; that of np.zeros comes in pages of 2 MB, each of which holds some column.
+        out = np.frombuffer(mmap(-1, prod(shape) * coefs.itemsize, access=ACCESS_COPY), coefs.dtype).reshape(shape)
         out[self.occupied] = np.moveaxis(coefs, -1, 0)
         return np.moveaxis(out, 0, -1)
 

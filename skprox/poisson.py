@@ -1,6 +1,7 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
 from contextlib import contextmanager
+from itertools import compress
 from numbers import Integral, Real
 
 import numpy as np
@@ -229,7 +230,7 @@ class _PoissonRegression(
         self.groups_ = columns.groups
         norms = group_norms(coefs, columns.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
-        self.selected_groups_ = [g for g, kept in zip(columns.groups, norms.any(axis=0), strict=True) if kept]
+        self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
         strengths = np.array([penalty.by_column() for penalty in penalties])
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         vars(self).pop("alpha_max_", None)

@@ -40,10 +40,11 @@ def prepare(X):
 
 
 def occupied(X):
-    """Positions of the columns with an entry, or None where most of them have one."""
+    """Positions of the columns with an entry, the first if there is none; None where most of them have one."""
     if not sparse.issparse(X):
         return None
     where = np.flatnonzero(np.diff(X.indptr)) if X.format == "csc" else np.unique(X.indices)
+    where = where if len(where) else np.zeros(1, dtype=int)
     return where if 2 * len(where) < X.shape[1] else None
 
 

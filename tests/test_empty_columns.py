@@ -1,7 +1,13 @@
 """Columns of sparse matrices without an entry: they cost nothing, and their coefficients are zero."""
 
+import mmap
+import sys
+from copy import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 from scipy.sparse import csc_array, csr_array, csr_matrix
 
 from skprox import (
@@ -75,6 +81,15 @@ def test_paths_folds_and_halves(data, storage):
     np.testing.assert_array_equal(selectors[0].stability_path_, selectors[1].stability_path_)
 
 
+def test_models_come_back_from_workers(data):
+    """And go there, where joblib looks at the memory that large arrays are in."""
+    X, y = data
+    model = PoissonGLMRegressorCV(alphas=5)
+    (there,) = Parallel(n_jobs=2)([delayed(model.fit)(csr_array(X), y)])
+    (back,) = Parallel(n_jobs=2, max_nbytes=8)([delayed(copy)(there)])
+    np.testing.assert_array_equal(back.coef_path_, model.fit(csr_array(X), y).coef_path_)
+
+
 def test_they_are_left_out(data, storage):
     """Also of what paths keep: in memory as many entries are written as columns hold something."""
     X, y = data
@@ -88,8 +103,40 @@ def test_they_are_left_out(data, storage):
     np.testing.assert_array_equal(objective.take(coefs), np.ones((7, 2, 5)))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which memory is in use")
+def test_zeros_of_a_path_take_no_memory(rng):
+    rows, columns = np.arange(1000), rng.choice(2**20, 1000, replace=False)
+    X = csr_array((np.ones(1000), (rows, columns)), shape=(1000, 2**20))
+    objective = PoissonObjective(X, np.ones((1, 1000)), np.full((1, 1000), 1e-3), np.zeros(1000), True)
+    before = _resident()
+    coefs = objective.expand(np.ones((100, 1000)))
+    assert coefs.nbytes > 800e6
+    assert _resident() - before < 50e6
+
+
+def _resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
 def test_a_column_of_too_large_values_is_named(data, storage):
     X, y = data
     X[0, 17] = 1e200
     with pytest.raises(ValueError, match="too large to be squared, in column 'x17'"):
         MODELS["lasso"].fit(storage(X), y)
+
+
+@pytest.mark.parametrize("solver", ["newton", "fista"])
+@pytest.mark.parametrize("n_columns", [1, 2, 20])
+def test_no_entry_at_all(data, storage, solver, n_columns):
+    """As a constant column: hashed texts that are all empty, a column of dummies that no row has."""
+    X, y = storage((200, n_columns)), data[1]
+    for model in PoissonGLMRegressor(alpha=0.1, l1_ratio=0.5), GroupLassoPoisson(groups=LABELS[:n_columns]):
+        model.set_params(solver=solver).fit(X, y)
+        np.testing.assert_array_equal(model.coef_, np.zeros(n_columns))
+        assert model.intercept_ == pytest.approx(np.log(y.mean()))
+        assert model.alpha_max_ == 0
+        path = regularization_path(model, X, np.c_[y, y], n_alphas=3)
+        np.testing.assert_array_equal(path.alphas, [1.0])
+        assert path.coefs.shape == (1, 2, n_columns)
+    assert PoissonGLMRegressorCV(alphas=3, solver=solver).fit(X, y).alpha_ == 1
+    assert StabilitySelection(model, n_resamples=2).fit(X, y).selected_groups_ == []

@@ -292,3 +292,9 @@ def test_names_of_groups_are_hashable():
 def test_names_that_are_the_same():
     with pytest.raises(ValueError, match=r"Columns of X share the names \['u'\]"):
         find_groups("auto", ["u", "v", "u"])
+
+
+@pytest.mark.parametrize("label", [["a"], ("a", ["b"])])
+def test_labels_that_are_not_hashable_are_named(label):
+    with pytest.raises(TypeError, match=r"must be hashable, as strings are; got .* for column 1"):
+        find_groups(lambda name: label if name == "y" else "g", ["x", "y"])
