@@ -44,7 +44,8 @@ def occupied(X):
     """Positions of the columns with an entry, the first if there is none; None where most of them have one."""
     if not sparse.issparse(X):
         return None
-    where = np.flatnonzero(np.diff(X.indptr)) if X.format == "csc" else np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]))
+    sizes = np.diff(X.indptr) if X.format == "csc" else np.bincount(X.indices, minlength=X.shape[1])
+    where = np.flatnonzero(sizes)
     where = where if len(where) else np.zeros(1, dtype=int)
     return where if 2 * len(where) < X.shape[1] else None
 

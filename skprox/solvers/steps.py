@@ -22,7 +22,9 @@ CAPACITY = 256  # columns of a model
 STALL = 5  # steps in a row whose predicted decrease is no more than rounding can hide
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
 INNER = 0.05  # share of what is left to do that a step may leave undone
-SWEEPS, ROUNDS, NEWTON_STEPS = 2, 20, 20  # of the model problem: sweeps between Newton steps, and how often
+LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
+# Of the model problem: sweeps between Newton steps, at first and at most, of these, and rounds of both.
+SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 500, 20, 20
 
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
@@ -310,7 +312,7 @@ def newton_step(d):
     A group that would go past zero stops there, where its norm has a kink.
     """
     s, local, free, scale = d.state[0], d.local, d.layout[FREE], d.state[0].scale
-    n_columns, lift, n_free = s.n_columns, 0.0, 0
+    n_columns, lift, n_free, done = s.n_columns, LIFT, 0, False
     for _ in range(8):
         n_free = 0
         for g in range(s.n_groups):
@@ -336,11 +338,12 @@ def newton_step(d):
                 n_free += 1
         if n_free == 0:
             return False
-        if factorise(d.matrix, n_free):
+        done = factorise(d.matrix, n_free)
+        if done:
             break
-        lift = 1e-11 if lift == 0.0 else lift * 100
-        if lift > 10.0:
-            return False
+        lift *= 100
+    if not done:
+        return False
     solve(d.matrix, n_free, local[RIGHT])
     for i in range(n_free):
         local[STEP, free[i]] = local[RIGHT, i]
@@ -404,17 +407,23 @@ def model_residual(d, coef, gradient):
 def minimise(d, tol):
     """Minimise SLOPE.u + 1/2 u.hessian u + penalty in place, from END with the quadratic's gradient there.
 
-    Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way.
+    Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way. There are more
+    sweeps where all Newton steps end at kinks, each at one group that is to be zero.
     """
+    n_sweeps = SWEEPS
     for _ in range(ROUNDS):
-        for _ in range(SWEEPS):
+        for _ in range(n_sweeps):
             if sweep(d, tol) <= tol:
                 break
         if model_residual(d, END, SLOPE) <= tol:
             break
+        cut = True
         for _ in range(NEWTON_STEPS):
-            if not newton_step(d):
+            cut = newton_step(d)
+            if not cut:
                 break
+        if cut:
+            n_sweeps = min(4 * n_sweeps, MOST_SWEEPS)
 
 
 # ---- the steps
