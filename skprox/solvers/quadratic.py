@@ -43,11 +43,11 @@ class QuadraticModel:
         self.groups = np.concatenate([self.groups, new])
         self.columns = np.concatenate([self.columns, self.partition.columns(new)])
         if self.factored:
-            added = working.whole.factor(self.point, self.output, self.columns[old:])
+            added = _finite(working.whole.factor(self.point, self.output, self.columns[old:]))
             self.rows = np.concatenate([self.rows, added], dtype=np.float32)
         else:
             point, where = working.restrict(self.point), working.find(self.columns)
-            added = working.objective.hessian(point, self.output, where, slice(old, None))
+            added = _finite(working.objective.hessian(point, self.output, where, slice(old, None)))
             grown = np.empty((len(self.columns),) * 2)
             grown[:old, :old], grown[old:], grown[:old, old:] = self.rows, added, added[:, :old].T
             self.rows = grown
@@ -135,11 +135,11 @@ class QuadraticModel:
         """The minimiser without norms, in place; not along directions whose curvature may be rounding alone."""
         ridge = certificate.penalty.ridge
         matrix = self.rows + np.diag(ridge)
-        scale = np.sqrt(matrix.diagonal())
+        scale = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
         scale[scale == 0] = 1.0
         matrix /= scale
         matrix /= scale[:, None]
-        values, vectors = np.linalg.eigh(matrix)
+        values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
         inverse = np.where(values > len(values) * self.eps * values[-1], 1 / np.where(values > 0, values, 1.0), 0.0)
         for _ in range(REFINEMENTS):
             if certificate(coef, gradient).max() <= tol:
@@ -196,6 +196,11 @@ class QuadraticModel:
         return _sweep(
             self.rows, self.factored, slope, state, coef, groups, *strengths, *bases, certificate.unit, tol, n_sweeps
         )
+
+
+def _finite(second):
+    """Second derivatives without those that overflow: steps are judged by values."""
+    return second if np.isfinite(second).all() else np.where(np.isfinite(second), second, 0.0).astype(second.dtype)
 
 
 def is_factored(penalties, groups, n_rows, spread):
