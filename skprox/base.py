@@ -4,33 +4,42 @@ from functools import wraps
 from inspect import Parameter, signature
 
 
-def name_arguments(method):
-    """A method that says which arguments it takes, by the name of the class that users know, where it is given others.
+def name_arguments(function):
+    """A function or method that says which arguments it takes, by the name that users call it by, given others.
 
     An `offset` points to `exposure`, of which it is the logarithm.
     """
-    expected = signature(method)
-    taken = [each for each in expected.parameters.values() if each.kind != Parameter.VAR_KEYWORD][1:]
-    names, required = [each.name for each in taken], sum(each.default is Parameter.empty for each in taken)
+    expected = signature(function)
+    taken = [each for each in expected.parameters.values() if each.kind != Parameter.VAR_KEYWORD]
+    bound = taken[0].name in ("self", "cls")
+    names = [each.name for each in taken[bound:]]
+    required = sum(each.default is Parameter.empty for each in taken)
+    positional = sum(each.kind != Parameter.KEYWORD_ONLY for each in taken)
 
-    @wraps(method)
-    def checked(self, *args, **kwargs):
-        if required <= len(args) <= len(names) and not kwargs:
-            return method(self, *args)
-        called = f"{type(self).__name__}.{method.__name__}()"
+    @wraps(function)
+    def checked(*args, **kwargs):
+        if required <= len(args) <= positional and not kwargs:
+            return function(*args)
+        called = f"{_owner(args[0], function)}()" if bound else f"{function.__name__}()"
         if "offset" in kwargs:
             raise TypeError(
                 f"{called} got an unexpected keyword argument 'offset'. Pass exposure=np.exp(offset): an offset is the "
                 "logarithm of the exposure."
             )
         try:
-            expected.bind(self, *args, **kwargs)
+            expected.bind(*args, **kwargs)
         except TypeError as error:
             problem = str(error).replace("too many", "got too many")
             raise TypeError(f"{called} {problem}. It takes {', '.join(names)}.") from None
-        return method(self, *args, **kwargs)
+        return function(*args, **kwargs)
 
     return checked
+
+
+def _owner(owner, method):
+    if method.__name__ == "__call__":
+        return repr(owner)
+    return f"{(owner if isinstance(owner, type) else type(owner)).__name__}.{method.__name__}"
 
 
 class DocLinkMixin:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -110,6 +110,10 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
         if not (isinstance(pair, tuple) and len(pair) == 2 and _is_transformer(pair[0])):
             raise TypeError(f"transformers must be pairs of a transformer and a list of names; got {pair!r}.")
         transformer, columns = pair
+        if not isinstance(transformer, str):  # frames can't be sparse
+            names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
+            transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
+            _check_frames(transformer)
         if callable(columns) or isinstance(columns, str | slice) or not all(isinstance(c, str) for c in columns):
             raise TypeError(f"columns must be lists of names, which name the groups; got {columns!r}.")
         if getattr(transformer, "epoch", None) is not None:
@@ -117,9 +121,6 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
                 f"{transformer!r} needs a column beside the one that it transforms. Put it into a ColumnTransformer of "
                 "scikit-learn: groups='auto' knows lags by their names."
             )
-        if not isinstance(transformer, str):  # frames can't be sparse
-            names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
-            transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
         for column in columns:
             title = _single_underscores(column).strip("_")
             if title in features:
@@ -134,6 +135,18 @@ def _is_transformer(candidate):
     if isinstance(candidate, str):
         return candidate in ("drop", "passthrough")
     return hasattr(candidate, "transform") and not isinstance(candidate, type)
+
+
+def _check_frames(transformer):
+    try:
+        make_pipeline(transformer).set_output(transform="pandas")
+    except ValueError as error:
+        raise TypeError(
+            f"{transformer!r} gives no pandas frames (set_output), as those of text do not. Put it into a "
+            "ColumnTransformer of scikit-learn, a text by its plain name: ct = make_column_transformer("
+            "(CountVectorizer(), 'text'), ...); and give groups=groups_from_transformer(ct.fit(X)) to the estimator. "
+            "Where folds fit ct anew, it must make as many columns: fix the vocabulary, or take a HashingVectorizer."
+        ) from error
 
 
 def _clash(first, second, title):

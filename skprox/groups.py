@@ -311,11 +311,17 @@ def _check_partition(found, columns):
             )
 
 
+def group_of_column(groups):
+    """Place of the group of each column among all groups."""
+    members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
+    out = np.empty(len(members), dtype=int)
+    out[members] = np.repeat(np.arange(len(groups)), sizes)
+    return out
+
+
 def group_norms(coefs, groups):
     """Euclidean norms of the coefficients of each group, along the last axis."""
-    members, sizes = np.concatenate(list(groups.values())), [*map(len, groups.values())]
-    group_of = np.empty(coefs.shape[-1], dtype=int)
-    group_of[members] = np.repeat(np.arange(len(groups)), sizes)
+    group_of = group_of_column(groups)
     used = np.flatnonzero(coefs.any(axis=tuple(range(coefs.ndim - 1))))  # a few of a million hashed columns
     used = used[np.argsort(group_of[used], kind="stable")]
     kept, starts = np.unique(group_of[used], return_index=True)

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox.base import name_arguments
 from skprox.columns import column_names
 from skprox.groups import group_norms
 from skprox.validation import check_counts_like, check_exposure, check_weight, need_exposure
@@ -18,6 +19,7 @@ CHUNK_ROWS = 4096  # of X, copied in float64
 class InferenceMixin:
     """`summary` and `covariance` of the estimators."""
 
+    @name_arguments
     def summary(self, X=None, sample_weight=None, exposure=None):
         """Table of the groups.
 
@@ -89,6 +91,7 @@ class InferenceMixin:
             index = pd.MultiIndex.from_product([range(len(coefs)), index], names=["output", "group"])
         return pd.DataFrame({name: values.ravel() for name, values in table.items()}, index=index)
 
+    @name_arguments
     @validate_params({"kind": [StrOptions({"model", "sandwich"})]}, prefer_skip_nested_validation=True)
     def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model"):
         """Covariance of the estimated intercept and coefficients, for models without an L1 penalty.

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import gammaln, kl_div, xlogy
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skprox.base import name_arguments
 from skprox.validation import check_counts_like, check_exposure, check_means, check_weight
 
 # Deviances, as shares of the mean count, that count as none: of a null model that differs from the counts by 1e-7,
@@ -12,6 +13,7 @@ ALIKE, EXPECTED = 1e-14, 1e-10
 MULTIOUTPUT = {"multioutput": [StrOptions({"raw_values", "uniform_average"})]}
 
 
+@name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
 def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=None, multioutput="uniform_average"):
     """Cohen's pseudo-R², the share of the Poisson deviance of counts that a model explains.
@@ -68,6 +70,7 @@ def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=Non
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
+@name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
 def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=None, multioutput="uniform_average"):
     """McFadden's pseudo-R², one less the ratio of the log-likelihoods of a model and of the null model.

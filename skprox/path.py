@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox.base import name_arguments
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
 from skprox.validation import check_exposure, warn
@@ -85,6 +86,7 @@ class RegularizationPath:
         return pd.concat([frame, pd.DataFrame(others, index=frame.index)], axis=1)
 
 
+@name_arguments
 @validate_params(
     {
         "estimator": "no_validation",

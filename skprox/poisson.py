@@ -408,14 +408,20 @@ class PoissonGLMRegressor(_PoissonRegression):
     def _penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import GroupElasticNet
 
-        weights = 1.0 if self.penalty_weights is None else self.penalty_weights
-        weights = per_coefficient("penalty_weights", weights, columns, n_outputs)
+        weights, ratio = self._pattern(columns, n_outputs).values()
         total = _times(per_coefficient("alpha", alpha, columns, n_outputs), weights, "penalty_weights")
-        ratio = per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
         singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
         return [GroupElasticNet(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+
+    def _pattern(self, columns, n_outputs):
+        """The parameters that are the same whatever `alpha`, for each column: shape (n_outputs or 1, n_features)."""
+        weights = 1.0 if self.penalty_weights is None else self.penalty_weights
+        return {
+            "penalty_weights": per_coefficient("penalty_weights", weights, columns, n_outputs),
+            "l1_ratio": per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0),
+        }
 
 
 class GroupLassoPoisson(_PoissonRegression):
@@ -576,13 +582,16 @@ class GroupLassoPoisson(_PoissonRegression):
         from skprox.penalties import GroupElasticNet
 
         groups = list(columns.groups.values())
-        if isinstance(self.group_weights, str):
-            weights = np.sqrt([[len(group) for group in groups]])
-        else:
-            weights = per_group("group_weights", self.group_weights, columns, n_outputs)
+        (weights,) = self._pattern(columns, n_outputs).values()
         strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
         ridge = np.zeros(len(columns.names))
         return [GroupElasticNet.from_groups(groups, s, ridge) for s in strength]
+
+    def _pattern(self, columns, n_outputs):
+        """The parameters that are the same whatever `alpha`, for each group: shape (n_outputs or 1, n_groups)."""
+        if isinstance(self.group_weights, str):
+            return {"group_weights": np.sqrt([[len(group) for group in columns.groups.values()]])}
+        return {"group_weights": per_group("group_weights", self.group_weights, columns, n_outputs)}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,6 +8,7 @@ from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
+from skprox.base import name_arguments
 from skprox.metrics import mcfadden_r2, mean_deviance
 from skprox.validation import check_counts_like, check_means, check_weight, need_exposure
 
@@ -49,6 +50,7 @@ class PoissonScorer:
         self._name, self._score = name, score
         self._requests = {"exposure": True, "sample_weight": True}
 
+    @name_arguments
     def __call__(self, estimator, X, y_true, *, sample_weight=None, exposure=None):
         """Score an estimator.
 

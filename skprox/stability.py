@@ -4,6 +4,7 @@ from itertools import chain
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import ShuffleSplit
@@ -22,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of
-from skprox.groups import groups_in
+from skprox.groups import gather, group_of_column, groups_in
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
@@ -215,23 +216,24 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        labels = labels_of(X)
-        # by label or position, so that halves of an array know them without a warning each
-        keys = np.arange(len(path.feature_names)) if labels is None else labels
-        groups = {g: keys[c].tolist() for g, c in path.groups.items()}
-        estimator = clone(self.estimator).set_params(groups=groups)
-        check_columns(self, X, skip_check_array=True)
-        columns = Columns(path.feature_names, path.groups, labels)
-        free, in_play = _free_and_in_play(estimator, columns, path.coefs.shape[1:-1])
+        columns = Columns(path.feature_names, path.groups, labels_of(X))
+        n_outputs = path.intercepts.shape[1] if path.intercepts.ndim == 2 else None
+        free, in_play = _free_and_in_play(self.estimator, columns, n_outputs)
+        checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
+        X = checked if issparse(checked) else X
+        estimator, X, among = _on_occupied(self.estimator, X, columns, n_outputs)
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))
-        selections[..., free] = True
-        n_selected = np.logical_or.accumulate(selections, axis=1)[..., in_play].sum(axis=2).mean(axis=0)
+        selections[..., free[among]] = True
+        n_selected = np.logical_or.accumulate(selections, axis=1)[..., in_play[among]].sum(axis=2).mean(axis=0)
         bounds = n_selected**2 / ((2 * self.threshold - 1) * in_play.sum())
         counts = bounds <= (np.inf if self.max_errors is None else self.max_errors)
 
         self.alphas_, self.groups_, self.path_ = path.alphas, path.groups, path
-        self.stability_path_ = selections.mean(axis=0)
+        shares = selections.mean(axis=0)
+        self.stability_path_ = np.zeros((len(free), len(shares))).T  # a page of memory for each group that has any
+        self.stability_path_[:, free] = 1.0
+        self.stability_path_[:, among] = shares
         self.alpha_min_ = float(np.min(path.alphas[counts], initial=np.inf))
         self.error_bound_ = float(np.max(bounds[counts], initial=0.0))
         if self.max_errors is None and self.error_bound_ >= in_play.sum():
@@ -240,7 +242,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
                 f"{self.error_bound_:.3g} may be kept in error: the selection means little. Raise alpha_min_ratio, or "
                 "set max_errors."
             )
-        probabilities = np.where(counts[:, None] | free, self.stability_path_, 0.0).max(axis=0)
+        probabilities = free.astype(float)
+        probabilities[among] = np.where(counts[:, None] | free[among], shares, 0.0).max(axis=0)
         self.selection_probabilities_ = dict(zip(path.groups, probabilities.tolist(), strict=True))
         self.selected_groups_ = [g for g, p in self.selection_probabilities_.items() if p >= self.threshold]
         return self
@@ -290,7 +293,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
     def _select_in_halves(self, estimator, X, y, path, sample_weight=None, exposure=None):
         """Which groups each half of the rows selects at each strength: bool of shape (n_alphas, n_groups) each."""
-        X, y = indexable(X, check_array(y, ensure_2d=False, input_name="y"))
+        y = check_array(y, ensure_2d=False, input_name="y")
         dtype = path.coefs.dtype
         weight = check_weight(sample_weight, np.empty(len(y), dtype=dtype))
         exposure = check_exposure(exposure, weight)
@@ -312,19 +315,42 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         return tags
 
 
-def _free_and_in_play(estimator, columns, outputs):
+def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
-    patterns = estimator._penalties(1.0, columns, *outputs or [None])
-    strength = np.array([pattern.by_column()[0] for pattern in patterns])
-    strengths = [strength[:, members] for members in columns.groups.values()]
-    free = np.array([(s == 0).any() for s in strengths])
-    in_play = ~free & [np.isfinite(s).any() for s in strengths]
+    strength = np.array([pattern.by_column()[0] for pattern in estimator._penalties(1.0, columns, n_outputs)])
+    group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
+    free[group_of[(strength == 0).any(axis=0)]] = True
+    finite[group_of[np.isfinite(strength).any(axis=0)]] = True
+    in_play = ~free & finite
     if not in_play.any():
         raise ValueError(
             f"estimator {estimator} leaves nothing to select: each of its groups has infinite weights, or a column "
             "without an L1 penalty. Give some of them positive and finite weights, and ratios above 0."
         )
     return free, in_play
+
+
+def _on_occupied(estimator, X, columns, n_outputs):
+    """The estimator and X for the columns that hold something, and the places of their groups among all.
+
+    Groups are given by label or position, so that halves of an array know them without a warning each.
+    """
+    from skprox import storage  # which imports numba
+
+    X, estimator = indexable(X)[0], clone(estimator)
+    occupied = storage.occupied(X)
+    if occupied is None:
+        keys = np.arange(len(columns.names)) if columns.labels is None or issparse(X) else columns.labels
+        groups = {g: keys[members].tolist() for g, members in columns.groups.items()}
+        return estimator.set_params(groups=groups), X, np.arange(len(groups))
+    members = gather(group_of_column(columns.groups)[occupied].tolist())
+    among, names = np.array(list(members)), list(columns.groups)
+    of_all = estimator._pattern(columns, n_outputs)
+    where = occupied if isinstance(estimator, PoissonGLMRegressor) else among
+    pattern = {name: values[:, where] for name, values in of_all.items()}
+    pattern = {name: values[0] if len(values) == 1 else values for name, values in pattern.items()}
+    groups = {names[g]: positions.tolist() for g, positions in members.items()}
+    return estimator.set_params(groups=groups, **pattern), X[:, occupied], among
 
 
 def _select(estimator, X, y, weight, exposure, rows, alphas):

@@ -1,5 +1,6 @@
 """Each kind of bad input gets an error that names the argument, before any work is done."""
 
+import re
 import warnings
 
 import numpy as np
@@ -10,13 +11,19 @@ from scipy.sparse import csr_array
 
 import skprox.solvers
 from skprox import (
+    GroupImportanceDisplay,
     GroupLassoPoisson,
     GroupLassoPoissonCV,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
     ProxSGDRegressor,
+    RegularizationPathDisplay,
     StabilitySelection,
+    mcfadden_scorer,
+    poisson_deviance_scorer,
+    regularization_path,
 )
+from skprox.metrics import cohen_r2, mcfadden_r2
 from skprox.validation import check_exposure
 
 X = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)), columns=["u", "v_sp_0", "v_sp_1"])
@@ -117,6 +124,34 @@ def test_arguments_that_methods_do_not_take(model, routing):
                 call(X, Y[:, 0], None, None, None)
             with pytest.raises((TypeError, ValueError), match=rf"{name}.*\.{method}.*weights"):
                 call(X, weights=Y[:, 0], **{"y": Y[:, 0]} if method != "predict" else {})
+
+
+FUNCTIONS = {
+    "regularization_path()": (regularization_path, (PoissonGLMRegressor(), X, Y[:, 0])),
+    "cohen_r2()": (cohen_r2, (Y, Y)),
+    "mcfadden_r2()": (mcfadden_r2, (Y, Y)),
+    "poisson_deviance_scorer()": (poisson_deviance_scorer, (PoissonGLMRegressor(), X, Y)),
+    "mcfadden_scorer()": (mcfadden_scorer, (PoissonGLMRegressor(), X, Y)),
+    "PoissonGLMRegressor.summary()": (PoissonGLMRegressor().summary, (X,)),
+    "GroupLassoPoisson.covariance()": (GroupLassoPoisson().covariance, (X, Y)),
+    "RegularizationPathDisplay.from_estimator()": (
+        RegularizationPathDisplay.from_estimator,
+        (PoissonGLMRegressor(), X, Y[:, 0]),
+    ),
+    "GroupImportanceDisplay.from_estimator()": (GroupImportanceDisplay.from_estimator, (PoissonGLMRegressor(), X, Y)),
+}
+
+
+@pytest.mark.parametrize("called", FUNCTIONS)
+def test_arguments_that_functions_do_not_take(called):
+    function, args = FUNCTIONS[called]
+    called = "^" + re.escape(called)
+    with pytest.raises(TypeError, match=rf"{called} got an .* 'offset'\. Pass exposure=np\.exp\(offset\)"):
+        function(*args, offset=Y[:, 1])
+    with pytest.raises(TypeError, match=rf"{called} got an .* 'weights'\. It takes (?!self|cls).* exposure"):
+        function(*args, weights=Y[:, 1])
+    with pytest.raises(TypeError, match=rf"{called} got too many positional arguments\. It takes .* exposure"):
+        function(*args, *range(9))
 
 
 def test_exposure_may_be_an_array_without_axes():

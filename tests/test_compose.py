@@ -9,6 +9,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfTransformer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_regression
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -181,6 +182,42 @@ def test_grouped_columns_need_names():
             make_grouped_column_transformer((SplineTransformer(), columns))
 
 
+TEXTS = pd.DataFrame({"text": ["good bad x0", "bad ugly", "ugly text"], "z": [1.0, 2.0, 5.0]})
+
+
+class Nameless(FunctionTransformer):
+    set_output = property()
+
+
+@pytest.mark.parametrize("column", ["text", ["text"]])
+@pytest.mark.parametrize(
+    "transformer",
+    [
+        CountVectorizer(),
+        HashingVectorizer(),
+        make_pipeline(CountVectorizer(), TfidfTransformer()),
+        FeatureUnion([("words", TfidfVectorizer())]),
+        Nameless(),
+    ],
+    ids=lambda transformer: type(transformer).__name__,
+)
+def test_transformers_without_frames_are_told_where_to_go(transformer, column):
+    with pytest.raises(
+        TypeError, match=r"gives no pandas frames .* ct = make_column_transformer\(\(CountVectorizer\(\)"
+    ):
+        make_grouped_column_transformer((OneHotEncoder(), ["z"]), (transformer, column))
+
+
+@pytest.mark.parametrize("words", [HashingVectorizer(n_features=32), CountVectorizer(vocabulary=["bad", "good"])])
+def test_texts_may_go_where_the_message_says(words):
+    X = pd.concat([TEXTS] * 10, ignore_index=True)
+    ct = make_column_transformer((words, "text"), (OneHotEncoder(), ["z"]))
+    model = make_pipeline(ct, GroupLassoPoisson(alpha=0.01, groups=groups_from_transformer(ct.fit(X))))
+    y = 1 + X["text"].str.contains("good")
+    assert np.isfinite(cross_val_score(model, X, y, cv=KFold(3))).all()
+    assert list(model.fit(X, y)[-1].groups_) == ["text", "z"]
+
+
 @pytest.mark.parametrize(
     ("transformers", "options", "error", "message"),
     [
@@ -209,7 +246,6 @@ def test_a_sparse_encoder_inside_a_pipeline(X):
     assert encoder[-1].sparse_output  # the one that was given is not changed
 
 
-TEXTS = pd.DataFrame({"text": ["good bad x0", "bad ugly", "ugly text"], "z": [1.0, 2.0, 5.0]})
 WORDS = {
     "counts": CountVectorizer(),
     "tfidf": TfidfVectorizer(),

@@ -265,7 +265,13 @@ def test_path_of_a_cross_validated_estimator_is_its_own(pyplot, data, estimator)
     for each in (estimator, fitted, make_pipeline(StandardScaler(), estimator)):
         with pytest.raises(TypeError, match=message + r"RegularizationPathDisplay\.from_estimator\(estimator\)"):
             RegularizationPathDisplay.from_estimator(each, X, y)
-    assert len(RegularizationPathDisplay.from_estimator(fitted).alphas) == 3
+        for given in ({"X": X, "y": y}, {"X": X}, {"y": y}):
+            with pytest.raises(TypeError, match=message + r"DevianceCurveDisplay\.from_estimator\(estimator\)"):
+                DevianceCurveDisplay.from_estimator(each, **given)
+        with pytest.raises(TypeError, match=message + r"DevianceCurveDisplay\.from_estimator\(estimator\)"):
+            DevianceCurveDisplay.from_estimator(each, X, y)
+    for display in RegularizationPathDisplay, DevianceCurveDisplay:
+        assert len(display.from_estimator(fitted).alphas) == 3
 
 
 def test_deviance_curve(pyplot, search):

@@ -6,9 +6,11 @@ from copy import copy
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 from scipy.sparse import csc_array, csr_array, csr_matrix
+from sklearn.base import clone
 
 from skprox import (
     GroupLassoPoisson,
@@ -17,6 +19,7 @@ from skprox import (
     PoissonGLMRegressorCV,
     StabilitySelection,
     regularization_path,
+    stability,
 )
 from skprox.objective import PoissonObjective
 
@@ -79,6 +82,47 @@ def test_paths_folds_and_halves(data, storage):
         for each in (X, storage(X))
     ]
     np.testing.assert_array_equal(selectors[0].stability_path_, selectors[1].stability_path_)
+
+
+BY_COLUMN = np.r_[1.0:3.0:12j, np.zeros(4), 0.5, 1.0, np.inf, 2.0]
+RATIOS = np.linspace(0.5, 1.0, 20)
+PATTERNS = {
+    "columns": PoissonGLMRegressor(l1_ratio=RATIOS, penalty_weights=BY_COLUMN, groups=LABELS, tol=1e-9),
+    "single columns": PoissonGLMRegressor(l1_ratio=RATIOS, tol=1e-9),
+    "groups": GroupLassoPoisson(groups=LABELS, group_weights=[2.0, np.inf, 1.0, 0.0, 0.5], tol=1e-9),
+    "sizes": GroupLassoPoisson(groups=LABELS[::-1], tol=1e-9),
+    "outputs": PoissonGLMRegressor(
+        l1_ratio=[RATIOS, RATIOS[::-1]], penalty_weights=[BY_COLUMN, np.ones(20)], groups=LABELS, tol=1e-9
+    ),
+    "groups of outputs": GroupLassoPoisson(
+        groups=LABELS, group_weights=[[2.0, np.inf, 1.0, 0.0, 0.5], [1.0, 2.0, 0.5, 3.0, 1.0]], tol=1e-9
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_halves_take_the_others_alone(data, storage, name, monkeypatch):
+    """With the strengths that these have among all columns: a group without any other may be free or removed."""
+    X, y = data
+    y = np.c_[y, y[::-1]] if "outputs" in name else y
+    selector = StabilitySelection(PATTERNS[name], n_resamples=4, alphas=[0.02, 0.1, 0.2], random_state=0, max_errors=9)
+    wanted = vars(clone(selector).fit(X, y))
+    seen = []
+
+    def follow(estimator, X, *args, **kwargs):
+        seen.append(X.shape[1])
+        return regularization_path(estimator, X, *args, **kwargs)
+
+    monkeypatch.setattr(stability, "regularization_path", follow)
+    for given in storage(X), pd.DataFrame.sparse.from_spmatrix(csr_array(X)):
+        seen.clear()
+        selector.fit(given, y)
+        assert seen == [20, 5, 5, 5, 5]
+        np.testing.assert_array_equal(selector.stability_path_, wanted["stability_path_"])
+        assert list(selector.selection_probabilities_.values()) == list(wanted["selection_probabilities_"].values())
+        assert len(selector.selected_groups_) == len(wanted["selected_groups_"]) > 0
+        assert (selector.error_bound_, selector.alpha_min_) == (wanted["error_bound_"], wanted["alpha_min_"])
+        assert list(map(list, selector.groups_.values())) == list(map(list, wanted["groups_"].values()))
 
 
 def test_models_come_back_from_workers(data):

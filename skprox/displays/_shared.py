@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.isotonic import isotonic_regression
 from sklearn.pipeline import Pipeline
 
+from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
+
 # Okabe and Ito (2008), told apart in all common forms of colour blindness, without the yellow, too pale on white
 COLORS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 MUTED = "0.8"
@@ -76,6 +78,15 @@ def split_pipeline(estimator):
     if not isinstance(estimator, Pipeline):
         return None, estimator
     return estimator[:-1] if len(estimator) > 1 else None, estimator[-1]
+
+
+def refuse_rows(display, model, X, y):
+    """An estimator that cross-validates is drawn by what it found in the rows of its fit."""
+    if isinstance(model, PoissonGLMRegressorCV | GroupLassoPoissonCV) and not (X is None and y is None):
+        raise TypeError(
+            f"{type(model).__name__} computes its own path when it is fitted: leave X and y out, as in "
+            f"{display.__name__}.from_estimator(estimator) with the fitted estimator."
+        )
 
 
 def chosen_ratio(estimator):

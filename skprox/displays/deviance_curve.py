@@ -7,7 +7,15 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.displays._shared import COLORS, chosen_ratio, followed, open_axes, split_pipeline, strength_axis
+from skprox.displays._shared import (
+    COLORS,
+    chosen_ratio,
+    followed,
+    open_axes,
+    refuse_rows,
+    split_pipeline,
+    strength_axis,
+)
 from skprox.groups import groups_in
 
 MOST_COUNTS = 8  # numbers of groups along the top
@@ -89,13 +97,15 @@ class DevianceCurveDisplay:
         self.others = others
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
+    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
         """Draw what cross-validation found.
 
         Parameters
         ----------
         estimator : estimator
             A fitted `PoissonGLMRegressorCV` or `GroupLassoPoissonCV`, or a pipeline that ends with one.
+        X, y : None
+            Left out: the deviances are those of the rows that the estimator was fitted to.
         ax, line_kwargs, fill_between_kwargs
             As in `plot`.
 
@@ -105,8 +115,9 @@ class DevianceCurveDisplay:
             The display.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        check_is_fitted(estimator)
         _, model = split_pipeline(estimator)
+        refuse_rows(cls, model, X, y)
+        check_is_fitted(estimator)
         if not hasattr(model, "deviance_path_"):
             raise TypeError(
                 f"{type(model).__name__} holds no held-out deviances (deviance_path_): give a fitted "

@@ -10,6 +10,7 @@ from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox.base import name_arguments
 from skprox.columns import check_columns
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
@@ -74,6 +75,7 @@ class GroupImportanceDisplay:
         self.kind = kind
 
     @classmethod
+    @name_arguments
     def from_estimator(
         cls,
         estimator,

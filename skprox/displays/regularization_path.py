@@ -8,7 +8,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils._plotting import _validate_style_kwargs
 
-from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
+from skprox.base import name_arguments
 from skprox.displays._shared import (
     COLORS,
     MUTED,
@@ -17,6 +17,7 @@ from skprox.displays._shared import (
     followed,
     label_ends,
     open_axes,
+    refuse_rows,
     shorten,
     split_pipeline,
     strength_axis,
@@ -111,6 +112,7 @@ class RegularizationPathDisplay:
         return display.plot(ax, kind=kind, output=output, max_groups=max_groups, line_kwargs=line_kwargs)
 
     @classmethod
+    @name_arguments
     def from_estimator(
         cls,
         estimator,
@@ -158,6 +160,7 @@ class RegularizationPathDisplay:
         check_choice("kind", kind, KINDS)
         style = {"kind": kind, "output": output, "max_groups": max_groups, "line_kwargs": line_kwargs}
         transformers, model = split_pipeline(estimator)
+        refuse_rows(cls, model, X, y)
         if X is None:
             if not hasattr(model, "coef_path_"):
                 raise ValueError(
@@ -170,11 +173,6 @@ class RegularizationPathDisplay:
             done = followed(model)
             display = cls(alphas=alphas[done], coefs=model.coef_path_[done], groups=model.groups_, alpha=alpha)
             return display.plot(ax, **style)
-        if isinstance(model, PoissonGLMRegressorCV | GroupLassoPoissonCV):
-            raise TypeError(
-                f"{type(model).__name__} computes its own path when it is fitted: leave X and y out, as in "
-                f"{cls.__name__}.from_estimator(estimator) with the fitted estimator."
-            )
         need_exposure(model, exposure, "its path")
         if transformers is not None:
             X = clone(transformers).fit_transform(X, y)
