@@ -9,7 +9,7 @@ from skprox.solvers.result import Result
 from skprox.storage import CACHED
 
 COLUMNS = 300  # of X, at most
-MAX_ITER = 50  # steps of a descent: what takes more is left to those that know what to do
+MAX_ITER = 40  # steps of a descent: what takes more is left to those that know what to do
 
 
 def holds(objective):

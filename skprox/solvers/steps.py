@@ -24,7 +24,7 @@ NEEDED = 0.6  # share of its strength that the gradient of a group outside has f
 INNER = 0.05  # share of what is left to do that a step may leave undone
 LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
 # Of the model problem: sweeps between Newton steps, at first and at most, of these, and rounds of both.
-SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 128, 20, 20
+SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 256, 10, 10
 
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
