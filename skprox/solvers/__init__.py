@@ -1,4 +1,4 @@
-"""Solvers: they know an objective and a penalty by their methods only."""
+"""Solvers: they know an objective and a penalty by their methods only, but for those in memory, that take arrays."""
 
 from dataclasses import replace
 
