@@ -4,7 +4,7 @@ from oracles import Oracle, assert_solves
 
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
 from skprox._jit import njit
-from skprox.solvers import in_memory, passes, steps
+from skprox.solvers import descent, in_memory, passes
 
 TOL = 1e-8
 LABELS = np.repeat(range(4), [1, 4, 3, 4])
@@ -119,7 +119,7 @@ def test_what_falls_short_is_left_to_others(data, limit, descents, monkeypatch):
     if limit == "steps":
         monkeypatch.setattr(in_memory, "MAX_ITER", 2)
     else:
-        monkeypatch.setattr(steps, "CAPACITY", 5)
+        monkeypatch.setattr(descent, "CAPACITY", 5)
     model, groups, strength, _ = MODELS["group lasso"]
     model.set_params(fit_intercept=True, tol=TOL, solver="auto")
     assert_solves(model.fit(X, y), Oracle(X, y, groups, strength), 2 * TOL)

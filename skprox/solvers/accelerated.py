@@ -7,8 +7,7 @@ import numpy as np
 from skprox._jit import inner, njit
 from skprox.losses import exp_excess
 from skprox.prox import group_step
-from skprox.solvers.passes import ROWS, masses, predict, sums
-from skprox.solvers.steps import (
+from skprox.solvers.descent import (
     AFTER,
     COEF,
     FLAT,
@@ -20,9 +19,9 @@ from skprox.solvers.steps import (
     SUMS,
     TRIAL,
     UNIT,
-    begin,
-    kkt_residuals,
 )
+from skprox.solvers.passes import ROWS, masses, predict, sums
+from skprox.solvers.steps import begin, kkt_residuals
 
 LAST = AFTER  # row of `features` that here holds where the step before led to
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from skprox.solvers import steps
 from skprox.solvers.accelerated import accelerate
+from skprox.solvers.descent import GRADIENT, Objective, new_descent
 from skprox.solvers.fista import PATIENCE
 from skprox.solvers.result import Result
 from skprox.storage import CACHED
@@ -34,7 +35,7 @@ def descend(objective, certificates, outputs, starts, alphas, tol):
         certificate, output, start = task
         coefs, out = np.empty((len(alphas), XT.shape[0])), np.empty((len(alphas), 5))
         coefs[0] = start.coef
-        descent, problem = steps.new_descent(objective, certificate, output), _problem(objective, XT, output)
+        descent, problem = new_descent(objective, certificate, output), _problem(objective, XT, output)
         n_done = steps.descend(problem, descent, alphas, tol, MAX_ITER, coefs, out)
         results = [None] * len(alphas)
         for k, (value, intercept, shortfall, optimality, n_iter) in enumerate(out[:n_done].tolist()):
@@ -54,18 +55,18 @@ def fista(objective, problems, tol, max_iter):
         output, certificate, coef, out = problem.output, problem.certificate, problem.start.coef.copy(), np.empty(5)
         metric = objective.total[output] * objective.spread[output] ** 2
         metric[metric <= 0] = metric.max(initial=0.0) or 1.0  # constant columns never need to move
-        descent, longest = steps.new_descent(objective, certificate, output), int(certificate.penalty.sizes.max())
+        descent, longest = new_descent(objective, certificate, output), int(certificate.penalty.sizes.max())
         arrays = _problem(objective, XT, output)
         stalled = accelerate(arrays, descent, metric, longest, tol, max_iter, PATIENCE, noise, coef, out)
         value, intercept, shortfall, optimality, n_iter = out.tolist()
-        point = type(problem.start)(coef, intercept, value, descent.features[steps.GRADIENT].copy())
+        point = type(problem.start)(coef, intercept, value, descent.features[GRADIENT].copy())
         return Result(point, int(n_iter), optimality, shortfall, stalled)
 
     return list(objective.map(run, problems))
 
 
 def _problem(objective, XT, output):
-    return steps.Objective(
+    return Objective(
         XT,
         objective.log_mass[objective.weighting[output]],
         objective.profiled,

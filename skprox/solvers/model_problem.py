@@ -1,0 +1,361 @@
+"""The model problem of compiled descents: a Hessian on some groups, and the penalty."""
+
+from math import sqrt
+
+import numpy as np
+
+from skprox._jit import inner
+from skprox.prox import group_step, residual_of_group
+from skprox.solvers.descent import (
+    BASIS,
+    CENTER,
+    CHANGE,
+    COLUMNS,
+    END,
+    FIRST,
+    FLAT,
+    FREE,
+    GROUPS,
+    IDENTITY,
+    IMAGE,
+    L_NOISE,
+    L_RIDGE,
+    L_UNIT,
+    MOVED,
+    RIGHT,
+    SLOPE,
+    STEP,
+    STRENGTH,
+    TARGET,
+    VALUES,
+)
+from skprox.solvers.passes import FAST
+
+LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
+# Sweeps between Newton steps, at first and at most, of these, and rounds of both.
+SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 256, 10, 10
+
+
+@inner(fastmath=FAST)
+def covariance(XT, mass, total, profiled, d, old, chunk):
+    """The Hessian over its scale, for the columns of the model from `old` on.
+
+    It is the covariance of the columns under `mass`, their second moment without an intercept.
+    """
+    n_columns, size, out = d.state[0].n_columns, chunk.shape[1], d.hessian
+    first, root = np.zeros(n_columns), np.empty(size)
+    second = np.zeros((n_columns - old, n_columns))
+    for a in range(old, n_columns):
+        for b in range(n_columns):
+            out[a, b] = 0.0
+    for start in range(0, mass.size, size):
+        stop = min(mass.size, start + size)
+        for i in range(stop - start):
+            root[i] = sqrt(mass[start + i] / total)
+        for k in range(n_columns):
+            j = d.layout[COLUMNS, k]
+            x, c, row, s = XT[j, start:stop], d.features[CENTER, j], chunk[k], 0.0
+            for i in range(x.size):
+                v = (x[i] - c) * root[i]
+                s += v * root[i]
+                row[i] = v
+            for i in range(x.size, size):
+                row[i] = 0.0
+            first[k] += s
+        np.dot(chunk[old:n_columns], chunk[:n_columns].T, second)
+        for a in range(old, n_columns):
+            for b in range(n_columns):
+                out[a, b] += second[a - old, b]
+    for a in range(old, n_columns):
+        constant = d.features[FLAT, d.layout[COLUMNS, a]] > 0.0
+        for b in range(n_columns):
+            if profiled:
+                out[a, b] -= first[a] * first[b]
+            if constant or d.features[FLAT, d.layout[COLUMNS, b]] > 0.0:
+                out[a, b] = 0.0
+            if b < old:
+                out[b, a] = out[a, b]
+
+
+@inner
+def rotate(matrix, vectors, start, size):
+    """Eigenvalues on the diagonal of the first rows of `matrix`, eigenvectors in the columns of vectors[start:].
+
+    By cyclic Jacobi rotations, in place.
+    """
+    for i in range(size):
+        for j in range(size):
+            vectors[start + i * size + j] = 1.0 if i == j else 0.0
+    for _ in range(20):
+        off, diagonal = 0.0, 0.0
+        for i in range(size):
+            diagonal += matrix[i, i] ** 2
+            for j in range(i):
+                off += matrix[i, j] ** 2
+        if off <= 1e-30 * diagonal:
+            break
+        for p in range(size - 1):
+            for q in range(p + 1, size):
+                if matrix[p, q] == 0.0:
+                    continue
+                theta = (matrix[q, q] - matrix[p, p]) / (2.0 * matrix[p, q])
+                t = (1.0 if theta >= 0 else -1.0) / (abs(theta) + sqrt(theta * theta + 1.0))
+                c = 1.0 / sqrt(t * t + 1.0)
+                s = t * c
+                for i in range(size):
+                    x, y = matrix[i, p], matrix[i, q]
+                    matrix[i, p], matrix[i, q] = c * x - s * y, s * x + c * y
+                for i in range(size):
+                    x, y = matrix[p, i], matrix[q, i]
+                    matrix[p, i], matrix[q, i] = c * x - s * y, s * x + c * y
+                for i in range(size):
+                    x, y = vectors[start + i * size + p], vectors[start + i * size + q]
+                    vectors[start + i * size + p], vectors[start + i * size + q] = c * x - s * y, s * x + c * y
+
+
+@inner
+def add_eigenbases(d, old):
+    """Eigenbases of the diagonal blocks of the model's groups from `old` on."""
+    for g in range(old, d.state[0].n_groups):
+        first, size = d.layout[FIRST, g], d.layout[FIRST, g + 1] - d.layout[FIRST, g]
+        d.layout[BASIS, g + 1] = d.layout[BASIS, g] + size * size
+        for a in range(size):
+            for b in range(size):
+                d.matrix[a, b] = d.hessian[first + a, first + b]
+        rotate(d.matrix, d.vectors, d.layout[BASIS, g], size)
+        largest = 0.0
+        for a in range(size):
+            largest = max(largest, d.matrix[a, a])
+        # rounding pulls along directions without curvature, which must not be free in a group that is held
+        held = size > 1 and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0
+        noise = size * 2.2e-16 * largest
+        for a in range(size):
+            value = d.matrix[a, a]
+            d.local[VALUES, first + a] = value if value > noise else noise if held else 0.0
+
+
+@inner(fastmath=FAST)
+def factorise(a, n):
+    """Lower Cholesky factor in place, with the reciprocals of its diagonal. False if the matrix is not positive."""
+    for i in range(n):
+        row = a[i]
+        for j in range(i):
+            other, s = a[j], row[j]
+            for k in range(j):
+                s -= row[k] * other[k]
+            row[j] = s * other[j]
+        s = row[i]
+        for k in range(i):
+            s -= row[k] * row[k]
+        if not s > 0.0:
+            return False
+        row[i] = 1.0 / sqrt(s)
+    return True
+
+
+@inner(fastmath=FAST)
+def solve(a, n, b):
+    """Solve in place with what `factorise` made."""
+    for i in range(n):
+        row, s = a[i], b[i]
+        for k in range(i):
+            s -= row[k] * b[k]
+        b[i] = s * row[i]
+    for i in range(n - 1, -1, -1):
+        row = a[i]
+        b[i] *= row[i]
+        s = b[i]
+        for k in range(i):
+            b[k] -= s * row[k]
+
+
+@inner(fastmath=FAST)
+def times(rows, move, n, out):
+    """Write the first rows of a symmetric matrix times `move` into `out`."""
+    for i in range(n):
+        out[i] = 0.0
+    for j in range(n):
+        if move[j] != 0.0:
+            row, m = rows[j], move[j]
+            for i in range(n):
+                out[i] += m * row[i]
+
+
+@inner
+def penalty_value(d, which, scale):
+    """The penalty over `scale`, at a row of `local`, of which ridge is over the scale of the Hessian."""
+    out, ridge = 0.0, d.state[0].scale / scale
+    for g in range(d.state[0].n_groups):
+        squares = 0.0
+        for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
+            squares += d.local[which, a] ** 2
+            out += ridge * d.local[L_RIDGE, a] * d.local[which, a] ** 2 / 2
+        if squares > 0.0:
+            out += d.groups[STRENGTH, d.layout[GROUPS, g]] / scale * sqrt(squares)
+    return out
+
+
+@inner(fastmath=FAST)
+def sweep(d, tol):
+    """Minimise over each group of the model in turn, from END with the gradient SLOPE. The largest move, in units."""
+    n_columns, local, scale, largest = d.state[0].n_columns, d.local, d.state[0].scale, 0.0
+    slope = local[SLOPE]
+    for g in range(d.state[0].n_groups):
+        first, size = d.layout[FIRST, g], d.layout[FIRST, g + 1] - d.layout[FIRST, g]
+        strength = d.groups[STRENGTH, d.layout[GROUPS, g]] / scale
+        if size == 1:
+            value, here = local[VALUES, first], local[END, first]
+            pulled, target = value * here - slope[first], 0.0
+            excess, denominator = abs(pulled) - strength, value + local[L_RIDGE, first]
+            if excess > 0.0 and denominator > 0.0:
+                target = excess / denominator if pulled > 0.0 else -excess / denominator
+            local[MOVED, first] = target - here
+        else:
+            basis = d.layout[BASIS, g]
+            for b in range(size):
+                toward, place = 0.0, 0.0
+                for a in range(size):
+                    v = d.vectors[basis + a * size + b]
+                    toward -= v * slope[first + a]
+                    place += v * local[END, first + a]
+                local[RIGHT, b] = toward + local[VALUES, first + b] * place
+                local[CHANGE, b] = local[VALUES, first + b] + local[L_RIDGE, first]
+            group_step(local[RIGHT, :size], local[CHANGE, :size], strength, local[TARGET, :size])
+            for a in range(size):
+                move = -local[END, first + a]
+                for b in range(size):
+                    move += d.vectors[basis + a * size + b] * local[TARGET, b]
+                local[MOVED, first + a] = move
+        steepest = 0.0
+        for a in range(first, first + size):
+            steepest = max(steepest, local[VALUES, a])
+        for a in range(first, first + size):
+            move = local[MOVED, a]
+            if move != 0.0:
+                largest = max(largest, abs(move) * steepest / local[L_UNIT, a])
+                local[END, a] += move
+                row = d.hessian[a]
+                for i in range(n_columns):
+                    slope[i] += move * row[i]
+    return largest
+
+
+@inner
+def newton_step(d):
+    """Newton's step from END over the groups that are not zero, as far as the objective falls. True if cut short.
+
+    A group that would go past zero stops there, where its norm has a kink.
+    """
+    s, local, free, scale = d.state[0], d.local, d.layout[FREE], d.state[0].scale
+    n_columns, lift, n_free, done = s.n_columns, LIFT, 0, False
+    for _ in range(8):
+        n_free = 0
+        for g in range(s.n_groups):
+            first, last = d.layout[FIRST, g], d.layout[FIRST, g + 1]
+            strength, squares = d.groups[STRENGTH, d.layout[GROUPS, g]] / scale, 0.0
+            for a in range(first, last):
+                squares += local[END, a] ** 2
+                local[STEP, a] = 0.0
+            if squares == 0.0 and strength > 0.0:
+                continue
+            slope, begin = strength / sqrt(squares) if squares > 0.0 else 0.0, n_free
+            for a in range(first, last):
+                free[n_free] = a
+                local[RIGHT, n_free] = -(local[SLOPE, a] + (slope + local[L_RIDGE, a]) * local[END, a])
+                for k in range(n_free + 1):
+                    d.matrix[n_free, k] = d.hessian[a, free[k]]
+                if last - first > 1 and squares > 0.0:
+                    for k in range(begin, n_free + 1):
+                        d.matrix[n_free, k] -= slope / squares * local[END, a] * local[END, free[k]]
+                    d.matrix[n_free, n_free] += slope
+                diagonal = (d.matrix[n_free, n_free] + local[L_RIDGE, a]) * (1.0 + lift)
+                d.matrix[n_free, n_free] = diagonal if diagonal > 0.0 else 1.0
+                n_free += 1
+        if n_free == 0:
+            return False
+        done = factorise(d.matrix, n_free)
+        if done:
+            break
+        lift *= 100
+    if not done:
+        return False
+    solve(d.matrix, n_free, local[RIGHT])
+    for i in range(n_free):
+        local[STEP, free[i]] = local[RIGHT, i]
+    times(d.hessian, local[STEP], n_columns, local[IMAGE])
+    kink, passing, before = 1.0, False, penalty_value(d, END, scale)
+    for g in range(s.n_groups):
+        squares, toward = 0.0, 0.0
+        for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
+            squares += local[END, a] ** 2
+            toward += local[END, a] * local[STEP, a]
+        if squares > 0.0 and squares + toward < 0.0 and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0:
+            passing, kink = True, min(kink, squares / -toward)
+    length = 1.0
+    for trial in range(6):
+        if trial > 0:
+            length = (
+                0.5 if trial == 1 else 0.25 if trial == 2 else 0.1 if trial == 3 else kink if trial == 4 else kink / 10
+            )
+        for a in range(n_columns):
+            local[MOVED, a] = local[END, a] + length * local[STEP, a]
+            local[CHANGE, a] = length * local[IMAGE, a]
+        if passing:
+            for g in range(s.n_groups):
+                squares, toward = 0.0, 0.0
+                for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
+                    squares += local[END, a] ** 2
+                    toward += local[END, a] * local[STEP, a]
+                gone = squares + toward < 0.0 and squares * (1 - 1e-14) + length * toward <= 0.0
+                if gone and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0:
+                    for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
+                        local[MOVED, a] = 0.0
+            for a in range(n_columns):
+                local[TARGET, a] = local[MOVED, a] - local[END, a]
+            times(d.hessian, local[TARGET], n_columns, local[CHANGE])
+        fall = penalty_value(d, MOVED, scale) - before
+        for a in range(n_columns):
+            fall += (local[MOVED, a] - local[END, a]) * (local[SLOPE, a] + local[CHANGE, a] / 2)
+        if fall <= 2.2e-16 * before:
+            for a in range(n_columns):
+                local[END, a] = local[MOVED, a]
+                local[SLOPE, a] += local[CHANGE, a]
+            return length < 1.0
+    return False
+
+
+@inner
+def model_residual(d, coef, gradient):
+    """The largest KKT residual of the model problem, at two rows of `local`."""
+    local, largest = d.local, 0.0
+    for g in range(d.state[0].n_groups):
+        strength = d.groups[STRENGTH, d.layout[GROUPS, g]] / d.state[0].scale
+        residual = residual_of_group(
+            local[coef], local[gradient], d.layout[IDENTITY], d.layout[FIRST, g], d.layout[FIRST, g + 1], strength,
+            local[L_RIDGE], local[L_NOISE], local[L_UNIT],
+        )  # fmt: skip
+        largest = max(largest, residual)
+    return largest
+
+
+@inner
+def minimise(d, tol):
+    """Minimise SLOPE.u + 1/2 u.hessian u + penalty in place, from END with the quadratic's gradient there.
+
+    Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way. There are more
+    sweeps where all Newton steps end at kinks, each at one group that is to be zero.
+    """
+    n_sweeps = SWEEPS
+    for _ in range(ROUNDS):
+        for _ in range(n_sweeps):
+            if sweep(d, tol) <= tol:
+                break
+        if model_residual(d, END, SLOPE) <= tol:
+            break
+        cut = True
+        for _ in range(NEWTON_STEPS):
+            cut = newton_step(d)
+            if not cut:
+                break
+        if cut:
+            n_sweeps = min(4 * n_sweeps, MOST_SWEEPS)
