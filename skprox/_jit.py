@@ -32,6 +32,11 @@ def inner(function=None, **options):
     return njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
 
+def is_kept(kernel):
+    """Whether what is compiled of a kernel is kept on disk, so that it is worth its time."""
+    return isinstance(getattr(kernel, "_cache", None), FunctionCache)
+
+
 def _cache(function):
     try:
         return _Cache(function)

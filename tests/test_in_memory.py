@@ -162,3 +162,13 @@ def test_exponential_function(rng):
     x = np.concatenate([-(10.0 ** rng.uniform(-18, 2.84, size=5000)), np.linspace(-707, 0, 5000)])
     np.testing.assert_allclose(exp(x), np.exp(x), rtol=3e-16)
     np.testing.assert_array_equal(exp(np.array([-np.inf, -1e300, -709.0, 0.0])), [0, 0, 0, 1])
+
+
+def test_nothing_is_compiled_that_is_not_kept(data, descents, monkeypatch):
+    """It would take each process longer than it saves."""
+    monkeypatch.setattr(in_memory, "is_kept", lambda kernel: False)
+    X, y = data
+    for solver in ("auto", "fista"):
+        model = GroupLassoPoisson(alpha=0.02, groups=LABELS, solver=solver, tol=TOL).fit(X, y)
+        assert_solves(model, Oracle(X, y, GROUPS, 0.02 * np.sqrt([1, 4, 3, 4])), 2 * TOL)
+    assert descents == []

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skprox._jit import is_kept
 from skprox.solvers import steps
 from skprox.solvers.accelerated import accelerate
 from skprox.solvers.descent import GRADIENT, Objective, new_descent
@@ -14,9 +15,9 @@ MAX_ITER = 40  # steps of a descent: what takes more is left to those that know 
 
 
 def holds(objective):
-    """Whether X is dense and stays in the cache."""
+    """Whether X is dense and stays in the cache, and what is compiled for it, for twenty seconds, does so on disk."""
     X = objective.X
-    return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= CACHED
+    return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= CACHED and is_kept(steps.descend)
 
 
 def serves(objective, solver, max_iter):
