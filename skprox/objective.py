@@ -231,7 +231,9 @@ class PoissonObjective:
             change = _predict(chunk if len(support) == len(move) else self._cut(rows, support), slopes)[0]
             return _double((rates[rows] * (change - shift)) @ chunk)
 
-        (product,) = self._reduce(_add, task, len(move), 1)
+        is_view = self.columns is None and len(support) == len(move)
+        n_columns = storage.copied_columns(self.X, len(move)) if is_view else len(move)
+        (product,) = self._reduce(_add, task, n_columns, 2)
         product[self.spread[output] == 0] = 0.0
         return product / self.scale[output]
 

@@ -44,7 +44,7 @@ def spikes():
 @pytest.fixture
 def lockstep(monkeypatch):
     """No compiled descents: small X is served as others are."""
-    monkeypatch.setattr("skprox.solvers.in_memory.serves", lambda *args: False)
+    monkeypatch.setattr("skprox.solvers.in_memory.holds", lambda objective: False)
 
 
 @pytest.fixture(params=["in memory", "lockstep"])

@@ -340,7 +340,7 @@ def test_warm_start(spikes, solver):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("solver", "along_a_path"), [("newton", False), ("newton", True), ("fista", True)])
-def test_x_is_not_copied(storage, solver, along_a_path, monkeypatch):
+def test_x_is_not_copied(storage, solver, along_a_path, lockstep, monkeypatch):
     """Peak memory above a tall X stays below a quarter of it, dense or sparse."""
     import tracemalloc
 
