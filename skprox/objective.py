@@ -94,7 +94,7 @@ class PoissonObjective:
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
         self.counting = np.tile(np.arange(len(counts)), len(weights))
-        self.positive = counts > 0
+        self.positive, self._kernel = counts > 0, None
         self._measure(counts, weights, offset)
 
     @property
@@ -130,7 +130,7 @@ class PoissonObjective:
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
             part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
         part.blocks = storage.blocks(part.X, self.n_threads)
-        part.null = None
+        part.null = part._kernel = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
         return part
@@ -236,6 +236,17 @@ class PoissonObjective:
         (product,) = self._reduce(_add, task, n_columns, 2)
         product[self.spread[output] == 0] = 0.0
         return product / self.scale[output]
+
+    def kernel(self, scales):
+        """X diag(scales) X', which is kept for as long as the scales are the same."""
+        if self._kernel is None or not np.array_equal(self._kernel[0], scales):
+            rows = self._cut(slice(0, self.X.shape[0])) * np.sqrt(scales)
+            self._kernel = scales, rows @ rows.T
+        return self._kernel[1]
+
+    def predict(self, move):
+        """X @ move"""
+        return _predict(self._cut(slice(0, self.X.shape[0])), move[None])[0]
 
     def factor(self, point, output, columns):
         """Rows, one for each of `columns`, whose products with each other are `hessian`, in float32.
