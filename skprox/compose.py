@@ -52,7 +52,8 @@ def groups_from_transformer(transformer):
     >>> groups_from_transformer(encoder)
     {'month': array([0, 1]), 'day': array([2, 3])}
     """
-    check_is_fitted(transformer)
+    if hasattr(transformer, "get_feature_names_out"):  # without it there is nothing to read, fitted or not
+        check_is_fitted(transformer)
     origins = _trace(transformer, [(name,) for name in _input_names(transformer)])
     names = transformer.get_feature_names_out() if not all(origins) else [None] * len(origins)
     titles = {origin: " ".join(origin) for origin in origins if origin}

@@ -131,7 +131,8 @@ def test_models_come_back_from_workers(data):
     model = PoissonGLMRegressorCV(alphas=5)
     (there,) = Parallel(n_jobs=2)([delayed(model.fit)(csr_array(X), y)])
     (back,) = Parallel(n_jobs=2, max_nbytes=8)([delayed(copy)(there)])
-    np.testing.assert_array_equal(back.coef_path_, model.fit(csr_array(X), y).coef_path_)
+    here = model.fit(csr_array(X), y)  # on other numbers of threads, whose sums round otherwise
+    np.testing.assert_allclose(back.coef_path_, here.coef_path_, atol=1e-7)
 
 
 def test_they_are_left_out(data, storage):
