@@ -213,12 +213,12 @@ def check_alphas(alphas, patterns):
             shape, least = alphas.shape, alphas.min(initial=np.inf)
             raise ValueError(f"alphas must be a sequence of positive numbers; got shape {shape}, least {least:g}.")
         return np.sort(alphas)[::-1]
-    if any((pattern.norms(pattern.ridge)[pattern.strength == 0] > 0).any() for pattern in patterns):
+    if any((pattern.norms(pattern.ridge)[~pattern.kinked] > 0).any() for pattern in patterns):
         raise ValueError(
             "A grid of alphas needs an L1 penalty on each column that has a ridge penalty; give alphas, or an l1_ratio "
             "above 0."
         )
-    if not any((np.isfinite(pattern.strength) & (pattern.strength > 0)).any() for pattern in patterns):
+    if not any(pattern.can_enter.any() for pattern in patterns):
         raise ValueError("A grid of alphas needs a group with a positive and finite weight; give alphas.")
     return alphas
 
@@ -234,7 +234,7 @@ def without_penalised(estimator, objective, output, pattern):
     """The solution where all penalised groups are held at zero: the one at the critical strength."""
     from skprox.solvers import Certificate, Problem, solve
 
-    if pattern.strength.all():
+    if pattern.kinked.all():
         return objective.null[output]
     certificate = Certificate.of(objective, pattern.held(), output)
     problem = Problem(output, certificate, objective.null[output])

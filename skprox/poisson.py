@@ -234,7 +234,7 @@ class _PoissonRegression(
         strengths = np.array([penalty.by_column() for penalty in penalties])
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         vars(self).pop("alpha_max_", None)
-        if patterns and all(pattern.strength.all() for pattern in patterns):
+        if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
             self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
@@ -406,14 +406,14 @@ class PoissonGLMRegressor(_PoissonRegression):
         self.verbose = verbose
 
     def _penalties(self, alpha, columns, n_outputs):
-        from skprox.penalties import GroupElasticNet
+        from skprox.penalties import Penalty
 
         weights, ratio = self._pattern(columns, n_outputs).values()
         total = _times(per_coefficient("alpha", alpha, columns, n_outputs), weights, "penalty_weights")
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
         singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
-        return [GroupElasticNet(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+        return [Penalty.of(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
 
     def _pattern(self, columns, n_outputs):
         """The parameters that are the same whatever `alpha`, for each column: shape (n_outputs or 1, n_features)."""
@@ -579,13 +579,13 @@ class GroupLassoPoisson(_PoissonRegression):
         return super()._find_columns(labels)
 
     def _penalties(self, alpha, columns, n_outputs):
-        from skprox.penalties import GroupElasticNet
+        from skprox.penalties import Penalty
 
         groups = list(columns.groups.values())
         (weights,) = self._pattern(columns, n_outputs).values()
         strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
         ridge = np.zeros(len(columns.names))
-        return [GroupElasticNet.from_groups(groups, s, ridge) for s in strength]
+        return [Penalty.from_groups(groups, s, ridge) for s in strength]
 
     def _pattern(self, columns, n_outputs):
         """The parameters that are the same whatever `alpha`, for each group: shape (n_outputs or 1, n_groups)."""

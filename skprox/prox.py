@@ -1,14 +1,33 @@
-"""Compiled steps for sums of Euclidean norms of groups of coefficients.
+"""Compiled functions of a penalty: nothing else knows what a norm is.
 
 Groups are given as ``indices`` and ``indptr``, as in a CSR matrix: group g holds the positions
-``indices[indptr[g]:indptr[g + 1]]``.
+``indices[indptr[g]:indptr[g + 1]]``. Of arrays with room for more groups the first so many count.
 """
 
-from math import sqrt
+from math import inf, sqrt
+from typing import NamedTuple
 
 import numpy as np
 
-from skprox._jit import njit
+from skprox._jit import inner, njit
+
+FAST = {"reassoc", "contract", "nsz"}
+# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group.
+STRENGTH, MIXED = range(2)
+# Rows of `Arrays.columns`: for each coefficient.
+L1, RIDGE, LOWER, UPPER = range(4)
+
+
+class Arrays(NamedTuple):
+    """sum_g strength_g ||u_g||_2 + sum_j l1_j |u_j| + 1/2 sum_j ridge_j u_j^2  where  lower <= u <= upper
+
+    Bounds hold 0. Those of a group of several with a strength are 0 or infinite, and groups of one have no `l1`.
+    """
+
+    indices: np.ndarray
+    indptr: np.ndarray
+    groups: np.ndarray
+    columns: np.ndarray
 
 
 @njit
@@ -49,16 +68,118 @@ def group_step(pull, curvature, strength, out):
         out[j] = pull[j] * t / (curvature[j] * t + strength)
 
 
+@inner
+def clip(coef, lower, upper):
+    return min(max(coef, lower), upper)
+
+
+@inner
+def step_of_one(pull, curvature, strength, ridge, lower, upper):
+    """argmin_u  1/2 (curvature + ridge) u^2 - pull u + strength |u|  within bounds"""
+    excess, bend, target = abs(pull) - strength, curvature + ridge, 0.0
+    if excess > 0.0 and bend > 0.0:
+        target = excess / bend if pull > 0.0 else -excess / bend
+    return clip(target, lower, upper)
+
+
+@inner
+def pull_beyond(pull, l1, lower, upper):
+    """What is left of the pull at a coefficient at zero, beyond its `l1` and where a bound does not hold it."""
+    rest = max(abs(pull) - l1, 0.0)
+    if pull > 0.0:
+        return rest if upper > 0.0 else 0.0
+    return -rest if lower < 0.0 else 0.0
+
+
+@inner(fastmath=FAST)
+def step_of_group(p, g, pull, curvature, out):
+    """Write argmin_u  1/2 sum_k curvature_k u_k^2 - pull.u + penalty(u)  for a group into `out`; overwrites the others.
+
+    In a diagonal metric what `l1` and bounds at zero leave of the pull has the signs of the minimiser.
+    """
+    first, strength = p.indptr[g], p.groups[STRENGTH, g]
+    for k in range(pull.size):
+        j = p.indices[first + k]
+        curvature[k] += p.columns[RIDGE, j]
+        if p.groups[MIXED, g] > 0.0:
+            pull[k] = pull_beyond(pull[k], p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j])
+    group_step(pull, curvature, strength, out)
+    if strength == 0.0:
+        for k in range(pull.size):
+            j = p.indices[first + k]
+            out[k] = clip(out[k], p.columns[LOWER, j], p.columns[UPPER, j])
+
+
+@inner(fastmath=FAST, inline="always")  # passing so many arrays takes as long as what is done with them
+def moves_of_group(p, g, slope, coef, values, vectors, basis, pull, curvature, step, moves):
+    """Write the moves of a group that minimise  slope.move + 1/2 move.block move + penalty(coef + move)  into `moves`.
+
+    The block has eigenvalues `values`, and eigenvectors in the columns of the square matrix at ``vectors[basis:]``.
+    Exact where only the norm and one ridge act; else with the largest eigenvalue in place of the block. The penalty has
+    its coefficients in order, and `pull`, `curvature` and `step` are work.
+    """
+    first, size, steepest = p.indptr[g], p.indptr[g + 1] - p.indptr[g], 0.0
+    if p.groups[MIXED, g] > 0.0:
+        for a in range(first, first + size):
+            steepest = max(steepest, values[a])
+        for a in range(size):
+            pull[a], curvature[a] = steepest * coef[first + a] - slope[first + a], steepest
+        step_of_group(p, g, pull[:size], curvature[:size], step[:size])
+        for a in range(size):
+            moves[first + a] = step[a] - coef[first + a]
+    else:
+        for b in range(size):
+            toward, place = 0.0, 0.0
+            for a in range(size):
+                v = vectors[basis + a * size + b]
+                toward -= v * slope[first + a]
+                place += v * coef[first + a]
+            pull[b] = toward + values[first + b] * place
+            curvature[b] = values[first + b] + p.columns[RIDGE, first]
+        group_step(pull[:size], curvature[:size], p.groups[STRENGTH, g], step[:size])
+        for a in range(size):
+            move = -coef[first + a]
+            for b in range(size):
+                move += vectors[basis + a * size + b] * step[b]
+            moves[first + a] = move
+
+
 @njit
-def prox(point, curvature, indices, indptr, strength, ridge):
-    """argmin_u  1/2 sum_j curvature_j (u_j - point_j)^2 + sum_g strength_g ||u_g|| + 1/2 sum_j ridge_j u_j^2."""
-    out = point.copy()
-    for g in range(strength.size):
-        members = indices[indptr[g] : indptr[g + 1]]
-        pull, bend = point[members] * curvature[members], curvature[members] + ridge[members]
-        step = np.empty_like(pull)
-        group_step(pull, bend, strength[g], step)
-        out[members] = step
+def prox(point, curvature, p):
+    """argmin_u  1/2 sum_j curvature_j (u_j - point_j)^2 + penalty(u)"""
+    out, longest = point.copy(), 1
+    for g in range(p.indptr.size - 1):
+        longest = max(longest, p.indptr[g + 1] - p.indptr[g])
+    work = np.empty((3, longest))
+    for g in range(p.indptr.size - 1):
+        start, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
+        if size == 1:
+            j = p.indices[start]
+            pull, strength = point[j] * curvature[j], p.groups[STRENGTH, g]
+            lower, upper = p.columns[LOWER, j], p.columns[UPPER, j]
+            out[j] = step_of_one(pull, curvature[j], strength, p.columns[RIDGE, j], lower, upper)
+            continue
+        for k in range(size):
+            j = p.indices[start + k]
+            work[0, k], work[1, k] = point[j] * curvature[j], curvature[j]
+        step_of_group(p, g, work[0, :size], work[1, :size], work[2, :size])
+        for k in range(size):
+            out[p.indices[start + k]] = work[2, k]
+    return out
+
+
+@njit
+def value(coef, p, n_groups):
+    """The penalty; of an infinite strength only where its group is not zero."""
+    out = 0.0
+    for g in range(n_groups):
+        squares = 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            squares += coef[j] ** 2
+            out += p.columns[L1, j] * abs(coef[j]) + p.columns[RIDGE, j] * coef[j] ** 2 / 2
+        if squares > 0.0:
+            out += p.groups[STRENGTH, g] * sqrt(squares)
     return out
 
 
@@ -74,51 +195,196 @@ def group_norms(coef, indices, indptr):
     return out
 
 
+@inner
+def residual_at(coef, slope, l1, lower, upper):
+    """Size of the residual of one coefficient's optimality condition, `slope` being that of all else."""
+    if coef != 0.0:
+        slope += l1 if coef > 0.0 else -l1
+    else:
+        slope = max(slope - l1, 0.0) if slope > 0.0 else min(slope + l1, 0.0)
+    if (coef >= upper and slope < 0.0) or (coef <= lower and slope > 0.0):
+        return 0.0
+    return abs(slope)
+
+
 @njit
-def residual_of_group(coef, gradient, indices, start, stop, strength, ridge, rounding, unit):
-    """Distance of -gradient to the subdifferential at `coef`, for the group indices[start:stop].
+def residuals(coef, gradient, p, n_groups, rounding, unit, out):
+    """Write the distance of -gradient to the subdifferential at `coef`, of each group, into `out`. Returns the largest.
 
     Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
     a group at zero in the unit along its gradient. Entries of infinite unit do not count.
     """
-    squares, scaled, stretched, norm, longest, steep = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for k in range(start, stop):
-        norm += coef[indices[k]] ** 2
-        steep += gradient[indices[k]] ** 2
-    norm, steep = sqrt(norm), sqrt(steep)
-    if norm == 0.0 and steep <= strength:  # most groups of a sparse model
+    largest = 0.0
+    for g in range(n_groups):
+        strength, norm, steep, out[g] = p.groups[STRENGTH, g], 0.0, 0.0, 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            norm += coef[p.indices[k]] ** 2
+            steep += gradient[p.indices[k]] ** 2
+        norm, steep = sqrt(norm), sqrt(steep)
+        if norm == 0.0 and steep <= strength:  # most groups of a sparse model
+            continue
+        of_norm, mixed = strength / norm if norm > 0.0 else 0.0, p.groups[MIXED, g] > 0.0
+        squares, scaled, stretched, longest = 0.0, 0.0, 0.0, 0.0
+        for stretching in range(2):
+            for k in range(p.indptr[g], p.indptr[g + 1]):
+                j = p.indices[k]
+                residual = gradient[j] + (p.columns[RIDGE, j] + of_norm) * coef[j]
+                if mixed:
+                    l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
+                    residual = residual_at(coef[j], residual, l1, lower, upper)
+                residual = abs(residual) - rounding[j]
+                if residual <= 0.0 or unit[j] == inf:
+                    continue
+                if stretching == 1:
+                    stretched += (residual * (unit[j] / longest)) ** 2  # squares of units may be out of range
+                else:
+                    longest = max(longest, unit[j])
+                    squares += residual**2
+                    scaled += (residual / unit[j]) ** 2
+            if norm > 0.0 or strength == 0.0:
+                out[g] = sqrt(scaled)
+                break
+            excess = sqrt(squares) - strength
+            if excess <= 0.0:
+                break
+            if stretching == 1:
+                out[g] = excess * sqrt(squares / stretched) / longest
+        largest = max(largest, out[g])
+    return largest
+
+
+@inner
+def entry_of_group(p, g, gradient):
+    """The factor on the strengths above which a group at zero stays there; infinite where nothing holds it.
+
+    With `l1` it is the root of a convex, decreasing function, which Newton's iteration from zero does not pass.
+    """
+    squares, strength = 0.0, p.groups[STRENGTH, g]
+    if p.groups[MIXED, g] == 0.0:
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            squares += gradient[p.indices[k]] ** 2
+        return sqrt(squares) / strength if strength > 0.0 else inf
+    if strength == inf:
         return 0.0
-    slope = strength / norm if norm > 0.0 else 0.0
-    for k in range(start, stop):
-        j = indices[k]
-        residual = abs(gradient[j] + (ridge[j] + slope) * coef[j]) - rounding[j]
-        if not residual <= 0.0 and unit[j] < np.inf:
-            longest = max(longest, unit[j])
-    for k in range(start, stop):
-        j = indices[k]
-        residual = abs(gradient[j] + (ridge[j] + slope) * coef[j]) - rounding[j]
-        if not residual <= 0.0 and unit[j] < np.inf:
-            squares += residual**2
-            scaled += (residual / unit[j]) ** 2
-            stretched += (residual * (unit[j] / longest)) ** 2  # squares of units may be out of range
-    if norm > 0.0 or strength == 0.0:
-        return sqrt(scaled)
-    excess = sqrt(squares) - strength
-    return excess * sqrt(squares / stretched) / longest if excess > 0.0 else 0.0
+    factor = 0.0
+    for _ in range(100):
+        squares, along = 0.0, 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
+            rest = abs(pull_beyond(-gradient[j], factor * l1, lower, upper))
+            if rest > 0.0:
+                squares += rest**2
+                along += rest * l1
+        norm = sqrt(squares)
+        excess, slope = norm - factor * strength, strength + (along / norm if norm > 0.0 else 0.0)
+        if not excess > 0.0:
+            break
+        if slope == 0.0:
+            return inf
+        further = factor + excess / slope
+        if not further > factor:
+            break
+        factor = further
+    return factor
 
 
 @njit
-def violation(coef, gradient, indices, indptr, strength, ridge, rounding, unit):
-    """The distance of `residual_of_group`, a number for each group."""
-    out = np.zeros(strength.size)
-    for g in range(strength.size):
-        norm, steep = 0.0, 0.0
-        for k in range(indptr[g], indptr[g + 1]):
-            norm += coef[indices[k]] ** 2
-            steep += gradient[indices[k]] ** 2
-        if norm == 0.0 and sqrt(steep) <= strength[g]:  # most groups of a sparse model: a call takes longer
-            continue
-        out[g] = residual_of_group(
-            coef, gradient, indices, indptr[g], indptr[g + 1], strength[g], ridge, rounding, unit
-        )
+def entries(gradient, p):
+    """The factor of `entry_of_group`, for each."""
+    out = np.empty(p.indptr.size - 1)
+    for g in range(out.size):
+        out[g] = entry_of_group(p, g, gradient)
     return out
+
+
+@njit
+def expansion(coef, p, n_groups, slope, bend, radial):
+    """Write the derivative of the penalty, and its second derivative bend - radial radial' within each group.
+
+    Where there is none, because of a kink or at a bound, `bend` is infinite.
+    """
+    for g in range(n_groups):
+        strength, squares, of_norm = p.groups[STRENGTH, g], 0.0, 0.0
+        size, mixed = p.indptr[g + 1] - p.indptr[g], p.groups[MIXED, g] > 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            squares += coef[p.indices[k]] ** 2
+        if strength > 0.0:
+            of_norm = strength / sqrt(squares) if squares > 0.0 else inf
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            c, l1 = coef[j], p.columns[L1, j]
+            at_bound = mixed and not p.columns[LOWER, j] < c < p.columns[UPPER, j]
+            if of_norm == inf or at_bound or (l1 > 0.0 and c == 0.0):
+                slope[j], bend[j], radial[j] = 0.0, inf, 0.0
+                continue
+            sign = 0.0 if c == 0.0 else 1.0 if c > 0.0 else -1.0
+            slope[j] = (of_norm + p.columns[RIDGE, j]) * c + l1 * sign
+            bend[j], radial[j] = p.columns[RIDGE, j], 0.0
+            if size > 1 and of_norm > 0.0:
+                bend[j] += of_norm
+                radial[j] = c * sqrt(of_norm / squares)
+
+
+@njit
+def first_kink(coef, step, p, n_groups):
+    """The share of a step, at most 1, after which the penalty has a kink or ends at a bound."""
+    first = 1.0
+    for g in range(n_groups):
+        squares, toward = 0.0, 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            squares += coef[j] ** 2
+            toward += coef[j] * step[j]
+            if p.columns[L1, j] > 0.0 and coef[j] * (coef[j] + step[j]) < 0.0:
+                first = min(first, -coef[j] / step[j])
+            if coef[j] + step[j] > p.columns[UPPER, j]:
+                first = min(first, (p.columns[UPPER, j] - coef[j]) / step[j])
+            if coef[j] + step[j] < p.columns[LOWER, j]:
+                first = min(first, (p.columns[LOWER, j] - coef[j]) / step[j])
+        if squares > 0.0 and squares + toward < 0.0 and p.groups[STRENGTH, g] > 0.0:
+            first = min(first, squares / -toward)
+    return first
+
+
+@njit
+def advance(coef, step, length, p, n_groups, out):
+    """Write where a share of a step ends: what would go past zero, where the penalty has a kink, stops there.
+
+    So does what would leave its bounds. A group would pass zero where its part along itself does.
+    """
+    for g in range(n_groups):
+        squares, toward = 0.0, 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            squares += coef[j] ** 2
+            toward += coef[j] * step[j]
+        passes = squares > 0.0 and squares + toward < 0.0 and squares * (1 - 1e-14) + length * toward <= 0.0
+        gone = passes and p.groups[STRENGTH, g] > 0.0
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            there = coef[j] + length * step[j]
+            if gone or (p.columns[L1, j] > 0.0 and coef[j] * there < 0.0):
+                there = 0.0
+            out[j] = clip(there, p.columns[LOWER, j], p.columns[UPPER, j])
+
+
+@njit
+def scale(p, factor, out):
+    """Write `factor` times the penalty into the arrays of `out`, which has the same groups."""
+    for g in range(p.groups.shape[1]):
+        out.groups[STRENGTH, g] = p.groups[STRENGTH, g] * factor if p.groups[STRENGTH, g] > 0.0 else 0.0
+    for j in range(p.columns.shape[1]):
+        out.columns[L1, j], out.columns[RIDGE, j] = p.columns[L1, j] * factor, p.columns[RIDGE, j] * factor
+
+
+@inner
+def append(p, g, first, local, where, divisor):
+    """Add group g over `divisor`, with its coefficients from `first` on, as group `where` of a penalty with room."""
+    local.groups[STRENGTH, where], local.groups[MIXED, where] = p.groups[STRENGTH, g] / divisor, p.groups[MIXED, g]
+    for k in range(p.indptr[g], p.indptr[g + 1]):
+        a, j = first + k - p.indptr[g], p.indices[k]
+        local.indices[a] = a
+        local.columns[L1, a], local.columns[RIDGE, a] = p.columns[L1, j] / divisor, p.columns[RIDGE, j] / divisor
+        local.columns[LOWER, a], local.columns[UPPER, a] = p.columns[LOWER, j], p.columns[UPPER, j]
+    local.indptr[where + 1] = first + p.indptr[g + 1] - p.indptr[g]

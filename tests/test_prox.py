@@ -3,15 +3,13 @@ import pytest
 from scipy.optimize import minimize
 
 from skprox import prox
-
-SINGLES = np.arange(3), np.arange(4)
+from skprox.penalties import Penalty
 
 
 def shrink(point, step, strength, ridge=0.0):
     """Proximal map of groups of one at one step size."""
-    point = np.array(point, dtype=float)
-    ones = np.ones(3)
-    return prox.prox(point, ones / step, *SINGLES, strength * ones, ridge * ones)
+    penalty = Penalty.from_groups(np.arange(3)[:, None], strength, ridge)
+    return penalty.prox(np.array(point, dtype=float), np.full(3, 1 / step))
 
 
 def test_prox_closed_forms():

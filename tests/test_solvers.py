@@ -16,7 +16,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
 from skprox.objective import PoissonObjective
-from skprox.penalties import GroupElasticNet
+from skprox.penalties import Penalty
 from skprox.solvers import fista, newton, quadratic, result
 from skprox.solvers.quadratic import QuadraticModel
 
@@ -438,7 +438,7 @@ def test_fista_ends_where_rounding_is_in_the_way(rng, monkeypatch):
     X = (rng.normal(size=(200, 5)) + 3).astype(np.float32)
     counts, weights = rng.poisson(2.0, size=(1, 200)).astype(np.float32), np.full((1, 200), 1 / 200, dtype=np.float32)
     objective = PoissonObjective(X, counts, weights, np.zeros(200, np.float32), True, dtype=np.dtype(np.float64))
-    penalty = GroupElasticNet.from_groups(np.arange(5)[:, None], np.full(5, 1e-3), np.zeros(5))
+    penalty = Penalty.from_groups(np.arange(5)[:, None], np.full(5, 1e-3), np.zeros(5))
     certificate = result.Certificate.of(objective, penalty, 0)
     exact, certificates = replace(certificate, rounding=np.zeros(5)), []
     problem = result.Problem(0, exact, objective.null[0])
@@ -483,13 +483,13 @@ def test_quadratic_model_is_minimised(rng, order, strength):
 
     The groups come in all at once or a few at a time, and some not at all.
     """
-    from skprox.penalties import GroupElasticNet
+    from skprox.penalties import Penalty
 
     A = rng.normal(size=(6, 12))
     matrix, gradient, coef = A.T @ A, A.T @ rng.normal(size=6), rng.normal(size=12)
     sizes = np.array([1, 1, 3, 1, 4, 2])
     groups = np.split(rng.permutation(12), np.cumsum(sizes)[:-1])
-    penalty = GroupElasticNet.from_groups(
+    penalty = Penalty.from_groups(
         groups, np.full(6, strength), 0.1 * np.arange(6).repeat(sizes)[np.argsort(np.concatenate(groups))]
     )
     model = QuadraticModel(None, 0, penalty, 12, float, factored=False)

@@ -54,7 +54,7 @@ def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, 
 
     `penalties` are those at a strength of one, `starts` the points to start from.
     """
-    if not in_memory.serves(objective, solver, max_iter):
+    if not in_memory.serves(objective, penalties, solver, max_iter):
         return None
     certificates = [Certificate.of(objective, *each) for each in zip(penalties, outputs, strict=True)]
     found = in_memory.descend(objective, certificates, outputs, starts, alphas, tol)

@@ -6,7 +6,7 @@ import numpy as np
 
 from skprox._jit import inner, njit
 from skprox.losses import exp_excess
-from skprox.prox import group_step
+from skprox.prox import LOWER, UPPER, clip, prox
 from skprox.solvers.descent import (
     AFTER,
     COEF,
@@ -14,8 +14,6 @@ from skprox.solvers.descent import (
     FREE,
     GRADIENT,
     MOMENTS,
-    RIDGE,
-    STRENGTH,
     SUMS,
     TRIAL,
     UNIT,
@@ -43,24 +41,8 @@ def evaluate(objective, d, columns, work, mass):
     return level * mass_sum - against + constant, 0.0, level, mass_sum
 
 
-@inner
-def propose(d, metric, scale, work):
-    """Write the proximal step from COEF into TRIAL."""
-    features = d.features
-    for g in range(d.groups.shape[1]):
-        start, size = d.indptr[g], d.indptr[g + 1] - d.indptr[g]
-        for a in range(size):
-            j = d.indices[start + a]
-            curvature = scale * metric[j]
-            work[0, a] = curvature * features[COEF, j] - features[GRADIENT, j]
-            work[1, a] = curvature + features[RIDGE, j]
-        group_step(work[0, :size], work[1, :size], d.groups[STRENGTH, g], work[2, :size])
-        for a in range(size):
-            features[TRIAL, d.indices[start + a]] = work[2, a]
-
-
 @njit
-def accelerate(objective, d, metric, longest, tol, max_iter, patience, noise, coef, out):
+def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
     """FISTA from `coef` on, which becomes the point of the best certificate.
 
     Writes value, intercept, largest KKT residual in units, the same as a share of the null model's, and the number of
@@ -68,7 +50,7 @@ def accelerate(objective, d, metric, longest, tol, max_iter, patience, noise, co
     """
     XT, _, profiled, total, _, _ = objective
     n_features, n = XT.shape
-    features, columns, work, block = d.features, np.arange(n_features), np.empty(ROWS), np.empty((3, longest))
+    features, columns, work = d.features, np.arange(n_features), np.empty(ROWS)
     mass, change, nothing, move = np.empty(n), np.empty(n), np.zeros(n), np.empty(n_features)
     for j in range(n_features):
         features[COEF, j] = features[LAST, j] = coef[j]
@@ -79,7 +61,10 @@ def accelerate(objective, d, metric, longest, tol, max_iter, patience, noise, co
     while residual > tol and n_iter < max_iter and not stalls:
         n_iter += 1
         while True:
-            propose(d, metric, scale, block)
+            for j in range(n_features):
+                move[j] = scale * metric[j]
+                features[TRIAL, j] = features[COEF, j] - features[GRADIENT, j] / move[j]
+            features[TRIAL] = prox(features[TRIAL], move, d.penalty)
             shift, bound = 0.0, 0.0
             for j in range(n_features):
                 move[j] = features[TRIAL, j] - features[COEF, j]
@@ -102,7 +87,8 @@ def accelerate(objective, d, metric, longest, tol, max_iter, patience, noise, co
         grown = (1 + sqrt(1 + 4 * momentum**2)) / 2
         for j in range(n_features):
             step = features[TRIAL, j] - features[LAST, j]
-            features[COEF, j] = features[TRIAL, j] + (momentum - 1) / grown * step
+            ahead = features[TRIAL, j] + (momentum - 1) / grown * step
+            features[COEF, j] = clip(ahead, d.penalty.columns[LOWER, j], d.penalty.columns[UPPER, j])
             features[LAST, j] = features[TRIAL, j]
         momentum, scale = grown, 0.9 * scale
         _, _, level, mass_sum = evaluate(objective, d, columns, work, mass)

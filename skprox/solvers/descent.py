@@ -8,25 +8,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-CAPACITY = 256  # columns of a model
+from skprox.prox import Arrays
+
+CAPACITY = 300  # columns of a model
 
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
     + [(name, "f8") for name in ("trial_value", "trial_intercept", "null", "scale")]
-    + [(name, "i8") for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted")]
+    + [(name, "i8") for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit")]
 )
 # Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the weighted sums of
 # counts times columns, where columns are centered, which are constant, the gradient of the null model, and the scale
-# and the rounding of gradients; ridge at a strength of one, and at this one; the unit of the KKT residual.
-COEF, GRADIENT, TRIAL, AFTER, MOMENTS, CENTER, FLAT, NULL, SCALE, NOISE, RIDGE_AT_ONE, RIDGE, UNIT, SUMS = range(14)
-# Rows of `Descent.groups`: strength at one and at this one, the KKT residual, and whether a group is in the model.
-STRENGTH_AT_ONE, STRENGTH, RESIDUAL, INSIDE = range(4)
+# and the rounding of gradients; the unit of the KKT residual.
+COEF, GRADIENT, TRIAL, AFTER, MOMENTS, CENTER, FLAT, NULL, SCALE, NOISE, UNIT, SUMS = range(12)
+# Rows of `Descent.groups`: the KKT residual, and whether a group is in the model.
+RESIDUAL, INSIDE = range(2)
 # Rows of `Descent.local`, in the order of the model's columns: where a step starts and ends, with the gradients of the
-# quadratic; ridge, unit and rounding over the scale of the Hessian; the eigenvalues of diagonal blocks; and work.
-HERE, START, END, SLOPE, L_RIDGE, L_UNIT, L_NOISE, VALUES, MOVED, STEP, IMAGE, CHANGE, RIGHT, TARGET = range(14)
-# Rows of `Descent.layout`: the model's groups and columns, where each group's columns start, and each eigenbasis; work;
-# and 0, 1, 2, ...
-GROUPS, COLUMNS, FIRST, BASIS, FREE, IDENTITY = range(6)
+# quadratic; unit and rounding over the scale of the Hessian; the eigenvalues of diagonal blocks; the expansion of the
+# penalty; and work.
+HERE, START, END, SLOPE, L_UNIT, L_NOISE, VALUES, BENT, BEND, RADIAL, MOVED, STEP, IMAGE, CHANGE, RIGHT, TARGET = range(
+    16
+)
+# Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; and work.
+GROUPS, COLUMNS, BASIS, FREE = range(4)
 
 
 class Objective(NamedTuple):
@@ -43,15 +47,17 @@ class Objective(NamedTuple):
 class Descent(NamedTuple):
     """All that a descent knows, with its model: a Hessian on some groups, group after group.
 
-    `indices` and `indptr` are those of the penalty, `vectors` the eigenbases of the diagonal blocks of `hessian`, and
-    `matrix` is work.
+    `at_one` is the penalty at a strength of one, `penalty` at this one, `model` that of the model's columns, in their
+    order, over the scale of the Hessian. `vectors` are the eigenbases of the diagonal blocks of `hessian`, and `matrix`
+    is work.
     """
 
     state: np.ndarray
     features: np.ndarray
     groups: np.ndarray
-    indices: np.ndarray
-    indptr: np.ndarray
+    at_one: Arrays
+    penalty: Arrays
+    model: Arrays
     local: np.ndarray
     layout: np.ndarray
     vectors: np.ndarray
@@ -59,24 +65,33 @@ class Descent(NamedTuple):
     matrix: np.ndarray
 
 
+def is_implicit(objective, penalty):
+    """Whether the few products with X that a step takes cost less than a Hessian: many columns under ridge."""
+    n_rows, n_features = objective.shape
+    return n_rows < n_features and penalty.is_smooth
+
+
 def new_descent(objective, certificate, output):
     """A descent of one output of an objective, and of the penalty and the certificate at a strength of one."""
     penalty, n_features = certificate.penalty, objective.shape[1]
-    n_groups, capacity = len(penalty.strength), min(n_features, CAPACITY)
-    features, groups = np.zeros((14, n_features)), np.zeros((4, n_groups))
+    implicit = is_implicit(objective, penalty)
+    n_groups, capacity = penalty.n_groups, n_features if implicit else min(n_features, CAPACITY)
+    state, size = np.zeros(1, STATE), 0 if implicit else capacity
+    state["implicit"] = implicit
+    features, at_one = np.zeros((12, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[MOMENTS], features[CENTER] = objective.moments[output], objective.center
     features[FLAT], features[NULL] = objective.spread[output] == 0, objective.null[output].gradient
     features[SCALE], features[NOISE] = certificate.move, certificate.rounding
-    features[RIDGE_AT_ONE], groups[STRENGTH_AT_ONE] = penalty.ridge, penalty.strength
     return Descent(
-        np.zeros(1, STATE).view(np.recarray),  # whose fields are attributes without numba, too
+        state.view(np.recarray),  # whose fields are attributes without numba, too
         features,
-        groups,
-        penalty.indices,
-        penalty.indptr,
-        np.empty((14, capacity)),
-        np.zeros((6, max(n_features, n_groups) + 1), dtype=np.int64),
-        np.empty(capacity * min(int(penalty.sizes.max()), capacity)),
-        np.empty((capacity, capacity)),
-        np.empty((capacity, capacity)),
+        np.zeros((2, n_groups)),
+        at_one,
+        Arrays(*map(np.array, penalty.arrays)),
+        Arrays(np.zeros(capacity, np.int64), np.zeros(capacity + 1, np.int64), *np.zeros((2, 4, capacity))),
+        np.empty((16, capacity)),
+        np.zeros((4, max(n_features, n_groups) + 1), dtype=np.int64),
+        np.empty(size * min(int(penalty.sizes.max()), capacity)),
+        np.empty((size, size)),
+        np.empty((size, size)),
     )

@@ -87,9 +87,9 @@ class WideFactor:
         self.groups, self.columns = groups, penalty.columns(groups)
         sizes = penalty.sizes[groups]
         self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
-        norms = penalty.norms(coef)[groups]
+        norms, curvature = penalty.norms(coef)[groups], penalty.norm_slopes(coef)[groups]
         self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
-        self.give = give = (norms / penalty.strength[groups])[self.label].astype(rows.dtype)
+        self.give = give = (1 / curvature)[self.label].astype(rows.dtype)
         ends = np.append(self.first, len(self.columns))
         self.along = sparse.csr_array((self.unit, np.arange(len(self.unit)), ends)) @ self.rows
         scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
@@ -112,18 +112,17 @@ class WideFactor:
 
     def step(self, gradient, moves, coef, penalty):
         """Newton's step in place if it leads down, short of where a group passes zero."""
-        norms = penalty.norms(coef)[self.groups]
-        here = coef[self.columns]
-        pull = np.divide(penalty.strength[self.groups], norms, out=np.zeros_like(norms), where=norms > 0)
-        slope = gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype) + pull[self.label] * here
-        slope[norms[self.label] == 0] = 0.0
+        part, here = penalty.restrict(self.groups), coef[self.columns]
+        slope, bend, _ = part.expansion(here)
+        slope += gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype)
+        held = np.isinf(bend)
+        slope[held] = 0.0
         step, image = self.solve(-slope.astype(self.rows.dtype))
-        if (norms == 0).any():
-            step[norms[self.label] == 0] = 0.0
+        if held.any():
+            step[held] = 0.0
             image = self.rows.T @ step
-        toward = np.add.reduceat(here * step, self.first)
-        passing = toward < 0
-        length = min(1.0, 0.9 * np.min(norms[passing] ** 2 / -toward[passing], initial=np.inf))
+        first = part.first_kink(here, step.astype(np.float64))
+        length = 1.0 if first == 1.0 else 0.9 * first
         moved, image = coef.copy(), moves + length * image
         moved[self.columns] += length * step
         before = gradient @ coef + moves @ moves / 2 + penalty.value(coef)

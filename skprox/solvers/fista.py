@@ -91,4 +91,6 @@ class _State:
             self.momentum = 1.0
         grown = (1 + np.sqrt(1 + 4 * self.momentum**2)) / 2
         self.ahead = self.following + (self.momentum - 1) / grown * (self.following - self.coef)
+        if self.problem.penalty.is_bounded:
+            self.ahead = self.problem.penalty.feasible(self.ahead)
         self.coef, self.momentum = self.following, grown

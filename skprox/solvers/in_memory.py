@@ -5,7 +5,7 @@ import numpy as np
 from skprox._jit import is_kept
 from skprox.solvers import steps
 from skprox.solvers.accelerated import accelerate
-from skprox.solvers.descent import GRADIENT, Objective, new_descent
+from skprox.solvers.descent import GRADIENT, Objective, is_implicit, new_descent
 from skprox.solvers.fista import PATIENCE
 from skprox.solvers.result import Result
 from skprox.storage import CACHED
@@ -20,9 +20,11 @@ def holds(objective):
     return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= CACHED and is_kept(steps.descend)
 
 
-def serves(objective, solver, max_iter):
+def serves(objective, penalties, solver, max_iter):
     """Whether compiled paths are faster than products of many vectors with X."""
-    return holds(objective) and objective.X.shape[1] <= COLUMNS and solver != "fista" and max_iter >= MAX_ITER
+    if solver == "fista" or max_iter < MAX_ITER or not holds(objective):
+        return False
+    return objective.shape[1] <= COLUMNS or all(is_implicit(objective, penalty) for penalty in penalties)
 
 
 def descend(objective, certificates, outputs, starts, alphas, tol):
@@ -56,9 +58,9 @@ def fista(objective, problems, tol, max_iter):
         output, certificate, coef, out = problem.output, problem.certificate, problem.start.coef.copy(), np.empty(5)
         metric = objective.total[output] * objective.spread[output] ** 2
         metric[metric <= 0] = metric.max(initial=0.0) or 1.0  # constant columns never need to move
-        descent, longest = new_descent(objective, certificate, output), int(certificate.penalty.sizes.max())
+        descent = new_descent(objective, certificate, output)
         arrays = _problem(objective, XT, output)
-        stalled = accelerate(arrays, descent, metric, longest, tol, max_iter, PATIENCE, noise, coef, out)
+        stalled = accelerate(arrays, descent, metric, tol, max_iter, PATIENCE, noise, coef, out)
         value, intercept, shortfall, optimality, n_iter = out.tolist()
         point = type(problem.start)(coef, intercept, value, descent.features[GRADIENT].copy())
         return Result(point, int(n_iter), optimality, shortfall, stalled)

@@ -1,32 +1,45 @@
 """The model problem of compiled descents: a Hessian on some groups, and the penalty."""
 
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
 from skprox._jit import inner
-from skprox.prox import group_step, residual_of_group
+from skprox.prox import (
+    LOWER,
+    RIDGE,
+    STRENGTH,
+    UPPER,
+    advance,
+    expansion,
+    first_kink,
+    moves_of_group,
+    residuals,
+    step_of_one,
+    value,
+)
 from skprox.solvers.descent import (
     BASIS,
+    BEND,
+    BENT,
     CENTER,
     CHANGE,
     COLUMNS,
     END,
-    FIRST,
     FLAT,
     FREE,
-    GROUPS,
-    IDENTITY,
     IMAGE,
     L_NOISE,
-    L_RIDGE,
     L_UNIT,
     MOVED,
+    RADIAL,
     RIGHT,
+    SCALE,
     SLOPE,
     STEP,
-    STRENGTH,
+    SUMS,
     TARGET,
+    TRIAL,
     VALUES,
 )
 from skprox.solvers.passes import FAST
@@ -34,6 +47,8 @@ from skprox.solvers.passes import FAST
 LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
 # Sweeps between Newton steps, at first and at most, of these, and rounds of both.
 SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 256, 10, 10
+# Products in a step of conjugate gradients, at most, and one more for so many columns.
+PRODUCTS, COLUMNS_A_PRODUCT = 50, 30
 
 
 @inner(fastmath=FAST)
@@ -117,7 +132,7 @@ def rotate(matrix, vectors, start, size):
 def add_eigenbases(d, old):
     """Eigenbases of the diagonal blocks of the model's groups from `old` on."""
     for g in range(old, d.state[0].n_groups):
-        first, size = d.layout[FIRST, g], d.layout[FIRST, g + 1] - d.layout[FIRST, g]
+        first, size = d.model.indptr[g], d.model.indptr[g + 1] - d.model.indptr[g]
         d.layout[BASIS, g + 1] = d.layout[BASIS, g] + size * size
         for a in range(size):
             for b in range(size):
@@ -127,7 +142,7 @@ def add_eigenbases(d, old):
         for a in range(size):
             largest = max(largest, d.matrix[a, a])
         # rounding pulls along directions without curvature, which must not be free in a group that is held
-        held = size > 1 and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0
+        held = size > 1 and d.model.groups[STRENGTH, g] > 0.0
         noise = size * 2.2e-16 * largest
         for a in range(size):
             value = d.matrix[a, a]
@@ -181,51 +196,20 @@ def times(rows, move, n, out):
                 out[i] += m * row[i]
 
 
-@inner
-def penalty_value(d, which, scale):
-    """The penalty over `scale`, at a row of `local`, of which ridge is over the scale of the Hessian."""
-    out, ridge = 0.0, d.state[0].scale / scale
-    for g in range(d.state[0].n_groups):
-        squares = 0.0
-        for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
-            squares += d.local[which, a] ** 2
-            out += ridge * d.local[L_RIDGE, a] * d.local[which, a] ** 2 / 2
-        if squares > 0.0:
-            out += d.groups[STRENGTH, d.layout[GROUPS, g]] / scale * sqrt(squares)
-    return out
-
-
 @inner(fastmath=FAST)
 def sweep(d, tol):
     """Minimise over each group of the model in turn, from END with the gradient SLOPE. The largest move, in units."""
-    n_columns, local, scale, largest = d.state[0].n_columns, d.local, d.state[0].scale, 0.0
-    slope = local[SLOPE]
+    n_columns, local, largest, p = d.state[0].n_columns, d.local, 0.0, d.model
+    slope, end, values, moves = local[SLOPE], local[END], local[VALUES], local[MOVED]
+    pull, curvature, step = local[RIGHT], local[CHANGE], local[TARGET]
     for g in range(d.state[0].n_groups):
-        first, size = d.layout[FIRST, g], d.layout[FIRST, g + 1] - d.layout[FIRST, g]
-        strength = d.groups[STRENGTH, d.layout[GROUPS, g]] / scale
+        first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
         if size == 1:
-            value, here = local[VALUES, first], local[END, first]
-            pulled, target = value * here - slope[first], 0.0
-            excess, denominator = abs(pulled) - strength, value + local[L_RIDGE, first]
-            if excess > 0.0 and denominator > 0.0:
-                target = excess / denominator if pulled > 0.0 else -excess / denominator
-            local[MOVED, first] = target - here
+            value, strength, ridge = values[first], p.groups[STRENGTH, g], p.columns[RIDGE, first]
+            lower, upper, pulled = p.columns[LOWER, first], p.columns[UPPER, first], value * end[first] - slope[first]
+            moves[first] = step_of_one(pulled, value, strength, ridge, lower, upper) - end[first]
         else:
-            basis = d.layout[BASIS, g]
-            for b in range(size):
-                toward, place = 0.0, 0.0
-                for a in range(size):
-                    v = d.vectors[basis + a * size + b]
-                    toward -= v * slope[first + a]
-                    place += v * local[END, first + a]
-                local[RIGHT, b] = toward + local[VALUES, first + b] * place
-                local[CHANGE, b] = local[VALUES, first + b] + local[L_RIDGE, first]
-            group_step(local[RIGHT, :size], local[CHANGE, :size], strength, local[TARGET, :size])
-            for a in range(size):
-                move = -local[END, first + a]
-                for b in range(size):
-                    move += d.vectors[basis + a * size + b] * local[TARGET, b]
-                local[MOVED, first + a] = move
+            moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves)
         steepest = 0.0
         for a in range(first, first + size):
             steepest = max(steepest, local[VALUES, a])
@@ -242,33 +226,26 @@ def sweep(d, tol):
 
 @inner
 def newton_step(d):
-    """Newton's step from END over the groups that are not zero, as far as the objective falls. True if cut short.
-
-    A group that would go past zero stops there, where its norm has a kink.
-    """
-    s, local, free, scale = d.state[0], d.local, d.layout[FREE], d.state[0].scale
+    """Newton's step from END where the penalty is smooth, as far as the objective falls. True if cut short."""
+    s, local, free, p = d.state[0], d.local, d.layout[FREE], d.model
     n_columns, lift, n_free, done = s.n_columns, LIFT, 0, False
+    expansion(local[END], p, s.n_groups, local[BENT], local[BEND], local[RADIAL])
     for _ in range(8):
         n_free = 0
         for g in range(s.n_groups):
-            first, last = d.layout[FIRST, g], d.layout[FIRST, g + 1]
-            strength, squares = d.groups[STRENGTH, d.layout[GROUPS, g]] / scale, 0.0
-            for a in range(first, last):
-                squares += local[END, a] ** 2
+            begin = n_free
+            for a in range(p.indptr[g], p.indptr[g + 1]):
                 local[STEP, a] = 0.0
-            if squares == 0.0 and strength > 0.0:
-                continue
-            slope, begin = strength / sqrt(squares) if squares > 0.0 else 0.0, n_free
-            for a in range(first, last):
+                if local[BEND, a] == inf:
+                    continue
                 free[n_free] = a
-                local[RIGHT, n_free] = -(local[SLOPE, a] + (slope + local[L_RIDGE, a]) * local[END, a])
+                local[RIGHT, n_free] = -(local[SLOPE, a] + local[BENT, a])
                 for k in range(n_free + 1):
                     d.matrix[n_free, k] = d.hessian[a, free[k]]
-                if last - first > 1 and squares > 0.0:
+                if local[RADIAL, a] != 0.0:
                     for k in range(begin, n_free + 1):
-                        d.matrix[n_free, k] -= slope / squares * local[END, a] * local[END, free[k]]
-                    d.matrix[n_free, n_free] += slope
-                diagonal = (d.matrix[n_free, n_free] + local[L_RIDGE, a]) * (1.0 + lift)
+                        d.matrix[n_free, k] -= local[RADIAL, a] * local[RADIAL, free[k]]
+                diagonal = (d.matrix[n_free, n_free] + local[BEND, a]) * (1.0 + lift)
                 d.matrix[n_free, n_free] = diagonal if diagonal > 0.0 else 1.0
                 n_free += 1
         if n_free == 0:
@@ -283,37 +260,21 @@ def newton_step(d):
     for i in range(n_free):
         local[STEP, free[i]] = local[RIGHT, i]
     times(d.hessian, local[STEP], n_columns, local[IMAGE])
-    kink, passing, before = 1.0, False, penalty_value(d, END, scale)
-    for g in range(s.n_groups):
-        squares, toward = 0.0, 0.0
-        for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
-            squares += local[END, a] ** 2
-            toward += local[END, a] * local[STEP, a]
-        if squares > 0.0 and squares + toward < 0.0 and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0:
-            passing, kink = True, min(kink, squares / -toward)
+    kink, before = first_kink(local[END], local[STEP], p, s.n_groups), value(local[END], p, s.n_groups)
     length = 1.0
     for trial in range(6):
         if trial > 0:
             length = (
                 0.5 if trial == 1 else 0.25 if trial == 2 else 0.1 if trial == 3 else kink if trial == 4 else kink / 10
             )
+        advance(local[END], local[STEP], length, p, s.n_groups, local[MOVED])
         for a in range(n_columns):
-            local[MOVED, a] = local[END, a] + length * local[STEP, a]
             local[CHANGE, a] = length * local[IMAGE, a]
-        if passing:
-            for g in range(s.n_groups):
-                squares, toward = 0.0, 0.0
-                for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
-                    squares += local[END, a] ** 2
-                    toward += local[END, a] * local[STEP, a]
-                gone = squares + toward < 0.0 and squares * (1 - 1e-14) + length * toward <= 0.0
-                if gone and d.groups[STRENGTH, d.layout[GROUPS, g]] > 0.0:
-                    for a in range(d.layout[FIRST, g], d.layout[FIRST, g + 1]):
-                        local[MOVED, a] = 0.0
+        if kink < 1.0:
             for a in range(n_columns):
                 local[TARGET, a] = local[MOVED, a] - local[END, a]
             times(d.hessian, local[TARGET], n_columns, local[CHANGE])
-        fall = penalty_value(d, MOVED, scale) - before
+        fall = value(local[MOVED], p, s.n_groups) - before
         for a in range(n_columns):
             fall += (local[MOVED, a] - local[END, a]) * (local[SLOPE, a] + local[CHANGE, a] / 2)
         if fall <= 2.2e-16 * before:
@@ -327,15 +288,8 @@ def newton_step(d):
 @inner
 def model_residual(d, coef, gradient):
     """The largest KKT residual of the model problem, at two rows of `local`."""
-    local, largest = d.local, 0.0
-    for g in range(d.state[0].n_groups):
-        strength = d.groups[STRENGTH, d.layout[GROUPS, g]] / d.state[0].scale
-        residual = residual_of_group(
-            local[coef], local[gradient], d.layout[IDENTITY], d.layout[FIRST, g], d.layout[FIRST, g + 1], strength,
-            local[L_RIDGE], local[L_NOISE], local[L_UNIT],
-        )  # fmt: skip
-        largest = max(largest, residual)
-    return largest
+    local, n_groups = d.local, d.state[0].n_groups
+    return residuals(local[coef], local[gradient], d.model, n_groups, local[L_NOISE], local[L_UNIT], local[TARGET])
 
 
 @inner
@@ -359,3 +313,48 @@ def minimise(d, tol):
                 break
         if cut:
             n_sweeps = min(4 * n_sweeps, MOST_SWEEPS)
+
+
+@inner
+def conjugate(XT, mass, level, total, profiled, d, tol, change):
+    """Minimise SLOPE.u + 1/2 u.hessian u + ridge in place, from END with the quadratic's gradient there.
+
+    By conjugate gradients (Hestenes and Stiefel, 1952), preconditioned with the squared spread of each column. The
+    Hessian, of rates `level` times `mass`, is known by its products with vectors, which take `change` to work with.
+    """
+    s, local, features, ridge = d.state[0], d.local, d.features, d.model.columns[RIDGE]
+    n_columns, mass_sum, before = s.n_columns, 0.0, 0.0
+    for i in range(mass.size):
+        mass_sum += mass[i]
+    for a in range(n_columns):
+        unit = features[SCALE, d.layout[COLUMNS, a]]
+        metric = ridge[a] + (unit * unit / (total * s.scale) if unit < inf else 0.0)
+        local[VALUES, a] = metric if metric > 0.0 else 1.0
+    for n_products in range(PRODUCTS + n_columns // COLUMNS_A_PRODUCT + 1):
+        size, shift, bend = 0.0, 0.0, 0.0
+        for a in range(n_columns):
+            local[RIGHT, a] = -(local[SLOPE, a] + ridge[a] * local[END, a])
+            size += local[RIGHT, a] ** 2 / local[VALUES, a]
+        if size == 0.0 or model_residual(d, END, SLOPE) <= tol:
+            break
+        for a in range(n_columns):
+            onward = size / before * local[STEP, a] if n_products > 0 else 0.0
+            local[STEP, a] = local[RIGHT, a] / local[VALUES, a] + onward
+            features[TRIAL, d.layout[COLUMNS, a]] = local[STEP, a]
+        np.dot(features[TRIAL], XT, change)
+        if profiled:
+            for i in range(mass.size):
+                shift += mass[i] / mass_sum * change[i]
+        for i in range(mass.size):
+            change[i] = mass[i] * (change[i] - shift)
+        np.dot(XT, change, features[SUMS])
+        for a in range(n_columns):
+            j = d.layout[COLUMNS, a]
+            local[IMAGE, a] = 0.0 if features[FLAT, j] > 0.0 else level / s.scale * features[SUMS, j]
+            bend += local[STEP, a] * (local[IMAGE, a] + ridge[a] * local[STEP, a])
+        length, before = size / bend, size
+        if not 0.0 < length < inf:
+            break
+        for a in range(n_columns):
+            local[END, a] += length * local[STEP, a]
+            local[SLOPE, a] += length * local[IMAGE, a]

@@ -72,7 +72,7 @@ def _kind_of_model(objective, descents, groups, max_entries):
     """What makes a model of `groups` for some descents, and how many entries it has."""
     penalties, n_rows = [descent.penalty for descent in descents], objective.shape[0]
     n_columns = len(penalties[0].columns(groups))
-    is_smooth = not any(penalty.strength[groups].any() for penalty in penalties)
+    is_smooth = all(penalty.restrict(groups).is_smooth for penalty in penalties)
     if (
         is_smooth
         and n_columns > EXPLICIT_COLUMNS
@@ -235,20 +235,19 @@ class _Descent:
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside that pull the most against their strength."""
         coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
-        inside = (penalty.norms(coef) > 0) | (penalty.strength == 0)
-        pull = penalty.norms(gradient)
+        entries = penalty.entries(gradient)
+        inside = (penalty.norms(coef) > 0) | np.isinf(entries)
         outside = np.flatnonzero((self.certified > tol / 2) & ~inside)
         behind = self.certified[outside] <= tol  # those above it must come in
-        outside = outside[np.lexsort([-pull[outside] / penalty.strength[outside], behind])]
+        outside = outside[np.lexsort([-entries[outside], behind])]
         sizes = penalty.sizes
         room = max(WORKING_COLUMNS, sizes[inside].sum())
         return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
 
     def groups_needed(self):
         """Groups of the working set that are not zero or may soon be."""
-        strength = self.local.penalty.strength
-        pull = self.local.penalty.norms(self.point.gradient[self.where])
-        return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (pull >= NEEDED * strength)]
+        entries = self.local.penalty.entries(self.point.gradient[self.where])
+        return self.model.groups[(self.local.penalty.norms(self.here) > 0) | (entries >= NEEDED)]
 
     def enter(self, working, model, groups):
         """Work on a new working set, with a model from wherever it was taken."""
@@ -283,7 +282,10 @@ class _Descent:
         move = self.end - self.here
         self.bend = (slope - gradient) @ move  # the mean square of the change in log rate
         (self.end,) = self.past.extrapolate(move, slope - gradient, self.end)
-        penalty, move = self.local.penalty, self.end - self.here
+        penalty = self.local.penalty
+        if penalty.is_bounded:
+            self.end = penalty.feasible(self.end)
+        move = self.end - self.here
         self.paid = penalty.value(self.here)
         self.promise = self.gradient @ move + penalty.value(self.end) - self.paid
         self.slack = 4 * np.finfo(float).eps * (self.paid + np.abs(self.gradient) @ np.abs(move))

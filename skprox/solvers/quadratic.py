@@ -3,7 +3,7 @@
 import numpy as np
 
 from skprox._jit import njit
-from skprox.prox import group_step
+from skprox.prox import LOWER, RIDGE, STRENGTH, UPPER, moves_of_group, step_of_one
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
 
@@ -93,7 +93,7 @@ class QuadraticModel:
             spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
             noise = size * (self.eps if self.factored else np.finfo(float).eps) * spectra[:, -1:]
             # rounding pulls along directions without curvature, which must not be free in a group that is held
-            held = self.partition.strength[groups[alike], None] > 0
+            held = self.partition.kinked[groups[alike], None]
             values[members - first] = np.where(spectra > noise, spectra, np.where(held, noise, 0.0))
             vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
@@ -119,7 +119,7 @@ class QuadraticModel:
         if self.factored:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
-        if not certificate.penalty.strength.any():
+        if certificate.penalty.is_smooth:
             self._solve_smooth(gradient, coef, certificate, tol)
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS))
         for _ in range(ROUNDS):
@@ -190,11 +190,20 @@ class QuadraticModel:
 
     def _sweep(self, slope, state, coef, certificate, tol, n_sweeps, groups=None):
         penalty = certificate.penalty
-        groups = np.arange(len(penalty.strength)) if groups is None else groups
-        strengths = penalty.indptr, penalty.strength, penalty.ridge
+        groups = np.arange(penalty.n_groups) if groups is None else groups
         bases = self.values, self.vectors, self.starts
         return _sweep(
-            self.rows, self.factored, slope, state, coef, groups, *strengths, *bases, certificate.unit, tol, n_sweeps
+            self.rows,
+            self.factored,
+            slope,
+            state,
+            coef,
+            groups,
+            penalty.arrays,
+            *bases,
+            certificate.unit,
+            tol,
+            n_sweeps,
         )
 
 
@@ -212,69 +221,53 @@ def is_factored(penalties, groups, n_rows, spread):
     n_columns = len(penalties[0].columns(groups))
     if n_columns <= max(400, (2 if n_columns == len(groups) else 1) * n_rows):
         return False
-    if any(penalty.ridge.any() or not penalty.strength.all() for penalty in penalties):
+    if not all(penalty.has_norms_alone for penalty in penalties):
         return False
     return ((spread == 0) | ((spread > 1e-15) & (spread < 1e15))).all()
 
 
 @njit(fastmath={"reassoc", "contract", "nsz"})
-def _sweep(
-    rows, factored, slope, state, coef, groups, indptr, strength, ridge, values, vectors, starts, unit, tol, n_sweeps
-):
+def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, unit, tol, n_sweeps):
     """Minimise over each of `groups` in turn, at most `n_sweeps` times.
 
     Stops where no move changes its own gradient by more than `tol` units. What is kept up to date is
     `state`: the gradient of the quadratic or, where `rows` are a factor of the Hessian, their sum with the
     moves so far as weights, which gives the gradient as slope + rows @ state.
     """
+    indptr = penalty.indptr
     longest = np.max(indptr[1:] - indptr[:-1])
-    pull, curvature, step, moves = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
-    force = np.empty(longest)
+    pull, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
+    force, moves = np.empty(coef.size), np.empty(coef.size)
     for _ in range(n_sweeps):
         largest = 0.0
         for g in groups:
-            first, size = indptr[g], indptr[g + 1] - indptr[g]
-            for a in range(size):
+            first, last = indptr[g], indptr[g + 1]
+            for a in range(first, last):
+                force[a] = slope[a] if factored else state[a]
                 if factored:
-                    row, along = rows[first + a], 0.0
+                    row, along = rows[a], 0.0
                     for j in range(state.size):
                         along += row[j] * state[j]
-                    force[a] = -slope[first + a] - along
-                else:
-                    force[a] = -state[first + a]
-            if size == 1:
-                pulled = values[first] * coef[first] + force[0]
-                excess = abs(pulled) - strength[g]
-                target, steepness = 0.0, values[first] + ridge[first]
-                if excess > 0.0 and steepness > 0.0:
-                    target = excess / steepness if pulled > 0.0 else -excess / steepness
-                moves[0] = target - coef[first]
+                    force[a] += along
+            if last == first + 1:
+                value, strength, ridge = values[first], penalty.groups[STRENGTH, g], penalty.columns[RIDGE, first]
+                lower, upper = penalty.columns[LOWER, first], penalty.columns[UPPER, first]
+                pulled = value * coef[first] - force[first]
+                moves[first] = step_of_one(pulled, value, strength, ridge, lower, upper) - coef[first]
             else:
-                basis = vectors[starts[g] : starts[g + 1]].reshape(size, size)
-                for b in range(size):
-                    toward, place = 0.0, 0.0
-                    for a in range(size):
-                        toward += basis[a, b] * force[a]
-                        place += basis[a, b] * coef[first + a]
-                    pull[b] = toward + values[first + b] * place
-                    curvature[b] = values[first + b] + ridge[first]
-                group_step(pull[:size], curvature[:size], strength[g], step[:size])
-                for a in range(size):
-                    moves[a] = -coef[first + a]
-                    for b in range(size):
-                        moves[a] += basis[a, b] * step[b]
-            for a in range(size):
+                moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves)
+            steepest = np.max(values[first:last])
+            for a in range(first, last):
                 if moves[a] != 0.0:
-                    change = values[first] if size == 1 else np.max(values[first : first + size])
-                    largest = max(largest, abs(moves[a]) * change / unit[first + a])
-                    coef[first + a] += moves[a]
-            for a in range(0, size - 1, 2):  # two at a time: memory is the bound
+                    largest = max(largest, abs(moves[a]) * steepest / unit[a])
+                    coef[a] += moves[a]
+            for a in range(first, last - 1, 2):  # two at a time: memory is the bound
                 if moves[a] != 0.0 or moves[a + 1] != 0.0:
-                    row, other = rows[first + a], rows[first + a + 1]
+                    row, other = rows[a], rows[a + 1]
                     for j in range(state.size):
                         state[j] += moves[a] * row[j] + moves[a + 1] * other[j]
-            if size % 2 == 1 and moves[size - 1] != 0.0:
-                row, move = rows[first + size - 1], moves[size - 1]
+            if (last - first) % 2 == 1 and moves[last - 1] != 0.0:
+                row, move = rows[last - 1], moves[last - 1]
                 for j in range(state.size):
                     state[j] += move * row[j]
         if largest <= tol:
@@ -283,39 +276,30 @@ def _sweep(
 
 
 def _newton_step(model, gradient, coef, penalty):
-    """Newton's step over the groups in play, in place, as far as the objective falls. True if it was cut short."""
-    sizes = penalty.sizes
-    norms = penalty.norms(coef)
-    pull = np.divide(penalty.strength, norms, out=np.zeros_like(norms), where=norms > 0)
-    slope = gradient + (np.repeat(pull, sizes) + penalty.ridge) * coef
-    inside = np.flatnonzero(np.repeat((norms > 0) | (penalty.strength == 0), sizes))
+    """Newton's step where the penalty is smooth, in place, as far as the objective falls. True if it was cut short."""
+    slope, bend, radial = penalty.expansion(coef)
+    inside = np.flatnonzero(bend < np.inf)
     if len(inside) == 0:
         return False
-    bend = penalty.ridge + np.repeat(np.where(sizes > 1, pull, 0.0), sizes)
-    step = np.zeros_like(coef)
-    if (sizes[norms > 0] > 1).any():
+    slope, bend[bend == np.inf], step = slope + gradient, 0.0, np.zeros_like(coef)
+    if radial.any():
         curvature = submatrix(model.rows, inside, bend)
-        for g in np.flatnonzero((norms > 0) & (sizes > 1)):
-            first, last = penalty.indptr[g], penalty.indptr[g + 1]
-            where = slice(*np.searchsorted(inside, [first, last]))
-            curvature[where, where] -= pull[g] / norms[g] ** 2 * np.outer(coef[first:last], coef[first:last])
+        for group in penalty.curved(radial):
+            where = slice(*np.searchsorted(inside, group))
+            curvature[where, where] -= np.outer(radial[inside[where]], radial[inside[where]])
         step[inside] = -Cholesky(curvature, model.eps).solve(slope[inside])
     else:
         step[inside] = -model.solve(inside, bend, slope[inside])
 
-    # a group that would go past zero stops there, where its norm has a kink
-    room, toward = norms**2, np.add.reduceat(coef * step, penalty.indptr[:-1])
-    passing = (room > 0) & (penalty.strength > 0) & (room + toward < 0)
-    first = np.min(room[passing] / -toward[passing], initial=1.0)
+    first = penalty.first_kink(coef, step)
     before = penalty.value(coef)
     slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
-    bends = model.times(step)
+    image = model.times(step)
     for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
-        moved = coef + length * step
-        gone = passing & (room * (1 - 1e-14) + length * toward <= 0)
-        short = np.where(np.repeat(gone, sizes), -moved, 0.0)
-        moved += short
-        move, along = moved - coef, length * bends + model.times(short)
+        moved = penalty.advance(coef, step, length)
+        move = moved - coef
+        short = moved - (coef + length * step)
+        along = length * image + (model.times(short) if short.any() else 0.0)
         if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
             coef[:] = moved
             gradient += along

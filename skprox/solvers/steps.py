@@ -4,45 +4,38 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 wants of one descent after another along a path, with no Python in between.
 """
 
-from math import inf, log, sqrt
+from math import inf, log
 
 import numpy as np
 
 from skprox._jit import inner, njit
-from skprox.prox import residual_of_group
+from skprox.prox import append, entry_of_group, residuals, scale, value
 from skprox.solvers.descent import (
     AFTER,
     COEF,
     COLUMNS,
     END,
-    FIRST,
     FLAT,
     FREE,
     GRADIENT,
     GROUPS,
     HERE,
-    IDENTITY,
     INSIDE,
     L_NOISE,
-    L_RIDGE,
     L_UNIT,
     MOMENTS,
     MOVED,
     NOISE,
     NULL,
     RESIDUAL,
-    RIDGE,
-    RIDGE_AT_ONE,
     SCALE,
     SLOPE,
     START,
-    STRENGTH,
-    STRENGTH_AT_ONE,
     SUMS,
     TRIAL,
     UNIT,
 )
-from skprox.solvers.model_problem import add_eigenbases, covariance, minimise, model_residual, penalty_value
+from skprox.solvers.model_problem import add_eigenbases, conjugate, covariance, minimise, model_residual
 from skprox.solvers.passes import ROWS, masses, sums
 
 # What a step may want: to minimise the model, the objective at the trial, a Hessian, more columns of it, the gradient
@@ -51,31 +44,22 @@ MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
 STALL = 5  # steps in a row whose predicted decrease is no more than rounding can hide
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
-INNER = 0.05  # share of what is left to do that a step may leave undone
+INNER, CONJUGATE = 0.05, 0.01  # share of what is left to do that a step may leave undone, by sweeps and by products
 
 
 @inner
 def kkt_residuals(d, coef, gradient, unit):
     """Write the KKT residual of each group at two rows of `features` in a third's units. Returns the largest."""
-    features, largest = d.features, 0.0
-    for g in range(d.groups.shape[1]):
-        d.groups[RESIDUAL, g] = residual_of_group(
-            features[coef], features[gradient], d.indices, d.indptr[g], d.indptr[g + 1], d.groups[STRENGTH, g],
-            features[RIDGE], features[NOISE], features[unit],
-        )  # fmt: skip
-        largest = max(largest, d.groups[RESIDUAL, g])
-    return largest
+    f = d.features
+    return residuals(f[coef], f[gradient], d.penalty, d.groups.shape[1], f[NOISE], f[unit], d.groups[RESIDUAL])
 
 
 @inner
 def begin(d, alpha):
     """Start at a strength, from the point where the descent is."""
     s, features = d.state[0], d.features
-    for g in range(d.groups.shape[1]):
-        at_one = d.groups[STRENGTH_AT_ONE, g]
-        d.groups[STRENGTH, g] = at_one * alpha if at_one > 0.0 else 0.0
+    scale(d.at_one, alpha, d.penalty)
     for j in range(features.shape[1]):
-        features[RIDGE, j] = features[RIDGE_AT_ONE, j] * alpha
         features[TRIAL, j], features[UNIT, j] = 0.0, 1.0
     s.null = kkt_residuals(d, TRIAL, NULL, UNIT)
     s.null = s.null if s.null > 0.0 else 1.0
@@ -87,12 +71,11 @@ def begin(d, alpha):
 @inner
 def belongs(d, g, tol, needed):
     """Whether a group is to be in the model: not zero, or with a gradient that asks for it."""
-    squares, slopes = 0.0, 0.0
-    for k in range(d.indptr[g], d.indptr[g + 1]):
-        squares += d.features[COEF, d.indices[k]] ** 2
-        slopes += d.features[GRADIENT, d.indices[k]] ** 2
-    strength = d.groups[STRENGTH, g]
-    return squares > 0.0 or strength == 0.0 or d.groups[RESIDUAL, g] > tol / 2 or sqrt(slopes) >= needed * strength
+    for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):
+        if d.features[COEF, d.penalty.indices[k]] != 0.0:
+            return True
+    entry = entry_of_group(d.penalty, g, d.features[GRADIENT])
+    return entry == inf or entry >= needed or d.groups[RESIDUAL, g] > tol / 2
 
 
 @inner
@@ -116,33 +99,41 @@ def choose(d, tol, anew):
         s.n_groups, s.n_columns = 0, 0
         for g in range(d.groups.shape[1]):
             d.groups[INSIDE, g] = 0.0
+    indices, indptr = d.penalty.indices, d.penalty.indptr
     for g in range(d.groups.shape[1]):
         if d.groups[INSIDE, g] == 0.0 and belongs(d, g, tol, NEEDED):
-            if s.n_columns + d.indptr[g + 1] - d.indptr[g] > d.hessian.shape[0]:
+            if s.n_columns + indptr[g + 1] - indptr[g] > d.local.shape[1]:
                 return False
             d.groups[INSIDE, g] = 1.0
             d.layout[GROUPS, s.n_groups] = g
-            for k in range(d.indptr[g], d.indptr[g + 1]):
-                d.layout[COLUMNS, s.n_columns] = d.indices[k]
+            append(d.penalty, g, s.n_columns, d.model, s.n_groups, s.scale)
+            for k in range(indptr[g], indptr[g + 1]):
+                d.layout[COLUMNS, s.n_columns] = indices[k]
                 s.n_columns += 1
             s.n_groups += 1
-            d.layout[FIRST, s.n_groups] = s.n_columns
     return True
 
 
 @inner
-def propose(d, tol):
-    """Minimise the model: that is the trial."""
+def depart(d):
+    """Start a step: the model problem at the point."""
     s, local, features = d.state[0], d.local, d.features
+    for g in range(s.n_groups):
+        append(d.penalty, d.layout[GROUPS, g], d.model.indptr[g], d.model, g, s.scale)
     for a in range(s.n_columns):
         j = d.layout[COLUMNS, a]
         local[HERE, a] = local[END, a] = features[COEF, j]
         local[START, a] = features[GRADIENT, j]
-        local[SLOPE, a], local[L_RIDGE, a] = features[GRADIENT, j] / s.scale, features[RIDGE, j] / s.scale
+        local[SLOPE, a] = features[GRADIENT, j] / s.scale
         local[L_UNIT, a], local[L_NOISE, a] = features[UNIT, j] / s.scale, features[NOISE, j] / s.scale
-    minimise(d, INNER * max(s.residual, tol))
-    s.penalty = penalty_value(d, HERE, 1.0)
-    s.predicted, size = penalty_value(d, END, 1.0) - s.penalty, s.penalty
+
+
+@inner
+def arrive(d):
+    """Where the model is least is the trial."""
+    s, local = d.state[0], d.local
+    s.penalty = s.scale * value(local[HERE], d.model, s.n_groups)
+    s.predicted, size = s.scale * value(local[END], d.model, s.n_groups) - s.penalty, s.penalty
     for a in range(s.n_columns):
         move = local[START, a] * (local[END, a] - local[HERE, a])
         s.predicted += move
@@ -168,7 +159,7 @@ def go(d):
 def receive(d, total, tol, max_iter, cost):
     """Judge the trial by its value and the gradient AFTER in the model's columns."""
     s, local, features = d.state[0], d.local, d.features
-    penalty = penalty_value(d, MOVED, 1.0) - s.penalty
+    penalty = s.scale * value(local[MOVED], d.model, s.n_groups) - s.penalty
     fall = s.trial_value - s.value + penalty
     size = abs(s.trial_value) + total * (1 + abs(s.intercept) + abs(s.trial_intercept))
     if not s.step * abs(s.predicted) > 2.2e-13 * size:
@@ -208,24 +199,27 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
     Writes coefficients into `coefs`, and a row of `out` for each: value, intercept, largest KKT residual in units, the
     same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns.
     """
-    XT, log_mass, profiled, total, scale, constant = objective
+    XT, log_mass, profiled, total, unit, constant = objective
     n_features, n = XT.shape
     s, features = d.state[0], d.features
     mass, trial_mass, at_hessian = np.empty(n), np.empty(n), np.empty(n)
     work, some, chunk = np.empty(ROWS), np.empty(n_features, np.int64), np.empty((d.hessian.shape[0], ROWS))
     hessian_sum, level, trial_level, wants, n_some = 1.0, 0.0, 0.0, EVALUATE, n_features
-    s.scale, s.value = scale, inf
+    s.scale, s.value = unit, inf
     for j in range(n_features):
         features[TRIAL, j], some[j] = coefs[0, j], j
-    for a in range(d.layout.shape[1]):
-        d.layout[IDENTITY, a] = a
     for which in range(alphas.size):
         if which > 0:
             begin(d, alphas[which])
             wants = check(d, tol, max_iter)
         while wants != DONE:
             if wants == MINIMISE:
-                wants = propose(d, tol)
+                depart(d)
+                if s.implicit == 1:
+                    conjugate(XT, mass, level, total, profiled, d, CONJUGATE * max(s.residual, tol), trial_mass)
+                else:
+                    minimise(d, INNER * max(s.residual, tol))
+                wants = arrive(d)
             elif wants == EVALUATE:
                 top, mass_sum = masses(XT, features[TRIAL], log_mass, d.layout[FREE], work, trial_mass)
                 trial_level, against = total / mass_sum if profiled else np.exp(top), 0.0
@@ -250,7 +244,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                     begin(d, alphas[0])
                     wants = check(d, tol, max_iter)
                 else:
-                    cost = n * n_columns / (2.5 * (8 * n + 40 * n_columns))
+                    cost = 0.0 if s.implicit == 1 else n * n_columns / (2.5 * (8 * n + 40 * n_columns))
                     wants = receive(d, total, tol, max_iter, cost)
                 if s.accepted == 1:
                     mass, trial_mass, level = trial_mass, mass, trial_level
@@ -258,8 +252,8 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                 n_some = 0
                 for g in range(d.groups.shape[1]):
                     if d.groups[INSIDE, g] == 0.0:
-                        for k in range(d.indptr[g], d.indptr[g + 1]):
-                            some[n_some] = d.indices[k]
+                        for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):
+                            some[n_some] = d.penalty.indices[k]
                             n_some += 1
                 sums(XT, mass, some, n_some, features[SUMS])
                 for k in range(n_some):
@@ -270,13 +264,14 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             else:
                 old_groups, old = s.n_groups, s.n_columns
                 if wants == HESSIAN:
-                    old_groups, old, hessian_sum = 0, 0, scale / level
+                    old_groups, old, hessian_sum = 0, 0, unit / level
                     for i in range(n):
                         at_hessian[i] = mass[i]
                 if not choose(d, tol, wants == HESSIAN):
                     return which
-                covariance(XT, at_hessian, hessian_sum, profiled, d, old, chunk)
-                add_eigenbases(d, old_groups)
+                if s.implicit == 0:
+                    covariance(XT, at_hessian, hessian_sum, profiled, d, old, chunk)
+                    add_eigenbases(d, old_groups)
                 s.fresh = 1 if old == 0 else 0
                 wants = MINIMISE
         for j in range(n_features):
