@@ -253,7 +253,7 @@ def residuals(coef, gradient, p, n_groups, rounding, unit, out):
     return largest
 
 
-@inner
+@inner(inline="always")
 def entry_of_group(p, g, gradient):
     """The factor on the strengths above which a group at zero stays there; infinite where nothing holds it.
 
@@ -378,7 +378,7 @@ def scale(p, factor, out):
         out.columns[L1, j], out.columns[RIDGE, j] = p.columns[L1, j] * factor, p.columns[RIDGE, j] * factor
 
 
-@inner
+@inner(inline="always")
 def append(p, g, first, local, where, divisor):
     """Add group g over `divisor`, with its coefficients from `first` on, as group `where` of a penalty with room."""
     local.groups[STRENGTH, where], local.groups[MIXED, where] = p.groups[STRENGTH, g] / divisor, p.groups[MIXED, g]

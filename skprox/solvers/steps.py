@@ -44,7 +44,7 @@ MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
 STALL = 5  # steps in a row whose predicted decrease is no more than rounding can hide
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
-INNER, CONJUGATE = 0.05, 0.01  # share of what is left to do that a step may leave undone, by sweeps and by products
+INNER = 0.05  # share of what is left to do that a step may leave undone
 
 
 @inner
@@ -216,7 +216,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             if wants == MINIMISE:
                 depart(d)
                 if s.implicit == 1:
-                    conjugate(XT, mass, level, total, profiled, d, CONJUGATE * max(s.residual, tol), trial_mass)
+                    conjugate(XT, mass, level, total, profiled, d, INNER * max(s.residual, tol), trial_mass)
                 else:
                     minimise(d, INNER * max(s.residual, tol))
                 wants = arrive(d)
