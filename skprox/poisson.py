@@ -159,7 +159,7 @@ class _PoissonRegression(
         """The objective of `rows`, with threads to evaluate it on."""
         # numba takes as long to import as all else: not before there is something to fit
         from skprox import storage
-        from skprox.objective import PoissonObjective
+        from skprox.objectives.poisson import PoissonObjective
 
         X, dtype = storage.in_cache(rows[0]), rows[0].dtype
         rows = [X, *(each.astype(X.dtype, copy=False) for each in rows[1:])]

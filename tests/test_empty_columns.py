@@ -21,7 +21,7 @@ from skprox import (
     regularization_path,
     stability,
 )
-from skprox.objective import PoissonObjective
+from skprox.objectives.poisson import PoissonObjective
 
 FULL = np.array([3, 4, 11, 17, 18])
 LABELS = np.arange(20) // 4  # the group of 3 has three empty columns, two groups have no others

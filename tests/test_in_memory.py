@@ -4,7 +4,8 @@ from oracles import Oracle, assert_solves
 
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
 from skprox._jit import njit
-from skprox.solvers import descent, in_memory, passes
+from skprox.objectives import passes
+from skprox.solvers import descent, in_memory
 
 TOL = 1e-8
 LABELS = np.repeat(range(4), [1, 4, 3, 4])

@@ -4,7 +4,7 @@ from scipy.optimize import approx_fprime
 
 import skprox.storage
 from skprox import losses
-from skprox.objective import Point, PoissonObjective
+from skprox.objectives.poisson import Point, PoissonObjective
 
 OUTPUTS = [0, 1, 0]  # of the rows of coefficients that are evaluated at once
 

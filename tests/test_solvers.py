@@ -15,7 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, SplineTransformer
 
 import skprox.solvers
 from skprox import GroupLassoPoisson, PoissonGLMRegressor, regularization_path
-from skprox.objective import PoissonObjective
+from skprox.objectives.poisson import PoissonObjective
 from skprox.penalties import Penalty
 from skprox.solvers import fista, newton, quadratic, result
 from skprox.solvers.quadratic import QuadraticModel

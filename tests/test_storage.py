@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from skprox import storage
-from skprox.objective import PoissonObjective
+from skprox.objectives.poisson import PoissonObjective
 from skprox.storage import chunk_rows, cut, prepare
 
 COLUMNS = {

@@ -1,44 +1,17 @@
 """The steps of `skprox.solvers.fista` in one compiled loop, for dense designs in the cache."""
 
-from math import log, log1p, sqrt
+from math import sqrt
 
 import numpy as np
 
-from skprox._jit import inner, njit
-from skprox.losses import exp_excess
+from skprox._jit import njit
+from skprox.objectives.compiled import divergence, evaluate, gradient
+from skprox.objectives.passes import ROWS
 from skprox.prox import LOWER, UPPER, clip, prox
-from skprox.solvers.descent import (
-    AFTER,
-    COEF,
-    FLAT,
-    FREE,
-    GRADIENT,
-    MOMENTS,
-    SUMS,
-    TRIAL,
-    UNIT,
-)
-from skprox.solvers.passes import ROWS, masses, predict, sums
+from skprox.solvers.descent import AFTER, COEF, FREE, GRADIENT, TRIAL, UNIT
 from skprox.solvers.steps import begin, kkt_residuals
 
 LAST = AFTER  # row of `features` that here holds where the step before led to
-
-
-@inner
-def evaluate(objective, d, columns, work, mass):
-    """The gradient at COEF, in all columns. Returns value, intercept, the level and the sum of the masses."""
-    XT, log_mass, profiled, total, _, constant = objective
-    features = d.features
-    top, mass_sum = masses(XT, features[COEF], log_mass, d.layout[FREE], work, mass)
-    level, against = total / mass_sum if profiled else np.exp(top), 0.0
-    sums(XT, mass, columns, columns.size, features[SUMS])
-    for j in range(columns.size):
-        against += features[MOMENTS, j] * features[COEF, j]
-        slope = level * features[SUMS, j] - features[MOMENTS, j]
-        features[GRADIENT, j] = 0.0 if features[FLAT, j] > 0.0 else slope
-    if profiled:
-        return total * (top + log(mass_sum)) - against + constant, log(total) - top - log(mass_sum), level, mass_sum
-    return level * mass_sum - against + constant, 0.0, level, mass_sum
 
 
 @njit
@@ -48,14 +21,14 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
     Writes value, intercept, largest KKT residual in units, the same as a share of the null model's, and the number of
     steps into `out`. Returns whether rounding seems to be in the way.
     """
-    XT, _, profiled, total, _, _ = objective
-    n_features, n = XT.shape
-    features, columns, work = d.features, np.arange(n_features), np.empty(ROWS)
+    n_features, n = d.features.shape[1], objective.log_mass.size
+    features, columns, work, support = d.features, np.arange(n_features), np.empty(ROWS), d.layout[FREE]
     mass, change, nothing, move = np.empty(n), np.empty(n), np.zeros(n), np.empty(n_features)
     for j in range(n_features):
         features[COEF, j] = features[LAST, j] = coef[j]
     begin(d, 1.0)
-    _, _, level, mass_sum = evaluate(objective, d, columns, work, mass)
+    _, _, level = evaluate(objective, features[COEF], support, work, mass)
+    gradient(objective, mass, level, columns, n_features, features[GRADIENT])
     residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
     best, best_at, n_iter, scale, momentum, stalls = residual, 0, 0, 1.0, 1.0, False
     while residual > tol and n_iter < max_iter and not stalls:
@@ -65,19 +38,12 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
                 move[j] = scale * metric[j]
                 features[TRIAL, j] = features[COEF, j] - features[GRADIENT, j] / move[j]
             features[TRIAL] = prox(features[TRIAL], move, d.penalty)
-            shift, bound = 0.0, 0.0
+            bound = 0.0
             for j in range(n_features):
                 move[j] = features[TRIAL, j] - features[COEF, j]
                 bound += scale * metric[j] * move[j] ** 2 / 2
-                if profiled:
-                    shift += move[j] * (features[GRADIENT, j] + features[MOMENTS, j]) / total
-            predict(XT, move, nothing, d.layout[FREE], change)
-            excess = 0.0
-            for i in range(n):
-                if mass[i] > 0.0:
-                    excess += mass[i] * exp_excess(change[i] - shift)
-            divergence = total * log1p(excess / mass_sum) if profiled else level * excess
-            if divergence <= bound or scale > 1e15:
+            above = divergence(objective, mass, level, features[GRADIENT], move, nothing, support, change)
+            if above <= bound or scale > 1e15:
                 break
             scale *= 2.0
         uphill = 0.0
@@ -91,7 +57,8 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
             features[COEF, j] = clip(ahead, d.penalty.columns[LOWER, j], d.penalty.columns[UPPER, j])
             features[LAST, j] = features[TRIAL, j]
         momentum, scale = grown, 0.9 * scale
-        _, _, level, mass_sum = evaluate(objective, d, columns, work, mass)
+        _, _, level = evaluate(objective, features[COEF], support, work, mass)
+        gradient(objective, mass, level, columns, n_features, features[GRADIENT])
         residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
         if residual < best:
             best, best_at = residual, n_iter
@@ -100,7 +67,8 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
         stalls = best < noise and n_iter - best_at > max(patience, best_at)
     for j in range(n_features):
         features[COEF, j], features[TRIAL, j] = coef[j], 1.0
-    out[0], out[1], _, _ = evaluate(objective, d, columns, work, mass)
+    out[0], out[1], level = evaluate(objective, features[COEF], support, work, mass)
+    gradient(objective, mass, level, columns, n_features, features[GRADIENT])
     out[2] = kkt_residuals(d, COEF, GRADIENT, UNIT)
     out[3] = kkt_residuals(d, COEF, GRADIENT, TRIAL) / d.state[0].null
     out[4] = n_iter

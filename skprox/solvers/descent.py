@@ -17,10 +17,9 @@ STATE = np.dtype(
     + [(name, "f8") for name in ("trial_value", "trial_intercept", "null", "scale")]
     + [(name, "i8") for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit")]
 )
-# Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the weighted sums of
-# counts times columns, where columns are centered, which are constant, the gradient of the null model, and the scale
-# and the rounding of gradients; the unit of the KKT residual.
-COEF, GRADIENT, TRIAL, AFTER, MOMENTS, CENTER, FLAT, NULL, SCALE, NOISE, UNIT, SUMS = range(12)
+# Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the gradient of the
+# null model, the scale and the rounding of gradients, and the curvature; the unit of the KKT residual; and work.
+COEF, GRADIENT, TRIAL, AFTER, NULL, SCALE, NOISE, CURVATURE, UNIT, WORK = range(10)
 # Rows of `Descent.groups`: the KKT residual, and whether a group is in the model.
 RESIDUAL, INSIDE = range(2)
 # Rows of `Descent.local`, in the order of the model's columns: where a step starts and ends, with the gradients of the
@@ -31,17 +30,6 @@ HERE, START, END, SLOPE, L_UNIT, L_NOISE, VALUES, BENT, BEND, RADIAL, MOVED, STE
 )
 # Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; and work.
 GROUPS, COLUMNS, BASIS, FREE = range(4)
-
-
-class Objective(NamedTuple):
-    """One output of a `PoissonObjective`: `XT` has the columns of X along the memory."""
-
-    XT: np.ndarray
-    log_mass: np.ndarray
-    profiled: bool
-    total: float
-    scale: float
-    constant: float
 
 
 class Descent(NamedTuple):
@@ -78,9 +66,8 @@ def new_descent(objective, certificate, output):
     n_groups, capacity = penalty.n_groups, n_features if implicit else min(n_features, CAPACITY)
     state, size = np.zeros(1, STATE), 0 if implicit else capacity
     state["implicit"] = implicit
-    features, at_one = np.zeros((12, n_features)), Arrays(*map(np.array, penalty.arrays))
-    features[MOMENTS], features[CENTER] = objective.moments[output], objective.center
-    features[FLAT], features[NULL] = objective.spread[output] == 0, objective.null[output].gradient
+    features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
+    features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
     features[SCALE], features[NOISE] = certificate.move, certificate.rounding
     return Descent(
         state.view(np.recarray),  # whose fields are attributes without numba, too

@@ -46,13 +46,12 @@ class _State:
 
     def __init__(self, problem, objective, order):
         self.problem, self.output, self.order = problem, problem.output, order
-        spread = objective.spread[problem.output]
-        self.metric = objective.total[problem.output] * spread**2
+        self.metric = objective.curvature[problem.output].copy()
         self.metric[self.metric <= 0] = self.metric.max(initial=0.0) or 1.0  # constant columns never need to move
         self.scale, self.momentum = 1.0, 1.0
         self.point, self.coef, self.ahead = problem.start, problem.start.coef, None
         self.n_iter, self.stopped, self.best_at = 0, False, 0
-        self.noise = np.sqrt(np.finfo(objective.X.dtype).eps)
+        self.noise = np.sqrt(np.finfo(objective.precision).eps)
         self.certify()
         self.best = self.point, self.shortfall
 

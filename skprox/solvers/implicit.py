@@ -4,9 +4,6 @@ import numpy as np
 
 # Products in a step, at least, and one more for so many columns: they cost less than the Hessian.
 PRODUCTS, COLUMNS_A_PRODUCT = 50, 30
-# Up to so many rows a system of as many equations is solved instead, where there are twice as many columns: 300 x 3900
-# take 0.09 s, and 0.2 s by products. It takes a copy of X.
-SHORT_ROWS, SHORT_ENTRIES = 1000, 2**23
 
 
 class ImplicitModel:
@@ -50,14 +47,17 @@ class ImplicitModel:
     def minimise(self, gradient, coef, start, certificate, tol):
         """argmin_u  gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + penalty(u), and the gradient there.
 
-        By conjugate gradients from `start` (Hestenes and Stiefel, 1952), preconditioned with the squared spread of
-        each column, until the largest entry of the certificate is at most `tol`, or many products wear it out.
+        By conjugate gradients from `start` (Hestenes and Stiefel, 1952), preconditioned with the objective's own
+        curvatures, until the largest entry of the certificate is at most `tol`, or many products wear it out; or
+        exactly, where there are few rows.
         """
-        if self._is_short(certificate.penalty.ridge):
-            return self._minimise_by_rows(gradient, coef, certificate.penalty.ridge)
-        spread, ridge = self.objective.spread[self.output, self.where], certificate.penalty.ridge
-        scale = self.objective.total[self.output] / self.objective.scale[self.output]
-        metric = scale * spread**2 + ridge
+        objective, ridge = self.objective, certificate.penalty.ridge
+        if objective.is_short and len(coef) == objective.shape[1] and (ridge > 0).all():
+            order = np.argsort(self.where)
+            answers = objective.solve(self.rates, self.output, ridge[order], -(gradient + ridge * coef)[order])
+            step, image = (answer[self.where] for answer in answers)
+            return coef + step, gradient + image
+        metric = objective.curvature[self.output, self.where] / objective.scale[self.output] + ridge
         metric[metric <= 0] = 1.0  # constant columns, whose gradient is zero
         coef = start.copy()
         if (start != self.here.coef[self.where]).any():
@@ -83,28 +83,3 @@ class ImplicitModel:
             size = residual @ steepest
             direction = steepest + size / before * direction
         return coef, gradient
-
-    def _is_short(self, ridge):
-        """Whether a system of as many equations as X has rows is to be solved, of all columns."""
-        X, n_rows = self.objective.X, self.objective.shape[0]
-        if not isinstance(X, np.ndarray) or X.shape[1] > len(ridge) or not (ridge > 0).all():
-            return False
-        return 2 * n_rows <= len(ridge) and n_rows <= SHORT_ROWS and X.size <= SHORT_ENTRIES
-
-    def _minimise_by_rows(self, gradient, coef, ridge):
-        """The minimiser from a system of as many equations as rows (Sherman, Morrison and Woodbury).
-
-        With X' W X the Hessian, R the ridge and b = -(gradient + R coef), the step s solves (R + X' W X) s = b: the
-        change X s of the linear predictor solves (I + X R^-1 X' W) X s = X R^-1 b, and s = R^-1 (b - X' W X s).
-        """
-        objective, rates, right = self.objective, self.rates, -(gradient + ridge * coef)
-        scale, inverse, order = objective.scale[self.output], np.empty_like(ridge), np.empty_like(right)
-        inverse[self.where], order[self.where] = 1 / ridge, right / ridge
-        total = rates.sum() if objective.profiled else np.inf
-        kernel = objective.kernel(inverse)
-        system = kernel * rates - np.outer(kernel @ rates, rates / total)
-        system /= scale
-        system[np.diag_indices_from(system)] += 1.0
-        change = np.linalg.solve(system, objective.predict(order))
-        image = ((rates * (change - rates @ change / total) / scale) @ objective.X)[self.where]
-        return coef + order[self.where] - image / ridge, gradient + image

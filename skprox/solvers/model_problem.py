@@ -2,10 +2,9 @@
 
 from math import inf, sqrt
 
-import numpy as np
-
 from skprox._jit import inner
 from skprox.prox import (
+    FAST,
     LOWER,
     RIDGE,
     STRENGTH,
@@ -22,11 +21,8 @@ from skprox.solvers.descent import (
     BASIS,
     BEND,
     BENT,
-    CENTER,
     CHANGE,
-    COLUMNS,
     END,
-    FLAT,
     FREE,
     IMAGE,
     L_NOISE,
@@ -34,62 +30,15 @@ from skprox.solvers.descent import (
     MOVED,
     RADIAL,
     RIGHT,
-    SCALE,
     SLOPE,
     STEP,
-    SUMS,
     TARGET,
-    TRIAL,
     VALUES,
 )
-from skprox.solvers.passes import FAST
 
 LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
 # Sweeps between Newton steps, at first and at most, of these, and rounds of both.
 SWEEPS, MOST_SWEEPS, NEWTON_STEPS, ROUNDS = 2, 256, 10, 10
-# Products in a step of conjugate gradients, at most, and one more for so many columns.
-PRODUCTS, COLUMNS_A_PRODUCT = 50, 30
-
-
-@inner(fastmath=FAST)
-def covariance(XT, mass, total, profiled, d, old, chunk):
-    """The Hessian over its scale, for the columns of the model from `old` on.
-
-    It is the covariance of the columns under `mass`, their second moment without an intercept.
-    """
-    n_columns, size, out = d.state[0].n_columns, chunk.shape[1], d.hessian
-    first, root = np.zeros(n_columns), np.empty(size)
-    second = np.zeros((n_columns - old, n_columns))
-    for a in range(old, n_columns):
-        for b in range(n_columns):
-            out[a, b] = 0.0
-    for start in range(0, mass.size, size):
-        stop = min(mass.size, start + size)
-        for i in range(stop - start):
-            root[i] = sqrt(mass[start + i] / total)
-        for k in range(n_columns):
-            j = d.layout[COLUMNS, k]
-            x, c, row, s = XT[j, start:stop], d.features[CENTER, j], chunk[k], 0.0
-            for i in range(x.size):
-                v = (x[i] - c) * root[i]
-                s += v * root[i]
-                row[i] = v
-            for i in range(x.size, size):
-                row[i] = 0.0
-            first[k] += s
-        np.dot(chunk[old:n_columns], chunk[:n_columns].T, second)
-        for a in range(old, n_columns):
-            for b in range(n_columns):
-                out[a, b] += second[a - old, b]
-    for a in range(old, n_columns):
-        constant = d.features[FLAT, d.layout[COLUMNS, a]] > 0.0
-        for b in range(n_columns):
-            if profiled:
-                out[a, b] -= first[a] * first[b]
-            if constant or d.features[FLAT, d.layout[COLUMNS, b]] > 0.0:
-                out[a, b] = 0.0
-            if b < old:
-                out[b, a] = out[a, b]
 
 
 @inner
@@ -313,48 +262,3 @@ def minimise(d, tol):
                 break
         if cut:
             n_sweeps = min(4 * n_sweeps, MOST_SWEEPS)
-
-
-@inner
-def conjugate(XT, mass, level, total, profiled, d, tol, change):
-    """Minimise SLOPE.u + 1/2 u.hessian u + ridge in place, from END with the quadratic's gradient there.
-
-    By conjugate gradients (Hestenes and Stiefel, 1952), preconditioned with the squared spread of each column. The
-    Hessian, of rates `level` times `mass`, is known by its products with vectors, which take `change` to work with.
-    """
-    s, local, features, ridge = d.state[0], d.local, d.features, d.model.columns[RIDGE]
-    n_columns, mass_sum, before = s.n_columns, 0.0, 0.0
-    for i in range(mass.size):
-        mass_sum += mass[i]
-    for a in range(n_columns):
-        unit = features[SCALE, d.layout[COLUMNS, a]]
-        metric = ridge[a] + (unit * unit / (total * s.scale) if unit < inf else 0.0)
-        local[VALUES, a] = metric if metric > 0.0 else 1.0
-    for n_products in range(PRODUCTS + n_columns // COLUMNS_A_PRODUCT + 1):
-        size, shift, bend = 0.0, 0.0, 0.0
-        for a in range(n_columns):
-            local[RIGHT, a] = -(local[SLOPE, a] + ridge[a] * local[END, a])
-            size += local[RIGHT, a] ** 2 / local[VALUES, a]
-        if size == 0.0 or model_residual(d, END, SLOPE) <= tol:
-            break
-        for a in range(n_columns):
-            onward = size / before * local[STEP, a] if n_products > 0 else 0.0
-            local[STEP, a] = local[RIGHT, a] / local[VALUES, a] + onward
-            features[TRIAL, d.layout[COLUMNS, a]] = local[STEP, a]
-        np.dot(features[TRIAL], XT, change)
-        if profiled:
-            for i in range(mass.size):
-                shift += mass[i] / mass_sum * change[i]
-        for i in range(mass.size):
-            change[i] = mass[i] * (change[i] - shift)
-        np.dot(XT, change, features[SUMS])
-        for a in range(n_columns):
-            j = d.layout[COLUMNS, a]
-            local[IMAGE, a] = 0.0 if features[FLAT, j] > 0.0 else level / s.scale * features[SUMS, j]
-            bend += local[STEP, a] * (local[IMAGE, a] + ridge[a] * local[STEP, a])
-        length, before = size / bend, size
-        if not 0.0 < length < inf:
-            break
-        for a in range(n_columns):
-            local[END, a] += length * local[STEP, a]
-            local[SLOPE, a] += length * local[IMAGE, a]

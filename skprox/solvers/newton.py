@@ -81,7 +81,7 @@ def _kind_of_model(objective, descents, groups, max_entries):
         return ImplicitModel, 0
     factored = is_factored(penalties, groups, n_rows, objective.spread)
     size = n_columns * (n_rows if factored else n_columns)
-    return partial(QuadraticModel, n_rows=n_rows, dtype=objective.X.dtype, factored=factored), size
+    return partial(QuadraticModel, n_rows=n_rows, dtype=objective.precision, factored=factored), size
 
 
 def _of_few_counts(objective, descents, most):
@@ -211,8 +211,8 @@ class _Descent:
     def __init__(self, problem, objective, order, monitor):
         self.problem, self.certificate, self.penalty = problem, problem.certificate, problem.certificate.penalty
         self.order, self.monitor, self.shape = order, monitor, objective.shape
-        self.total, self.scale = objective.total[problem.output], objective.scale[problem.output]
-        self.eps = np.finfo(objective.X.dtype).eps
+        self.scale, self.value_size = objective.scale[problem.output], partial(objective.value_size, problem.output)
+        self.eps = np.finfo(objective.precision).eps
         self.point, self.model = problem.start, None
         self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
         self.rate, self.stopped, self.worn_products = 1.0, False, False
@@ -298,7 +298,7 @@ class _Descent:
         there, after = trial[self.where], gradient[self.where]
         paid = self.local.penalty.value(there) - self.paid
         fall = value - self.point.value + paid
-        size = abs(value) + self.total * (1 + abs(intercept) + abs(self.point.intercept))
+        size = self.value_size(value, intercept, self.point.intercept)
         if not self.step * abs(self.promise) > 1e3 * self.eps * size:
             # the values hide so small a fall; the slopes at both ends don't
             fall = (self.gradient + after) @ (there - self.here) / 2 + paid

@@ -25,8 +25,8 @@ class Certificate:
 
     @classmethod
     def of(cls, objective, penalty, output):
-        spread = objective.spread[output]
-        move = np.where(spread > 0, objective.total[output] * spread, np.inf)
+        unit = objective.unit[output]
+        move = np.where(unit > 0, unit, np.inf)
         return cls(penalty, objective.rounding[output], move).at_null(penalty, objective.null[output])
 
     def at_null(self, penalty, point):

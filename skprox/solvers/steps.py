@@ -1,29 +1,24 @@
-"""Proximal Newton descents in compiled steps, for designs in the cache.
+"""Proximal Newton descents in compiled steps.
 
-A step is a function of the arrays of a `Descent`, and returns what it wants next of the data. `descend` serves the
-wants of one descent after another along a path, with no Python in between.
+A step is a function of the arrays of a `Descent`, and returns what it wants next of the data. It knows no objective:
+`skprox.solvers.follow` serves the wants.
 """
 
 from math import inf, log
 
-import numpy as np
-
-from skprox._jit import inner, njit
+from skprox._jit import inner
 from skprox.prox import append, entry_of_group, residuals, scale, value
 from skprox.solvers.descent import (
     AFTER,
     COEF,
     COLUMNS,
     END,
-    FLAT,
-    FREE,
     GRADIENT,
     GROUPS,
     HERE,
     INSIDE,
     L_NOISE,
     L_UNIT,
-    MOMENTS,
     MOVED,
     NOISE,
     NULL,
@@ -31,12 +26,10 @@ from skprox.solvers.descent import (
     SCALE,
     SLOPE,
     START,
-    SUMS,
     TRIAL,
     UNIT,
 )
-from skprox.solvers.model_problem import add_eigenbases, conjugate, covariance, minimise, model_residual
-from skprox.solvers.passes import ROWS, masses, sums
+from skprox.solvers.model_problem import model_residual
 
 # What a step may want: to minimise the model, the objective at the trial, a Hessian, more columns of it, the gradient
 # in the columns outside of it, or nothing.
@@ -156,12 +149,14 @@ def go(d):
 
 
 @inner
-def receive(d, total, tol, max_iter, cost):
-    """Judge the trial by its value and the gradient AFTER in the model's columns."""
+def receive(d, size, tol, max_iter, cost):
+    """Judge the trial by its value, which rounds by its `size`, and the gradient AFTER in the model's columns.
+
+    A new Hessian costs as much as `cost` steps.
+    """
     s, local, features = d.state[0], d.local, d.features
     penalty = s.scale * value(local[MOVED], d.model, s.n_groups) - s.penalty
     fall = s.trial_value - s.value + penalty
-    size = abs(s.trial_value) + total * (1 + abs(s.intercept) + abs(s.trial_intercept))
     if not s.step * abs(s.predicted) > 2.2e-13 * size:
         # values hide so small a decrease; slopes at both ends don't
         fall = penalty
@@ -190,92 +185,3 @@ def receive(d, total, tol, max_iter, cost):
     if s.rate < 1.0 and log(s.residual / tol) / -log(s.rate) <= cost + 2 * min(1.0, cost):
         return MINIMISE
     return HESSIAN
-
-
-@njit
-def descend(objective, d, alphas, tol, max_iter, coefs, out):
-    """A descent at each of `alphas` in turn, from `coefs[0]` on.
-
-    Writes coefficients into `coefs`, and a row of `out` for each: value, intercept, largest KKT residual in units, the
-    same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns.
-    """
-    XT, log_mass, profiled, total, unit, constant = objective
-    n_features, n = XT.shape
-    s, features = d.state[0], d.features
-    mass, trial_mass, at_hessian = np.empty(n), np.empty(n), np.empty(n)
-    work, some, chunk = np.empty(ROWS), np.empty(n_features, np.int64), np.empty((d.hessian.shape[0], ROWS))
-    hessian_sum, level, trial_level, wants, n_some = 1.0, 0.0, 0.0, EVALUATE, n_features
-    s.scale, s.value = unit, inf
-    for j in range(n_features):
-        features[TRIAL, j], some[j] = coefs[0, j], j
-    for which in range(alphas.size):
-        if which > 0:
-            begin(d, alphas[which])
-            wants = check(d, tol, max_iter)
-        while wants != DONE:
-            if wants == MINIMISE:
-                depart(d)
-                if s.implicit == 1:
-                    conjugate(XT, mass, level, total, profiled, d, INNER * max(s.residual, tol), trial_mass)
-                else:
-                    minimise(d, INNER * max(s.residual, tol))
-                wants = arrive(d)
-            elif wants == EVALUATE:
-                top, mass_sum = masses(XT, features[TRIAL], log_mass, d.layout[FREE], work, trial_mass)
-                trial_level, against = total / mass_sum if profiled else np.exp(top), 0.0
-                for j in range(n_features):
-                    against += features[MOMENTS, j] * features[TRIAL, j]
-                s.trial_value = (total * (top + log(mass_sum)) if profiled else trial_level * mass_sum) - against
-                s.trial_value += constant
-                s.trial_intercept = log(total) - top - log(mass_sum) if profiled else 0.0
-                n_columns, first = s.n_columns, s.value == inf
-                if first:
-                    sums(XT, trial_mass, some, n_features, features[SUMS])
-                else:
-                    sums(XT, trial_mass, d.layout[COLUMNS], n_columns, features[SUMS])
-                for k in range(n_features if first else n_columns):
-                    j = k if first else d.layout[COLUMNS, k]
-                    after = trial_level * features[SUMS, j] - features[MOMENTS, j]
-                    features[AFTER, j] = 0.0 if features[FLAT, j] > 0.0 else after
-                if first:
-                    s.value, s.intercept, s.accepted = s.trial_value, s.trial_intercept, 1
-                    for j in range(n_features):
-                        features[COEF, j], features[GRADIENT, j] = features[TRIAL, j], features[AFTER, j]
-                    begin(d, alphas[0])
-                    wants = check(d, tol, max_iter)
-                else:
-                    cost = 0.0 if s.implicit == 1 else n * n_columns / (2.5 * (8 * n + 40 * n_columns))
-                    wants = receive(d, total, tol, max_iter, cost)
-                if s.accepted == 1:
-                    mass, trial_mass, level = trial_mass, mass, trial_level
-            elif wants == CHECK:
-                n_some = 0
-                for g in range(d.groups.shape[1]):
-                    if d.groups[INSIDE, g] == 0.0:
-                        for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):
-                            some[n_some] = d.penalty.indices[k]
-                            n_some += 1
-                sums(XT, mass, some, n_some, features[SUMS])
-                for k in range(n_some):
-                    j = some[k]
-                    slope = level * features[SUMS, j] - features[MOMENTS, j]
-                    features[GRADIENT, j] = 0.0 if features[FLAT, j] > 0.0 else slope
-                wants = check(d, tol, max_iter)
-            else:
-                old_groups, old = s.n_groups, s.n_columns
-                if wants == HESSIAN:
-                    old_groups, old, hessian_sum = 0, 0, unit / level
-                    for i in range(n):
-                        at_hessian[i] = mass[i]
-                if not choose(d, tol, wants == HESSIAN):
-                    return which
-                if s.implicit == 0:
-                    covariance(XT, at_hessian, hessian_sum, profiled, d, old, chunk)
-                    add_eigenbases(d, old_groups)
-                s.fresh = 1 if old == 0 else 0
-                wants = MINIMISE
-        for j in range(n_features):
-            coefs[which, j], features[TRIAL, j] = features[COEF, j], 1.0
-        out[which, 0], out[which, 1], out[which, 2] = s.value, s.intercept, s.residual
-        out[which, 3], out[which, 4] = kkt_residuals(d, COEF, GRADIENT, TRIAL) / s.null, s.n_iter
-    return alphas.size

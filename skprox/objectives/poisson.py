@@ -1,7 +1,6 @@
-"""The data term: the only place that multiplies X while a model is fitted."""
+"""The Poisson loss, with the intercept profiled out."""
 
 from copy import copy
-from dataclasses import dataclass
 from functools import reduce
 from math import prod
 from mmap import ACCESS_COPY, mmap
@@ -13,18 +12,14 @@ from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
+from skprox.objectives import Point
+from skprox.objectives.compiled import Compiled
 
 NEGLIGIBLE = 1e-3  # share of the mean rate below which a row is next to nothing
-
-
-@dataclass(frozen=True)
-class Point:
-    """Coefficients of one output, with the objective there: intercept, value, gradient in the coefficients."""
-
-    coef: np.ndarray
-    intercept: float
-    value: float
-    gradient: np.ndarray
+# Up to so many rows and entries a ridge system of as many equations as rows is solved, rather than by products with
+# the Hessian: 500 x 10,000 take 0.23 s at alpha=1 and 0.29 s at alpha=0.01, by products 0.43 and 0.96 s. It takes a
+# copy of X.
+SHORT_ROWS, SHORT_ENTRIES = 1000, 2**23
 
 
 class PoissonObjective:
@@ -75,6 +70,8 @@ class PoissonObjective:
         by the sum of their sizes.
     null : list of Point
         Where all coefficients are 0, for each output.
+    unit, curvature : ndarray of shape (n_outputs, n_features)
+        `total` times `spread`, once and twice.
     spread : ndarray of shape (n_outputs, n_features)
         Standard deviation of each column (root mean square without an intercept), weighted by counts and
         exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
@@ -94,12 +91,32 @@ class PoissonObjective:
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
         self.counting = np.tile(np.arange(len(counts)), len(weights))
-        self.positive, self._kernel = counts > 0, None
+        self.positive, self._kernel, self._transposed = counts > 0, None, None
         self._measure(counts, weights, offset)
 
     @property
     def shape(self):
         return self.X.shape[0], self.moments.shape[1]
+
+    @property
+    def precision(self):
+        return self.X.dtype
+
+    @property
+    def is_in_cache(self):
+        return isinstance(self.X, np.ndarray) and self.X.dtype == np.float64 and self.X.size <= storage.CACHED
+
+    def value_size(self, output, value, *intercepts):
+        """The size of what values at points with these intercepts are sums of, by which they round."""
+        return abs(value) + self.total[output] * (1 + sum(map(abs, intercepts)))
+
+    def compiled(self, output):
+        """The arrays of one output for compiled descents."""
+        if self._transposed is None:
+            self._transposed = np.ascontiguousarray(self.X.T)
+        features = np.array([self.moments[output], self.center, self.spread[output] == 0], dtype=np.float64)
+        mass, scalars = self.log_mass[self.weighting[output]], (self.total, self.scale, self.constant)
+        return Compiled(self._transposed, mass, features, self.profiled, *(each[output] for each in scalars))
 
     def take(self, coefs):
         """Of coefficients of all columns, along the last axis, those of the objective."""
@@ -130,9 +147,10 @@ class PoissonObjective:
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
             part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
         part.blocks = storage.blocks(part.X, self.n_threads)
-        part.null = part._kernel = None
+        part.null = part._kernel = part._transposed = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
+        part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]
         return part
 
     def evaluate(self, coefs, outputs):
@@ -237,16 +255,30 @@ class PoissonObjective:
         product[self.spread[output] == 0] = 0.0
         return product / self.scale[output]
 
-    def kernel(self, scales):
-        """X diag(scales) X', which is kept for as long as the scales are the same."""
-        if self._kernel is None or not np.array_equal(self._kernel[0], scales):
-            rows = self._cut(slice(0, self.X.shape[0])) * np.sqrt(scales)
-            self._kernel = scales, rows @ rows.T
-        return self._kernel[1]
+    @property
+    def is_short(self):
+        """Whether a system with an equation a row is worth it: X is dense, with half as many rows as columns."""
+        (n_rows, n_columns), whole = self.shape, self.columns is None and isinstance(self.X, np.ndarray)
+        return whole and 2 * n_rows <= n_columns and n_rows <= SHORT_ROWS and self.X.size <= SHORT_ENTRIES
 
-    def predict(self, move):
-        """X @ move"""
-        return _predict(self._cut(slice(0, self.X.shape[0])), move[None])[0]
+    def solve(self, rates, output, ridge, right):
+        """Solve (Hessian + diag(ridge)) step = right at a point with these `rates`; returns step and Hessian @ step.
+
+        With X' W X the Hessian and R the ridge, the change X step of the linear predictor solves
+        (I + X R^-1 X' W) X step = X R^-1 right (Sherman, Morrison and Woodbury).
+        """
+        scale, total = self.scale[output], rates.sum() if self.profiled else np.inf
+        if self._kernel is None or not np.array_equal(self._kernel[0], ridge):
+            rows = self.X / np.sqrt(ridge)
+            self._kernel = ridge, rows @ rows.T
+        kernel = self._kernel[1]
+        system = kernel * rates - np.outer(kernel @ rates, rates / total)
+        system /= scale
+        system[np.diag_indices_from(system)] += 1.0
+        change = np.linalg.solve(system, self.X @ (right / ridge))
+        image = (rates * (change - rates @ change / total) / scale) @ self.X
+        image[self.spread[output] == 0] = 0.0
+        return (right - image) / ridge, image
 
     def factor(self, point, output, columns):
         """Rows, one for each of `columns`, whose products with each other are `hessian`, in float32.
@@ -386,6 +418,8 @@ class PoissonObjective:
             else:
                 squares += (counted**2 + rated**2) / 2
             self.spread = np.sqrt(squares)
+            self.unit = self.total[:, None] * self.spread
+            self.curvature = self.unit * self.spread
             self.flattest = self.spread.min(axis=0)
         gradients[self.spread == 0] = 0.0
 

@@ -1,6 +1,5 @@
 """Compiled passes over a design in the cache, whose columns lie along the memory."""
 
-from math import inf
 
 import numpy as np
 
@@ -62,23 +61,6 @@ def predict(XT, coef, base, support, out):
             for i in range(eta.size):
                 eta[i] += c * x[i]
             k += 1
-
-
-@inner(fastmath=FAST)
-def masses(XT, coef, log_mass, support, work, mass):
-    """Write weight * exposure * exp(x.coef) over exp(top) into `mass`. Returns the largest, top, and the sum."""
-    predict(XT, coef, log_mass, support, mass)
-    top, total = -inf, 0.0
-    for i in range(mass.size):
-        top = max(top, mass[i])
-    for start in range(0, mass.size, ROWS):
-        eta = mass[start : min(mass.size, start + ROWS)]
-        for i in range(eta.size):
-            eta[i] -= top
-        exp_in_place(eta, work)
-        for i in range(eta.size):
-            total += eta[i]
-    return top, total
 
 
 @inner(fastmath=FAST)
