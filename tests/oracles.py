@@ -1,7 +1,43 @@
 """The definitions of the documentation in plain numpy, and a slow solver: nothing here comes from skprox."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
+
+
+@dataclass
+class Norms:
+    """sum_g strength_g ||b_g|| + sum_j l1_j |b_j| + sum_j ridge_j b_j^2 / 2, lower <= b <= upper."""
+
+    groups: list
+    strength: np.ndarray
+    ridge: np.ndarray
+    l1: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def value(self, coef):
+        if (coef < self.lower).any() or (coef > self.upper).any():
+            return np.inf
+        norms = np.array([np.linalg.norm(coef[g]) for g in self.groups])
+        return self.strength @ norms + self.l1 @ np.abs(coef) + self.ridge @ coef**2 / 2
+
+    def residual(self, coef, gradient):
+        """What is left of the optimality conditions for each coefficient, those of a group at zero without its norm."""
+        out = gradient + self.ridge * coef + self.l1 * np.sign(coef)
+        for g, strength in zip(self.groups, self.strength, strict=True):
+            if coef[g].any():
+                out[g] += strength * coef[g] / np.linalg.norm(coef[g])
+        out = np.where(coef == 0, np.sign(out) * np.maximum(np.abs(out) - self.l1, 0), out)
+        out[((coef == self.upper) & (out < 0)) | ((coef == self.lower) & (out > 0))] = 0
+        return out
+
+    def distance(self, coef, gradient):
+        """Largest distance of -gradient to the subdifferential, over groups."""
+        lengths = [np.linalg.norm(self.residual(coef, gradient)[g]) for g in self.groups]
+        held = [0.0 if coef[g].any() else s for g, s in zip(self.groups, self.strength, strict=True)]
+        return max(0.0, *np.subtract(lengths, held))
 
 
 class Oracle:

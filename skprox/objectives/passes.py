@@ -1,6 +1,5 @@
 """Compiled passes over a design in the cache, whose columns lie along the memory."""
 
-
 import numpy as np
 
 from skprox._jit import inner
