@@ -246,6 +246,6 @@ def test_solvers_know_neither_losses_nor_penalties_by_name():
             *(f"skprox.solvers.{other.stem}" for other in path.parent.glob("*.py")),
             "skprox.solvers",
         }, path
-        assert not re.search("poisson|exp\\(|log1p|logsumexp", text, re.IGNORECASE), path
+        assert not re.search(r"poisson|np\.exp|log1p|logsumexp", text, re.IGNORECASE), path
         if path.stem not in ("model_problem", "quadratic"):  # they pass numbers on to compiled functions
             assert not re.search(r"penalty\.(strength|l1|lower|upper|groups\b)", text), path
