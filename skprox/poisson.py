@@ -21,7 +21,15 @@ from skprox.groups import find_columns, group_norms, warn_without_names
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
+from skprox.validation import (
+    check_exposure,
+    check_rows,
+    check_spread,
+    is_candidate,
+    need_exposure,
+    warn,
+    warn_of_rates,
+)
 
 
 class _PoissonRegression(
@@ -71,6 +79,7 @@ class _PoissonRegression(
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             results = self._solve(objective, [penalty.on(objective.occupied) for penalty in penalties], tasks)
             self._unpack(results, objective, penalties, patterns, columns, n_outputs)
+            self._warn_of_empty(self.alpha, [p.on(objective.occupied) for p in penalties], objective)
             tasks.end()
         self._warn_of_shortfall(results)
         return self
@@ -254,6 +263,25 @@ class _PoissonRegression(
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
             )
+
+    def _warn_of_empty(self, alpha, penalties, objective):
+        """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
+        nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
+        factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
+        empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))
+        if len(empty) == 0 or is_candidate():
+            return
+        which = f" for {len(empty)} of {len(factors)} outputs, first of them {empty[0]}" if len(factors) > 1 else ""
+        levels = factors[empty] * (alpha if isinstance(alpha, Real) else 1.0)
+        level = " to ".join(dict.fromkeys(f"{each:.3g}" for each in (levels.min(), levels.max())))
+        if isinstance(alpha, Real):
+            what = f" at alpha={alpha:.3g}{which}: from alpha_max_={level} on all coefficients are 0."
+        else:
+            what = f"{which}: all coefficients are 0 unless the strengths are less than {level} times as large."
+        warn(f"{type(self).__name__} selects nothing{what} {self._advice()}")
+
+    def _advice(self):
+        return "Give a weaker one, or let cross-validation choose, as the estimators with CV in their name do."
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -24,6 +24,14 @@ def warn(message, category=UserWarning):
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
 
 
+def is_candidate():
+    """Whether scikit-learn calls this to score a model by cross-validation, alone or as one of several."""
+    frame = sys._getframe(1)
+    while frame and frame.f_globals.get("__name__") != "sklearn.model_selection._validation":
+        frame = frame.f_back
+    return frame is not None
+
+
 def sparse_floats(X):
     """X with its columns as floats that store no zeros, where X is a DataFrame whose columns are all sparse.
 

@@ -20,12 +20,15 @@ def open_axes(ax, figsize=None):
     return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
 
 
-def strength_axis(ax):
-    """Strengths on a log scale, the strongest at the left, so that groups enter from left to right."""
+def strength_axis(ax, margin=0.0):
+    """Strengths on a log scale, the strongest at the left, so that groups enter from left to right.
+
+    What is marked at an end of them needs a `margin`, or the frame would hide it.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     ax.set_xscale("log")
-    ax.margins(x=0)
+    ax.margins(x=margin)
     least, most = sorted(ax.get_xlim())
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 300 * least else (1,)))
     ax.xaxis.set_major_formatter("{x:g}")

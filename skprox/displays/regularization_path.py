@@ -241,7 +241,7 @@ class RegularizationPathDisplay:
         draw(named, [_validate_style_kwargs(own, line_kwargs or {}) for own in defaults])
         self.lines_ = lines
 
-        strength_axis(ax)
+        strength_axis(ax, margin=0.0 if self.alpha is None or self.alphas[-1] < self.alpha < self.alphas[0] else 0.03)
         if kind == "norm":
             ax.set_ylim(bottom=0)
             ax.set_ylabel("Euclidean norm of a group's coefficients")
