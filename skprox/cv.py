@@ -327,16 +327,16 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         The smallest strength as a share of the largest, where `alphas` is a number. "auto" is 0.01; where the mean
         held-out deviance still falls there, the grid goes on with the same spacing, at most down to 0.0001. It falls
         as long as half the strength gains more than a thousandth of what all of the path has gained.
-    l1_ratio : float, list of float, dict or Series, default=1.0
-        Share of the L1 norm in the penalty. Of a list each is tried. A dict or Series gives each coefficient its
-        own, as in `PoissonGLMRegressor`.
+    l1_ratio : float, list of float, dict, Series or DataFrame, default=1.0
+        Share of the L1 norm in the penalty. Of a list each is tried. A dict, Series or DataFrame gives each
+        coefficient its own, as in `PoissonGLMRegressor`.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
         folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
-    penalty_weights : float, array-like, dict or Series, default=None
+    penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
@@ -357,7 +357,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     ----------
     alpha_ : float
         The strength chosen.
-    l1_ratio_ : float, dict or Series
+    l1_ratio_ : float, dict, Series or DataFrame
         The ratio chosen.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
@@ -383,6 +383,8 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------
@@ -480,7 +482,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         standard error of that (Breiman et al., 1984).
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
-    group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
+    group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
         Factors on the strength, as in `GroupLassoPoisson`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
@@ -523,6 +525,8 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------
