@@ -11,7 +11,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 FLOATS = np.float64, np.float32
-INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
+INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib", "joblib"
 FOR_ALL_ROWS = "functools.partial(skprox.poisson_deviance_scorer, exposure=exposure)"
 
 

@@ -30,6 +30,7 @@ from skprox import (
     LagTransformer,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
+    PopulationDisplay,
     ProxSGDRegressor,
     RegularizationPathDisplay,
     make_grouped_column_transformer,
@@ -731,6 +732,7 @@ def displays(data, path, search, rides, model):
         "deviance": (lambda **kw: DevianceCurveDisplay.from_estimator(search, **kw), "line_kwargs"),
         "effect": (lambda **kw: GroupEffectDisplay.from_estimator(model, rides[0], "temp", **kw), "line_kwargs"),
         "importance": (lambda **kw: GroupImportanceDisplay.from_estimator(model, **kw), "bar_kwargs"),
+        "population": (lambda **kw: PopulationDisplay.from_estimator(model, **kw), "im_kwargs"),
     }
 
 
@@ -756,7 +758,7 @@ def test_displays_draw_where_they_are_told(pyplot, displays, name):
     assert color in ("red", (1, 0, 0, 1))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "population"])
 def test_displays_say_that_they_need_matplotlib(pyplot, displays, name, monkeypatch):
     call, _ = displays[name]
     display = call()

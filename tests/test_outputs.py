@@ -19,6 +19,8 @@ from skprox import (
     GroupLassoPoissonCV,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
+    PopulationDisplay,
+    ProxSGDRegressor,
     RegularizationPathDisplay,
     StabilitySelection,
     mcfadden_scorer,
@@ -235,4 +237,41 @@ def test_displays_take_them(X, Y):
     model.fit(X, Y.set_axis([2, 0, 1], axis=1))  # numbers are names
     shown = GroupImportanceDisplay.from_estimator(model, output=1)
     np.testing.assert_allclose(shown.importances, np.abs(model.coef_[2]), rtol=1e-6)
+    plt.close("all")
+
+
+def test_a_population_as_a_heat_map(X, Y):
+    """Norms by the definition, blank where a group is not selected; a pipeline and several columns a group."""
+    groups = {"f": [0, 1], "g": [2], "h": [3]}
+    model = GroupLassoPoisson(alpha=0.1, groups=groups).fit(X, Y)
+    wanted = np.array(
+        [[np.sqrt(sum(coef[j] ** 2 for j in columns)) for columns in groups.values()] for coef in model.coef_]
+    )
+    assert 0 < np.count_nonzero(wanted) < wanted.size
+    for kind in ("norm", "selection"):
+        display = PopulationDisplay.from_estimator(make_pipeline(model), kind=kind)
+        display.figure_.canvas.draw()
+        np.testing.assert_allclose(display.norms, wanted)
+        shown = display.im_.get_array()
+        np.testing.assert_array_equal(shown.mask, wanted == 0)
+        np.testing.assert_allclose(shown.filled(0), wanted if kind == "norm" else wanted > 0)
+        assert [label.get_text() for label in display.ax_.get_yticklabels()] == UNITS
+        assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["f", "g", "h"]
+        counts = [label.get_text() for label in display.counts_axis_.get_xticklabels()]
+        assert counts == [str(sum(norm > 0 for norm in column)) for column in wanted.T]
+    ax = plt.figure().add_subplot()
+    assert display.plot(ax, im_kwargs={"alpha": 0.5}).ax_ is ax
+    assert display.im_.get_alpha() == 0.5
+    many = PopulationDisplay(norms=np.zeros((200, 90)), outputs=range(200), groups=list(range(90))).plot()
+    assert (len(many.ax_.get_yticks()), len(many.ax_.get_xticks())) == (40, 40)
+    plt.close("all")
+
+
+def test_what_is_no_population(X, Y):
+    single = GroupLassoPoisson(alpha=0.02).fit(X, Y[UNITS[0]])
+    assert PopulationDisplay.from_estimator(single).outputs == [0]
+    with pytest.raises(ValueError, match="kind must be one of 'norm', 'selection'; got 'size'"):
+        PopulationDisplay.from_estimator(single, kind="size")
+    with pytest.raises(TypeError, match="ProxSGDRegressor has no groups_; give an estimator of skprox"):
+        PopulationDisplay.from_estimator(ProxSGDRegressor(max_iter=1, tol=None).fit(X, Y[UNITS[0]]))
     plt.close("all")

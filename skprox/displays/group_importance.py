@@ -55,6 +55,7 @@ class GroupImportanceDisplay:
 
     See Also
     --------
+    PopulationDisplay : The groups of all outputs of a 2-D target.
     sklearn.inspection.permutation_importance : For models of any form, by input feature.
 
     Examples
