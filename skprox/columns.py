@@ -105,10 +105,12 @@ def label_key(label):
 def labels_of(X):
     """The labels of the columns of a frame that calls none by a string, as a pandas.Index. Tuples are levels."""
     columns = getattr(X, "columns", None)
+    if isinstance(columns, pd.MultiIndex):  # to build it anew takes longer than to predict a row
+        return columns
     if not isinstance(columns, pd.Index) or any(isinstance(label, str) for label in columns):
         return None
     if {type(label) for label in columns} == {tuple} and len(set(map(len, columns))) == 1:
-        return pd.MultiIndex.from_tuples(columns, names=columns.names if columns.nlevels > 1 else None)
+        return pd.MultiIndex.from_tuples(columns)
     return columns
 
 
