@@ -5,6 +5,7 @@ from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
 from skprox.displays.deviance_curve import DevianceCurveDisplay
 from skprox.displays.group_effect import GroupEffectDisplay
 from skprox.displays.group_importance import GroupImportanceDisplay
+from skprox.displays.population import PopulationDisplay
 from skprox.displays.regularization_path import RegularizationPathDisplay
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
@@ -24,6 +25,7 @@ __all__ = [
     "LagTransformer",
     "PoissonGLMRegressor",
     "PoissonGLMRegressorCV",
+    "PopulationDisplay",
     "ProxSGDRegressor",
     "RaisedCosineTransformer",
     "RegularizationPath",

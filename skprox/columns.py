@@ -32,11 +32,14 @@ class Columns:
         Name of a group to the positions of its columns, ascending.
     labels : pandas.Index or None
         The labels of the columns, a MultiIndex where they have several levels.
+    outputs : pandas.Index or None
+        The names of the outputs of the target that comes with the design.
     """
 
     names: list
     groups: dict
     labels: object = None
+    outputs: object = None
 
     @classmethod
     def single(cls, names, labels=None):
@@ -47,6 +50,10 @@ class Columns:
     def titles(self):
         """What the user calls the columns."""
         return self.names if self.labels is None else list(self.labels)
+
+    def output_titles(self, n_outputs):
+        """What the user calls the outputs."""
+        return list(range(n_outputs) if self.outputs is None else self.outputs)
 
     def members(self, key):
         """Positions of the columns of a group, or else of one column, in an array; None where there is neither."""
@@ -98,10 +105,12 @@ def label_key(label):
 def labels_of(X):
     """The labels of the columns of a frame that calls none by a string, as a pandas.Index. Tuples are levels."""
     columns = getattr(X, "columns", None)
+    if isinstance(columns, pd.MultiIndex):  # to build it anew takes longer than to predict a row
+        return columns
     if not isinstance(columns, pd.Index) or any(isinstance(label, str) for label in columns):
         return None
     if {type(label) for label in columns} == {tuple} and len(set(map(len, columns))) == 1:
-        return pd.MultiIndex.from_tuples(columns, names=columns.names if columns.nlevels > 1 else None)
+        return pd.MultiIndex.from_tuples(columns)
     return columns
 
 

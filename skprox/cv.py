@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
+from operator import add
 
 import numpy as np
 from scipy.special import xlogy
@@ -23,14 +24,17 @@ from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.validation import check_rates
+from skprox.validation import check_rates, warn
+
+FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
+STILL_FALLS = 1e-3  # of what the whole path gains, by half the strength
 
 
 def _constraints(kind):
     """Constraints on the parameters of an estimator of this kind that chooses its strength."""
     constraints = kind._parameter_constraints | {
         "alphas": [Interval(Integral, 1, None, closed="left"), "array-like"],
-        "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither")],
+        "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"})],
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
     }
@@ -73,20 +77,31 @@ class _CrossValidated:
         patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        n_tasks = len(candidates) * len(counts) * n_alphas
+        n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         with self._open((design, counts, weights, offset), columns) as objective:
             follow_all = partial(self._follow, objective, tasks, n_outputs)
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
+            held_out = partial(_held_out, objective, counts, weight, offset, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
+            deviances = [*map(held_out, paths)]
+            for weaker in self._weaker(np.array(alphas)):
+                if not any(map(_still_falls, alphas, deviances)):
+                    break
+                _, parts = zip(*map(follow_all, inner, weaker, paths), strict=True)
+                deviances = [np.vstack([each, held_out(part)]) for each, part in zip(deviances, parts, strict=True)]
+                alphas = np.hstack([alphas, weaker])
+                paths = [[*map(add, *each)] for each in zip(paths, parts, strict=True)]
             n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
-            alphas, deviance = np.array(alphas)[:, :n_alphas], np.full((len(paths), n_alphas, len(splits)), np.nan)
-            for k, path in enumerate(paths):
-                deviance[k, : len(path[0])] = _held_out(objective, counts, weight, offset, splits, path)
+            grids, alphas = alphas, np.array(alphas)[:, :n_alphas]
+            deviance = np.full((len(paths), n_alphas, len(splits)), np.nan)
+            for k, each in enumerate(deviances):
+                deviance[k, : len(each)] = each
             best, where = _choose(deviance, self.selection)
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
             self._unpack([way[where][0] for way in chosen], objective, penalties, patterns[best], columns, n_outputs)
+            self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
             warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
@@ -96,6 +111,7 @@ class _CrossValidated:
             coefs[: len(way), k] = [results[0].point.coef for results in way]
         self.coef_path_ = objective.expand(coefs if n_outputs else coefs[:, 0])
         self._keep(candidates, best, alphas, deviance)
+        self._warn_of_ends(grids[best], deviances[best], where)
         tasks.end()
         return self
 
@@ -134,16 +150,56 @@ class _CrossValidated:
         names = kind._get_param_names()
         return {name: value for name, value in self.get_params(deep=False).items() if name in names}
 
-    def _follow(self, objective, tasks, n_outputs, patterns, alphas):
-        """Strengths, and for each output a list over them of the results: of all rows, then of each fold."""
+    def _warn_of_ends(self, alphas, deviance, where):
+        """Say where the best strength may lie beyond the grid."""
+        means, name = deviance.mean(axis=1), type(self).__name__
+        if len(alphas) > 1 and means.argmin() == len(alphas) - 1 and _still_falls(alphas, deviance):
+            warn(
+                f"The mean held-out deviance of {name} still falls at the weakest strength, alpha={alphas[-1]:.3g}, "
+                "where its grid ends: the best may be a weaker one. Give alphas that go on from there, or a smaller "
+                "alpha_min_ratio, and compare with alpha=0."
+            )
+        if len(alphas) > 1 and where == 0 and self.coef_.any() and not isinstance(self.alphas, Integral):
+            warn(
+                f"{name} chose the strongest of alphas, {alphas[0]:.3g}, whose model still has coefficients other than "
+                "0: the best may be a stronger one. Give alphas that begin above it."
+            )
+
+    def _advice(self):
+        if self.selection == "1se":
+            return "Held-out rows do not tell it from better ones by one standard error: see selection='min'."
+        return "No weaker strength of the grid does better on rows held out."
+
+    def _goes_on(self):
+        """Whether the grid of strengths has no end that is known before."""
+        return self.alpha_min_ratio == "auto" and isinstance(self.alphas, Integral) and self.alphas > 1
+
+    def _weaker(self, alphas):
+        """Strengths, of each candidate, with which a grid without a known end goes on, a part at a time."""
+        n_alphas = alphas.shape[1]
+        if self._goes_on() and n_alphas > 1:
+            shares = np.geomspace(FIRST_END, LAST_END, n_alphas)[1:]
+            for part in np.array_split(shares, min(4, len(shares))):
+                yield alphas[:, :1] * part
+
+    def _follow(self, objective, tasks, n_outputs, patterns, alphas, before=None):
+        """Strengths, and for each output a list over them of the results: of all rows, then of each fold.
+
+        `before` are such lists for the strengths above these.
+        """
         n_counts = len(patterns)
         outputs = [range(k, len(objective.total), n_counts) for k in range(n_counts)]
-        starts = [
-            [without_penalised(self, objective, output, pattern) for output in each]
-            for each, pattern in zip(outputs, patterns, strict=True)
-        ]
+        if before is None:
+            starts = [
+                [without_penalised(self, objective, output, pattern) for output in each]
+                for each, pattern in zip(outputs, patterns, strict=True)
+            ]
+        else:
+            last = [np.array([result.point.coef for result in path[-1]], dtype=np.float64) for path in before]
+            starts = [objective.points(*each) for each in zip(last, map(np.array, outputs), strict=True)]
         if isinstance(alphas, Integral):
-            alphas = grid(objective, patterns, [each[0] for each in starts], alphas, self.alpha_min_ratio)
+            least = FIRST_END if self.alpha_min_ratio == "auto" else self.alpha_min_ratio
+            alphas = grid(objective, patterns, [each[0] for each in starts], alphas, least)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
         def reporter(pattern):
@@ -231,6 +287,20 @@ def _held_out(objective, counts, weight, offset, splits, paths):
     return losses.mean(axis=1).T
 
 
+def _still_falls(alphas, deviance):
+    """Whether the mean over folds still falls at the weakest strength.
+
+    A weak penalty costs deviance in proportion to its strength or to the square of it, so that there is no more left to
+    gain than half the strength has gained last.
+    """
+    means = deviance.mean(axis=1)
+    if len(means) < len(alphas):  # a callback stopped the path
+        return False
+    twice = max(np.count_nonzero(alphas >= 2 * alphas[-1]) - 1, 0)
+    with np.errstate(invalid="ignore"):  # infinite where means overflow
+        return bool(means[twice] - means[-1] > STILL_FALLS * (means[0] - means.min()))
+
+
 def _choose(deviance, selection):
     """The candidate and the position of the strength with the least mean, or of the largest within its error."""
     means = deviance.mean(axis=2)
@@ -253,18 +323,20 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     alphas : int or array-like of shape (n_alphas,), default=100
         The strengths, or how many of them, evenly spaced in logarithm from the critical one (of all rows, the
         smallest at which all penalised coefficients are 0) down to `alpha_min_ratio` times that.
-    alpha_min_ratio : float, default=1e-2
-        The smallest strength as a share of the largest, where `alphas` is a number.
-    l1_ratio : float, list of float, dict or Series, default=1.0
-        Share of the L1 norm in the penalty. Of a list each is tried. A dict or Series gives each coefficient its
-        own, as in `PoissonGLMRegressor`.
+    alpha_min_ratio : float or "auto", default="auto"
+        The smallest strength as a share of the largest, where `alphas` is a number. "auto" is 0.01; where the mean
+        held-out deviance still falls there, the grid goes on with the same spacing, at most down to 0.0001. It falls
+        as long as half the strength gains more than a thousandth of what all of the path has gained.
+    l1_ratio : float, list of float, dict, Series or DataFrame, default=1.0
+        Share of the L1 norm in the penalty. Of a list each is tried. A dict, Series or DataFrame gives each
+        coefficient its own, as in `PoissonGLMRegressor`.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
         folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
-    penalty_weights : float, array-like, dict or Series, default=None
+    penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
@@ -285,7 +357,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     ----------
     alpha_ : float
         The strength chosen.
-    l1_ratio_ : float, dict or Series
+    l1_ratio_ : float, dict, Series or DataFrame
         The ratio chosen.
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
@@ -311,6 +383,8 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------
@@ -336,7 +410,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         self,
         *,
         alphas=100,
-        alpha_min_ratio=1e-2,
+        alpha_min_ratio="auto",
         l1_ratio=1.0,
         cv=None,
         selection="min",
@@ -396,8 +470,10 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
     alphas : int or array-like of shape (n_alphas,), default=100
         The strengths, or how many of them, evenly spaced in logarithm from the critical one (of all rows, the
         smallest at which all penalised groups are 0) down to `alpha_min_ratio` times that.
-    alpha_min_ratio : float, default=1e-2
-        The smallest strength as a share of the largest, where `alphas` is a number.
+    alpha_min_ratio : float or "auto", default="auto"
+        The smallest strength as a share of the largest, where `alphas` is a number. "auto" is 0.01; where the mean
+        held-out deviance still falls there, the grid goes on with the same spacing, at most down to 0.0001. It falls
+        as long as half the strength gains more than a thousandth of what all of the path has gained.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
         folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
@@ -406,7 +482,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         standard error of that (Breiman et al., 1984).
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
-    group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
+    group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
         Factors on the strength, as in `GroupLassoPoisson`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
@@ -449,6 +525,8 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------
@@ -475,7 +553,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         self,
         *,
         alphas=100,
-        alpha_min_ratio=1e-2,
+        alpha_min_ratio="auto",
         cv=None,
         selection="min",
         groups="auto",

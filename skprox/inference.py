@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skprox.base import name_arguments
 from skprox.columns import column_names
 from skprox.groups import group_norms
+from skprox.outputs import check_outputs, output_titles
 from skprox.validation import check_counts_like, check_exposure, check_weight, need_exposure
 
 CHUNK_ROWS = 4096  # of X, copied in float64
@@ -88,7 +89,7 @@ class InferenceMixin:
                 )
         index = pd.Index(self.groups_, tupleize_cols=False, name="group")
         if np.ndim(self.coef_) == 2:
-            index = pd.MultiIndex.from_product([range(len(coefs)), index], names=["output", "group"])
+            index = pd.MultiIndex.from_product([self._output_index(), index], names=["output", "group"])
         return pd.DataFrame({name: values.ravel() for name, values in table.items()}, index=index)
 
     @name_arguments
@@ -160,6 +161,7 @@ class InferenceMixin:
         if kind == "sandwich" and y is None:
             raise ValueError("covariance(kind='sandwich') needs y, the counts that the model was fitted to.")
         need_exposure(self, exposure, "covariance")
+        check_outputs(self, y)
         X = self._check_covariates(X)
         weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
         covariances = self._covariances(X, weight, exposure, y if kind == "sandwich" else None)
@@ -167,7 +169,10 @@ class InferenceMixin:
         tables = [pd.DataFrame(each, index=terms, columns=terms) for each in covariances]
         if np.ndim(self.coef_) == 1:
             return tables[0]
-        return pd.concat(tables, keys=range(len(tables)), names=["output", "term"])
+        return pd.concat(tables, keys=self._output_index(), names=["output", "term"])
+
+    def _output_index(self):
+        return pd.Index(output_titles(self), tupleize_cols=False)
 
     def _has_l1(self):
         strength = self._strengths[:, 0]

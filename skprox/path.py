@@ -46,6 +46,8 @@ class RegularizationPath:
         Name of a group to the positions of its columns.
     feature_names : list of str
         Names of the columns.
+    output_names : ndarray of shape (n_outputs,) or None
+        Names of the outputs, where y is a frame whose columns have labels.
     """
 
     alphas: np.ndarray
@@ -56,6 +58,7 @@ class RegularizationPath:
     n_iter: np.ndarray
     groups: dict
     feature_names: list
+    output_names: np.ndarray | None = None
 
     def __repr__(self):
         shape = " x ".join(map(str, self.intercepts.shape))
@@ -77,7 +80,8 @@ class RegularizationPath:
         """
         shape = self.intercepts.shape
         names = ["alpha", "output"][: len(shape)]
-        index = pd.MultiIndex.from_product([self.alphas, *map(range, shape[1:])], names=names)
+        outputs = map(range, shape[1:]) if self.output_names is None else [self.output_names]
+        index = pd.MultiIndex.from_product([self.alphas, *outputs], names=names)
         frame = pd.DataFrame(self.group_norms.reshape(len(index), -1), index=index, columns=list(self.groups))
         if len(names) == 1:
             frame.index = index.get_level_values(0)
@@ -200,6 +204,7 @@ def regularization_path(
         n_iter=collect(lambda result: result.n_iter),
         groups=columns.groups,
         feature_names=columns.names,
+        output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
     )
 
 

@@ -1,10 +1,12 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import compress
 from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
@@ -20,8 +22,17 @@ from skprox.columns import check_columns, labels_of
 from skprox.groups import find_columns, group_norms, warn_without_names
 from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
+from skprox.outputs import check_outputs, output_labels, output_titles
 from skprox.strengths import per_coefficient, per_group
-from skprox.validation import check_exposure, check_rows, check_spread, need_exposure, warn, warn_of_rates
+from skprox.validation import (
+    check_exposure,
+    check_rows,
+    check_spread,
+    is_candidate,
+    need_exposure,
+    warn,
+    warn_of_rates,
+)
 
 
 class _PoissonRegression(
@@ -71,6 +82,7 @@ class _PoissonRegression(
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             results = self._solve(objective, [penalty.on(objective.occupied) for penalty in penalties], tasks)
             self._unpack(results, objective, penalties, patterns, columns, n_outputs)
+            self._warn_of_empty(self.alpha, [p.on(objective.occupied) for p in penalties], objective)
             tasks.end()
         self._warn_of_shortfall(results)
         return self
@@ -88,13 +100,17 @@ class _PoissonRegression(
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            exposure * exp(intercept + X coef).
+        ndarray or DataFrame of shape (n_samples,) or (n_samples, n_outputs)
+            exposure * exp(intercept + X coef). A DataFrame with the index of X and the names of the outputs, where X
+            is a pandas DataFrame and the outputs have names.
         """
         check_is_fitted(self)
         warn_of_rates(self, exposure)
-        X = self._check_covariates(X)
-        return self._expect(X, check_exposure(exposure, X))
+        rows = self._check_covariates(X)
+        means = self._expect(rows, check_exposure(exposure, rows))
+        if not isinstance(X, pd.DataFrame) or not hasattr(self, "output_names_"):
+            return means
+        return pd.DataFrame(means, index=X.index, columns=pd.Index(list(self.output_names_)))
 
     @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
@@ -123,6 +139,7 @@ class _PoissonRegression(
             The score.
         """
         need_exposure(self, exposure, "score")
+        check_outputs(self, y)
         return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
 
     def split_coef(self):
@@ -138,11 +155,15 @@ class _PoissonRegression(
 
     def _check_rows(self, X, y, sample_weight, exposure):
         """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
-        labels = labels_of(X)
+        labels, outputs = labels_of(X), output_labels(y)
         X, y = check_columns(self, X, y, multi_output=True)
-        rows = X, *check_rows(X, y, sample_weight, exposure)
+        rows = X, *check_rows(X, y, sample_weight, exposure, outputs)
         self.has_exposure_ = exposure is not None
-        return rows, self._find_columns(labels), None if y.ndim == 1 else y.shape[1]
+        vars(self).pop("output_names_", None)
+        if outputs is not None:
+            self.output_names_ = outputs.to_numpy(dtype=object)
+        columns = replace(self._find_columns(labels), outputs=outputs)
+        return rows, columns, None if y.ndim == 1 else y.shape[1]
 
     def _check_covariates(self, X):
         return check_columns(self, X, reset=False)
@@ -203,8 +224,10 @@ class _PoissonRegression(
         ]
 
     def _monitor(self, problems, tasks):
+        names = getattr(self, "output_names_", range(len(problems)))
+
         def report(k, n_iter, value, shortfall, n_groups):
-            step = f"output {problems[k].output}, iteration {n_iter}"
+            step = f"output {names[problems[k].output]}, iteration {n_iter}"
             if self.verbose:
                 print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
             return tasks.report(step)
@@ -243,7 +266,8 @@ class _PoissonRegression(
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
         if above:
             worst = max(results[k].shortfall for k in above)
-            where = f" for {len(above)} of {len(results)} outputs, first of them {above[0]}" if len(results) > 1 else ""
+            first = output_titles(self)[above[0]]
+            where = f" for {len(above)} of {len(results)} outputs, first of them {first}" if len(results) > 1 else ""
             n_iter = max(result.n_iter for result in results)
             remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
             remedies += ["bring the columns of X to like scales"]
@@ -254,6 +278,26 @@ class _PoissonRegression(
                 f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
                 ConvergenceWarning,
             )
+
+    def _warn_of_empty(self, alpha, penalties, objective):
+        """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
+        nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
+        factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
+        empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))
+        if len(empty) == 0 or is_candidate():
+            return
+        first = output_titles(self)[empty[0]]
+        which = f" for {len(empty)} of {len(factors)} outputs, first of them {first}" if len(factors) > 1 else ""
+        levels = factors[empty] * (alpha if isinstance(alpha, Real) else 1.0)
+        level = " to ".join(dict.fromkeys(f"{each:.3g}" for each in (levels.min(), levels.max())))
+        if isinstance(alpha, Real):
+            what = f" at alpha={alpha:.3g}{which}: from alpha_max_={level} on all coefficients are 0."
+        else:
+            what = f"{which}: all coefficients are 0 unless the strengths are less than {level} times as large."
+        warn(f"{type(self).__name__} selects nothing{what} {self._advice()}")
+
+    def _advice(self):
+        return "Give a weaker one, or let cross-validation choose, as the estimators with CV in their name do."
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -277,14 +321,15 @@ class PoissonGLMRegressor(_PoissonRegression):
 
     Parameters
     ----------
-    alpha : float, array-like, dict or Series, default=1.0
+    alpha : float, array-like, dict, Series or DataFrame, default=1.0
         Strength of the penalty: a number; an array of shape (n_features,), or (n_outputs, n_features)
         for a 2-D target; or a dict (or pandas Series) from names of groups or columns to numbers or to
-        arrays with an entry for each column of the group, that covers every column once. 0 is no
-        penalty, infinity removes a column.
-    l1_ratio : float, array-like, dict or Series, default=0.0
+        arrays with an entry for each column of the group, that covers every column once; for a 2-D target also a
+        DataFrame with a row for each output and a column for each group or column, by name. 0 is no penalty,
+        infinity removes a column.
+    l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
-    penalty_weights : float, array-like, dict or Series, default=None
+    penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
     groups : str, int, callable, dict or array-like, default="auto"
@@ -339,6 +384,8 @@ class PoissonGLMRegressor(_PoissonRegression):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------
@@ -437,11 +484,12 @@ class GroupLassoPoisson(_PoissonRegression):
 
     Parameters
     ----------
-    alpha : float, array-like, dict or Series, default=1.0
+    alpha : float, array-like, dict, Series or DataFrame, default=1.0
         Strength of the penalty: a number; an array of shape (n_groups,), or (n_outputs, n_groups)
         for a 2-D target, in the order of `groups_` (or one with an entry for each column, the same
         within a group); or a dict (or pandas Series) from names of groups to numbers, that covers
-        every column once. 0 is no penalty, infinity removes a group.
+        every column once; for a 2-D target also a DataFrame with a row for each output and a column for each group,
+        by name. 0 is no penalty, infinity removes a group.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together:
 
@@ -458,7 +506,7 @@ class GroupLassoPoisson(_PoissonRegression):
         - a dict from name of a group to its columns: names (or what a frame calls them by instead, as
           numbers), positions, or a regular expression; a list with a label for each column, or a Series
           of labels by column; a 0/1 mask of shape (n_groups, n_features).
-    group_weights : {"sqrt_size"}, float, array-like, dict or Series, default="sqrt_size"
+    group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
         Factors on `alpha`, in the same forms. "sqrt_size" is the square root of the number of columns
         of a group. A group of weight 0 is not penalised.
     fit_intercept : bool, default=True
@@ -510,6 +558,8 @@ class GroupLassoPoisson(_PoissonRegression):
         Number of columns of X.
     feature_names_in_ : ndarray of str
         Names of the columns of X, where all are strings. Those of a MultiIndex are joined by ``__``.
+    output_names_ : ndarray of shape (n_outputs,)
+        Names of the outputs, where y is a frame whose columns have labels.
 
     See Also
     --------

@@ -2,6 +2,7 @@
 
 from math import log1p, pi
 from numbers import Integral, Real
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from skprox.base import DocLinkMixin
 from skprox.columns import listing
-from skprox.validation import FLOATS
+from skprox.validation import FLOATS, warn
 
 BATCH = 2**20  # entries of lagged columns that are held at a time
 
@@ -259,7 +260,8 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         may hold words, and has no columns in the output. No lag crosses from one row to the next where
         it changes. None is one stretch.
     fill_value : float, default=0.0
-        What stands for values before the first row of an epoch. With NaN, columns that look back that far are NaN.
+        What stands for values before the first row of an epoch. With NaN, columns that look back that far are NaN, and
+        `transform` does not warn of them.
 
     Attributes
     ----------
@@ -286,8 +288,12 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
 
     Epochs are a feature, and not an argument of `transform`, so that they are cut with the rows in
     cross-validation and there in each `predict` of a pipeline. Splits should take whole epochs, as `GroupKFold` does:
-    where rows inside one are left out, those on both sides look like neighbours. At the start of the rows
-    given to `transform` all history is missing, so pass whole epochs to `predict`, too.
+    where rows inside one are left out, those on both sides look like neighbours.
+
+    At the start of the rows given to `transform` all history is missing. So pass whole epochs to `predict`, too, or all
+    rows from the first one of `fit` on. Where these are others than those of `fit`, and no epoch that it did not see,
+    `transform` warns. To score or predict rows that follow those of `fit`, make the columns of all rows before
+    these are split: no column depends on later rows.
 
     References
     ----------
@@ -340,7 +346,9 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         """
         if self.min_lag > self.max_lag:
             raise ValueError(f"min_lag must be at most max_lag; got min_lag={self.min_lag}, max_lag={self.max_lag}.")
-        self._split_epochs(X, reset=True)
+        self._known = {}
+        for label, rows in _stretches(*self._split_epochs(X, reset=True)):
+            self._known.setdefault(label, []).append(_telling_checksums(rows))
         self.features_ = np.delete(np.arange(self.n_features_in_), [] if self.epoch is None else self._find_epoch())
         self.lags_ = np.arange(self.min_lag, self.max_lag + 1)
         vars(self).pop("basis_", None)
@@ -362,7 +370,8 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
             The lags (or filters) of the first feature, then those of the second, and so on.
         """
         check_is_fitted(self)
-        X, first = self._split_epochs(X, reset=False)
+        X, first, labels = self._split_epochs(X, reset=False)
+        self._warn_of_lost_history(X, first, labels)
         basis = None
         if self.basis is not None:
             basis = check_array(self.basis_.transform(self.lags_[:, None]), dtype=X.dtype)
@@ -395,10 +404,10 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         return np.array([f"{name}_lag_{lag}" for name in names for lag in self.lags_], dtype=object)
 
     def _split_epochs(self, X, reset):
-        """The features to look back at, and for each row the first one of its epoch."""
+        """The features to look back at, and for each row the first one of its epoch, and the label of that."""
         if self.epoch is None:
             X = validate_data(self, X, dtype=FLOATS, reset=reset)
-            return X, np.zeros(len(X), dtype=int)
+            return X, np.zeros(len(X), dtype=int), np.full(len(X), None)
         if not hasattr(X, "columns"):
             X = check_array(X, dtype=None, ensure_all_finite=False)
         validate_data(self, X, reset=reset, skip_check_array=True)
@@ -411,7 +420,24 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         features = np.delete(np.arange(self.n_features_in_), position)
         X = check_array(_safe_indexing(X, features, axis=1), dtype=FLOATS, estimator=self, input_name="X")
         opens = np.append(True, labels[1:] != labels[:-1])
-        return X, np.maximum.accumulate(np.where(opens, np.arange(len(X)), 0))
+        return X, np.maximum.accumulate(np.where(opens, np.arange(len(X)), 0)), labels
+
+    def _warn_of_lost_history(self, X, first, labels):
+        """Say so where rows inside of an epoch of `fit` come without those before them."""
+        if self.max_lag == 0 or np.isnan(self.fill_value):
+            return
+        for label, rows in _stretches(X, first, labels):
+            known, checksums = self._known.get(label), _checksums(rows)
+            if known is None or any(_begin_alike(checksums, each) for each in known):
+                continue
+            what = "X" if self.epoch is None else f"Epoch {label!r} of X"
+            warn(
+                f"{what} is not known to begin with the rows that this LagTransformer was fitted to, so that in its "
+                f"first {self.max_lag} rows lags that look back further are fill_value={self.fill_value:g}. Pass the "
+                "rows before, from the first one of fit on, and take the last predictions; or make the lags of all "
+                "rows before these are split. With fill_value=np.nan such lags are NaN."
+            )
+            return
 
     def _find_epoch(self):
         """Position of the feature that tells epochs."""
@@ -429,3 +455,29 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _stretches(X, first, labels):
+    """The label, as text, and the rows of each stretch of an epoch."""
+    starts = np.flatnonzero(first == np.arange(len(X)))
+    return zip(map(str, labels[starts]), np.split(X, starts[1:]), strict=True)
+
+
+def _checksums(rows):
+    """Of the first row, the first two, four, eight, ..."""
+    found, stops = [0], 2 ** np.arange(len(rows).bit_length())
+    for start, stop in zip([0, *stops], stops, strict=False):
+        found.append(crc32(np.ascontiguousarray(rows[start:stop]), found[-1]))
+    return found[1:]
+
+
+def _telling_checksums(rows):
+    """The same, but None of rows that are all alike, as a few counts of 0, unless they are all that there are."""
+    found, alike = _checksums(rows), np.append((rows != rows[0]).any(axis=1), True).argmax()
+    n_alike = min(int(alike).bit_length(), len(found) - 1)
+    return [None] * n_alike + found[n_alike:]
+
+
+def _begin_alike(checksums, others):
+    last = min(len(checksums), len(others)) - 1
+    return checksums[last] == others[last]

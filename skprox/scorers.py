@@ -10,6 +10,7 @@ from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_obje
 
 from skprox.base import name_arguments
 from skprox.metrics import mcfadden_r2, mean_deviance
+from skprox.outputs import check_outputs
 from skprox.validation import check_counts_like, check_means, check_weight, need_exposure
 
 
@@ -75,6 +76,7 @@ class PoissonScorer:
         """
         for model in _models(estimator):
             need_exposure(model, exposure, repr(self))
+            check_outputs(model, y_true)
         means = estimator.predict(X) if exposure is None else _expect(estimator, X, exposure, repr(self))
         return self._score(y_true, means, sample_weight=sample_weight, exposure=exposure)
 

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of
 from skprox.groups import gather, group_of_column, groups_in
+from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
@@ -216,7 +217,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        columns = Columns(path.feature_names, path.groups, labels_of(X))
+        columns = Columns(path.feature_names, path.groups, labels_of(X), output_labels(y))
         n_outputs = path.intercepts.shape[1] if path.intercepts.ndim == 2 else None
         free, in_play = _free_and_in_play(self.estimator, columns, n_outputs)
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
@@ -333,24 +334,28 @@ def _free_and_in_play(estimator, columns, n_outputs):
 def _on_occupied(estimator, X, columns, n_outputs):
     """The estimator and X for the columns that hold something, and the places of their groups among all.
 
-    Groups are given by label or position, so that halves of an array know them without a warning each.
+    Groups are given by label or position, so that halves of an array know them without a warning each, and strengths by
+    position: halves do not know the names of outputs.
     """
     from skprox import storage  # which imports numba
 
     X, estimator = indexable(X)[0], clone(estimator)
     occupied = storage.occupied(X)
+    pattern = estimator._pattern(columns, n_outputs)
     if occupied is None:
         keys = np.arange(len(columns.names)) if columns.labels is None or issparse(X) else columns.labels
         groups = {g: keys[members].tolist() for g, members in columns.groups.items()}
-        return estimator.set_params(groups=groups), X, np.arange(len(groups))
+        return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
     members = gather(group_of_column(columns.groups)[occupied].tolist())
     among, names = np.array(list(members)), list(columns.groups)
-    of_all = estimator._pattern(columns, n_outputs)
     where = occupied if isinstance(estimator, PoissonGLMRegressor) else among
-    pattern = {name: values[:, where] for name, values in of_all.items()}
-    pattern = {name: values[0] if len(values) == 1 else values for name, values in pattern.items()}
+    pattern = _squeezed({name: values[:, where] for name, values in pattern.items()})
     groups = {names[g]: positions.tolist() for g, positions in members.items()}
     return estimator.set_params(groups=groups, **pattern), X[:, occupied], among
+
+
+def _squeezed(pattern):
+    return {name: values[0] if len(values) == 1 else values for name, values in pattern.items()}
 
 
 def _select(estimator, X, y, weight, exposure, rows, alphas):

@@ -1,22 +1,24 @@
 """Strengths, ratios and weights in all the forms that users give them, as arrays.
 
-A value is a number, an array, or a mapping (a dict or a pandas Series) from names of groups or
-columns to numbers or arrays. `columns` is a `skprox.columns.Columns`; `n_outputs` is None for a 1-D
-target, and results have shape (n_outputs or 1, ...).
+A value is a number, an array, a mapping (a dict or a pandas Series) from names of groups or
+columns to numbers or arrays, or a pandas DataFrame of numbers with a row for each output and a column for each group or
+column. `columns` is a `skprox.columns.Columns`; `n_outputs` is None for a 1-D target, and results have shape
+(n_outputs or 1, ...).
 """
 
 import numpy as np
+import pandas as pd
 
-from skprox.columns import listing
+from skprox.columns import label_key, listing
 
 
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
-    if _is_mapping(name, value, "column", columns.titles):
-        out = _from_entries(name, list(value.items()), columns, n_outputs)
+    if _has_names(value):
+        out = _from_entries(name, _entries(name, value, columns, n_outputs), columns, n_outputs)
     else:
         out = _fill(name, value, "", len(columns.names), "column", n_outputs)
-    _check_range(name, out, columns.titles, "column", most)
+    _check_range(name, out, columns, n_outputs, columns.titles, "column", most)
     return out
 
 
@@ -27,11 +29,11 @@ def per_group(name, value, columns, n_outputs=None):
     column instead, as where a mapping gives arrays, entries must agree within a group.
     """
     titles = list(columns.groups)
-    if not _is_mapping(name, value, "group", titles):
+    if not _has_names(value):
         array = _to_numbers(name, value, "")
         if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
             out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
-            _check_range(name, out, titles, "group", np.inf)
+            _check_range(name, out, columns, n_outputs, titles, "group", np.inf)
             return out
     each = per_coefficient(name, value, columns, n_outputs)
     out = np.empty((len(each), len(titles)))
@@ -42,14 +44,29 @@ def per_group(name, value, columns, n_outputs=None):
     return out
 
 
-def _is_mapping(name, value, unit, titles):
-    if hasattr(value, "items") and getattr(value, "ndim", 1) > 1:
-        raise TypeError(
-            f"{name} must be a number, an array, or a dict or Series by name; got a {type(value).__name__}. For "
-            f"several outputs give an array with a row for each, as by to_numpy(), in the order of the {unit}s, "
-            f"{listing(titles)}."
-        )
+def _has_names(value):
     return hasattr(value, "items")
+
+
+def _entries(name, value, columns, n_outputs):
+    """Pairs of a group or column and its number or array."""
+    if not isinstance(value, pd.DataFrame):
+        return list(value.items())
+    if not n_outputs:
+        raise ValueError(
+            f"{name} is a DataFrame, whose rows are the outputs of a 2-D target; y is 1-D. Give a dict or Series, or "
+            "one row, as by .iloc[0]."
+        )
+    titles = columns.output_titles(n_outputs)
+    keys, wanted = list(map(label_key, value.index)), list(map(label_key, titles))
+    if len(keys) != len(wanted) or set(keys) != set(wanted):
+        hint = "" if columns.outputs is not None else " They are numbered, for y has no names of columns."
+        raise ValueError(
+            f"{name} must have a row for each output, {listing(titles)}; its index is {listing(value.index)}.{hint}"
+        )
+    rows = value.to_numpy()[[keys.index(key) for key in wanted]]
+    sizes = [1 if (found := columns.members(key)) is None else len(found) for key in value.columns]
+    return [(key, np.tile(rows[:, [j]], size)) for j, (key, size) in enumerate(zip(value.columns, sizes, strict=True))]
 
 
 def _from_entries(name, entries, columns, n_outputs):
@@ -100,10 +117,11 @@ def _to_numbers(name, value, entry):
     return array.astype(np.float64)
 
 
-def _check_range(name, values, titles, unit, most):
+def _check_range(name, values, columns, n_outputs, titles, unit, most):
     wrong = ~((values >= 0) & (values <= most))  # NaN is wrong too
     if wrong.any():
         output, j = np.argwhere(wrong)[0]
-        where = f"{unit} {titles[j]!r}" + (f" of output {output}" if len(values) > 1 else "")
+        outputs = columns.output_titles(n_outputs or 1)
+        where = f"{unit} {titles[j]!r}" + (f" of output {outputs[output]!r}" if len(values) > 1 else "")
         expected = "non-negative" if most == np.inf else f"between 0 and {most:g}"
         raise ValueError(f"{name} must be {expected}; got {values[output, j]:g} for {where}.")

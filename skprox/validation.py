@@ -11,7 +11,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_array
 
 FLOATS = np.float64, np.float32
-INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib"
+INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib", "joblib"
 FOR_ALL_ROWS = "functools.partial(skprox.poisson_deviance_scorer, exposure=exposure)"
 
 
@@ -22,6 +22,14 @@ def warn(message, category=UserWarning):
         frame = frame.f_back
     module, registry = frame.f_globals.get("__name__"), frame.f_globals.setdefault("__warningregistry__", {})
     warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, module, registry)
+
+
+def is_candidate():
+    """Whether scikit-learn calls this to score a model by cross-validation, alone or as one of several."""
+    frame = sys._getframe(1)
+    while frame and frame.f_globals.get("__name__") != "sklearn.model_selection._validation":
+        frame = frame.f_back
+    return frame is not None
 
 
 def sparse_floats(X):
@@ -45,8 +53,11 @@ def _zero_filled(column):
     return pd.arrays.SparseArray(np.asarray(column, dtype=np.float64), fill_value=0.0)
 
 
-def check_rows(X, y, sample_weight, exposure):
-    """Counts of shape (n_outputs, n_samples), weights that sum to one, and log exposure."""
+def check_rows(X, y, sample_weight, exposure, names=None):
+    """Counts of shape (n_outputs, n_samples), weights that sum to one, and log exposure.
+
+    `names` are those of the outputs.
+    """
     if y.ndim == 2 and y.shape[1] == 1:
         warn(
             "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
@@ -54,10 +65,10 @@ def check_rows(X, y, sample_weight, exposure):
             DataConversionWarning,
         )
     weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
-    counts = check_counts(y, X.dtype)
+    counts = check_counts(y, X.dtype, names)
     weight = weight / weight.max()
     weight /= weight.sum(dtype=np.float64)
-    check_rates(counts, weight)
+    check_rates(counts, weight, names)
     return counts, weight, np.log(exposure)
 
 
@@ -110,17 +121,21 @@ def need_exposure(model, exposure, name):
         )
 
 
-def check_counts(y, dtype):
+def check_counts(y, dtype, names=None):
     """Counts of shape (n_outputs, n_samples)."""
     y = check_array(y, ensure_2d=False, dtype=dtype, input_name="y")
     counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
     if (counts < 0).any():
         row, output = np.argwhere(counts.T < 0)[0]
-        where = f"row {row}" + (f", output {output}" if y.ndim == 2 else "")
+        where = f"row {row}" + (f", output {_title(output, names)}" if y.ndim == 2 else "")
         raise ValueError(f"y must hold counts, which are not negative; got {counts[output, row]:g} in {where}.")
     if float(counts.max()) > 1e150:
         raise ValueError(f"y holds counts too large to be squared, up to {counts.max():g}. Rescale it.")
     return counts
+
+
+def _title(output, names):
+    return output if names is None else repr(names[output])
 
 
 def check_means(means):
@@ -142,12 +157,12 @@ def check_counts_like(y, means):
     return counts, means.reshape(counts.shape)
 
 
-def check_rates(counts, weight):
+def check_rates(counts, weight, names=None):
     """Each output has a mean that logarithms and divisions can take."""
     totals = counts @ weight
     empty = ~(totals >= np.finfo(counts.dtype).tiny)
     if empty.any():
-        which = f" in output {np.argmax(empty)}" if len(counts) > 1 else ""
+        which = f" in output {_title(np.argmax(empty), names)}" if len(counts) > 1 else ""
         raise ValueError(
             f"y holds no positive count{which} (in rows of positive sample_weight, by the precision of "
             f"{counts.dtype}): there is no rate to model."

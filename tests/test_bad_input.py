@@ -220,7 +220,7 @@ def test_group_lasso_of_columns_without_names(monkeypatch):
         assert len(GroupLassoPoisson().fit(X.to_numpy(), Y[:, 0]).groups_) == 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert GroupLassoPoisson(groups=r"(x)\d").fit(X.to_numpy(), Y[:, 0]).groups_.keys() == {"x"}
+        assert GroupLassoPoisson(alpha=0.1, groups=r"(x)\d").fit(X.to_numpy(), Y[:, 0]).groups_.keys() == {"x"}
 
 
 def test_design():

@@ -24,7 +24,7 @@ from skprox import (
     StabilitySelection,
     regularization_path,
 )
-from skprox.columns import label_key
+from skprox.columns import label_key, labels_of
 from skprox.groups import find_groups
 
 DAYS = pd.to_datetime(["2020-01-03", "2020-01-02", "2020-01-01"])
@@ -264,3 +264,11 @@ def test_text_is_pointed_to_transformers(rng, model):
     for given in (X[["hum"]].assign(code="1", gap=np.nan), sparse.csr_array(np.full((60, 1), np.nan))):
         with pytest.raises(ValueError, match=r"^Input X contains NaN"):
             model.fit(given, y)
+
+
+def test_levels_are_taken_as_they_are():
+    """Each predict of a row would pay for making them anew."""
+    levels = pd.MultiIndex.from_product([["f", "g"], [0, 1]], names=["group", None])
+    assert labels_of(pd.DataFrame(np.ones((1, 4)), columns=levels)) is levels
+    tuples = pd.Index(list(levels), tupleize_cols=False)
+    assert labels_of(pd.DataFrame(np.ones((1, 4)), columns=tuples)).equals(levels)

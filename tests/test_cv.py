@@ -413,7 +413,8 @@ class TestCallbacks:
 
     def test_strengths_and_folds_are_tasks(self, data):
         recorder = Recorder()
-        model = GroupLassoPoissonCV(alphas=3, groups=LABELS, cv=2).set_callbacks(recorder).fit(*data)
+        model = GroupLassoPoissonCV(alphas=3, alpha_min_ratio=0.01, groups=LABELS, cv=2)
+        model.set_callbacks(recorder).fit(*data)
         alphas = [f"alpha {alpha:.4g}" for alpha in model.alphas_]
         folds = [("all rows", 0), ("fold 0", 0), ("fold 1", 0)]
         wanted = ["setup", ("fit", 3)]
@@ -421,6 +422,16 @@ class TestCallbacks:
             wanted += [(alpha, 3), *folds]
         assert recorder.begun == wanted
         assert recorder.ended[-2:] == ["fit", "teardown"]
+
+    def test_a_grid_without_a_known_end(self, rng):
+        recorder, common = Recorder(), rng.normal(size=600)
+        X = np.column_stack([common, common + 0.03 * rng.normal(size=600)])
+        y = rng.poisson(np.exp(9 * (X[:, 1] - X[:, 0])))
+        model = PoissonGLMRegressorCV(alphas=3, cv=2).set_callbacks(recorder).fit(X, y)
+        assert recorder.begun[1] == ("fit", None)
+        tasks = [name for name, _ in recorder.begun[1:] if name.startswith("alpha")]
+        assert tasks == [f"alpha {alpha:.4g}" for alpha in model.alphas_]
+        assert len(tasks) > 3
 
     def test_a_callback_may_stop_a_path(self, data, lockstep):
         whole = GroupLassoPoissonCV(alphas=6, groups=LABELS).fit(*data)

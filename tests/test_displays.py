@@ -30,6 +30,7 @@ from skprox import (
     LagTransformer,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
+    PopulationDisplay,
     ProxSGDRegressor,
     RegularizationPathDisplay,
     make_grouped_column_transformer,
@@ -350,6 +351,28 @@ def test_deviance_curve_of_a_pipeline_and_a_single_fold(pyplot, search):
     display = DevianceCurveDisplay.from_estimator(make_pipeline(StandardScaler(), search))
     assert display.alpha_min_ == display.alpha_1se_ == 0.01
     np.testing.assert_array_equal(display.line_.get_ydata(), search.deviance_path_[:, 0])
+
+
+def inside(ax, alpha):
+    """Whether a line at a strength is off the frame by more than its width."""
+    left, right = ax.get_window_extent().intervalx
+    at = ax.transData.transform((alpha, 0.5))[0]
+    return left + 3 < at < right - 3
+
+
+def test_what_is_marked_at_an_end_of_the_strengths_is_seen(pyplot, search, path):
+    """The least deviance at the weakest, and one within an error of it at the strongest."""
+    search.deviance_path_ = np.linspace(3.0, 2.9, 5)[:, None] + np.array([-1.0, 0.0, 0.0, 1.0])
+    display = DevianceCurveDisplay.from_estimator(search)
+    draw(display)
+    assert [line.get_xdata()[0] for line in display.alpha_lines_] == [search.alphas_[-1], search.alphas_[0]]
+    assert all(inside(display.ax_, line.get_xdata()[0]) for line in display.alpha_lines_)
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert [text.endswith("where the grid ends") for text in texts] == [False, True, False]
+    for alpha in path.alphas[[0, -1]]:
+        display = RegularizationPathDisplay.from_path(path, alpha=alpha)
+        draw(display)
+        assert inside(display.ax_, alpha)
 
 
 def test_deviance_curve_of_infinite_deviances(pyplot, search):
@@ -709,6 +732,7 @@ def displays(data, path, search, rides, model):
         "deviance": (lambda **kw: DevianceCurveDisplay.from_estimator(search, **kw), "line_kwargs"),
         "effect": (lambda **kw: GroupEffectDisplay.from_estimator(model, rides[0], "temp", **kw), "line_kwargs"),
         "importance": (lambda **kw: GroupImportanceDisplay.from_estimator(model, **kw), "bar_kwargs"),
+        "population": (lambda **kw: PopulationDisplay.from_estimator(model, **kw), "im_kwargs"),
     }
 
 
@@ -734,7 +758,7 @@ def test_displays_draw_where_they_are_told(pyplot, displays, name):
     assert color in ("red", (1, 0, 0, 1))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "population"])
 def test_displays_say_that_they_need_matplotlib(pyplot, displays, name, monkeypatch):
     call, _ = displays[name]
     display = call()

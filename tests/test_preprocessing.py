@@ -1,10 +1,12 @@
 """Bumps against the formulas of the papers and numbers of NeMoS, lags against pandas and numpy."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer
 from sklearn.utils.estimator_checks import (
@@ -206,6 +208,63 @@ def trials(rng):
     X = pd.DataFrame(rng.normal(size=(14, 2)), columns=["speed", "spikes"])
     X.insert(1, "trial", list("aaaaabbcccccca"))
     return X
+
+
+LOST = "is not known to begin with the rows that this LagTransformer was fitted to"
+
+
+class TestLostHistory:
+    """Whoever predicts rows without those before them is told, and nobody else."""
+
+    @pytest.fixture
+    def counts(self, rng):
+        return pd.DataFrame({"spikes": rng.poisson(0.1, size=200), "trial": np.repeat(list("abcd"), 50)})
+
+    @pytest.mark.parametrize("epoch", [None, "trial", 1])
+    def test_rows_that_begin_later(self, counts, epoch):
+        X = counts if epoch == "trial" else counts[["spikes"]] if epoch is None else counts.to_numpy()
+        lags = LagTransformer(3, min_lag=1, epoch=epoch).fit(X)
+        for rows in (slice(120, 150), slice(120, 121), slice(199, 200)):
+            with pytest.warns(UserWarning, match=LOST) as caught:
+                lags.transform(X[rows])
+            assert len(caught) == 1
+            assert caught[0].filename == __file__
+
+    def test_a_pipeline_that_predicts_one_row(self, counts):
+        model = make_pipeline(LagTransformer(3, min_lag=1), GroupLassoPoisson(alpha=0.001, groups=["a"] * 3))
+        X, y = counts[["spikes"]].to_numpy() + np.arange(200)[:, None] % 7, counts["spikes"]
+        model.fit(X[:150], y[:150])
+        with pytest.warns(UserWarning, match=LOST):
+            apart = model.predict(X[150:])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            whole = model.predict(X)[150:]
+        assert not np.allclose(apart[:3], whole[:3])
+        np.testing.assert_allclose(apart[3:], whole[3:])
+
+    def test_rows_with_all_of_their_history(self, counts):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for epoch, X in ((None, counts[["spikes"]]), ("trial", counts)):
+                lags = LagTransformer(3, min_lag=1, epoch=epoch)
+                lags.fit_transform(X[:120])
+                for rows in (X, X[:120], X[:100], X[:40]):  # as far as known, and further
+                    lags.transform(rows)
+            lags.fit(counts[:100]).transform(counts[100:])  # other trials
+            lags.fit(counts[50:]).transform(counts[::-1].iloc[150:])
+            LagTransformer(0).fit(X[["spikes"]]).transform(X[["spikes"]][50:])
+            missing = LagTransformer(2, fill_value=np.nan).fit(counts[["spikes"]]).transform(counts[["spikes"]][50:])
+        assert np.isnan(missing).any(axis=1).tolist() == [True] * 2 + [False] * 148
+
+    def test_folds(self, counts):
+        """Those that cut trials are told of, those of whole trials not."""
+        filters = make_column_transformer((LagTransformer(3, min_lag=1, epoch="trial"), ["spikes", "trial"]))
+        model = make_pipeline(filters.set_output(transform="pandas"), GroupLassoPoisson(alpha=0.01))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cross_val_score(model, counts, counts["spikes"], cv=GroupKFold(4), groups=counts["trial"])
+        with pytest.warns(UserWarning, match=f"Epoch 'a' of X {LOST}"):
+            cross_val_score(model, counts, counts["spikes"], cv=KFold(5))
 
 
 @pytest.mark.parametrize("fill_value", [0.0, np.nan, -2.5])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +39,9 @@ def test_forms(value, wanted):
         ([[1, 2, 3, 4], [5, 6, 7, 8]], [[1, 2, 3, 4], [5, 6, 7, 8]]),
         ({"a": [[1, 2, 3], [4, 5, 6]], "b": 9}, [[1, 2, 9, 3], [4, 5, 9, 6]]),
         ({"a": [1, 2, 3], "b": [[8], [9]]}, [[1, 2, 8, 3], [1, 2, 9, 3]]),
+        (pd.DataFrame({"b": [8, 9], "a": [1, 2]}), [[1, 1, 8, 1], [2, 2, 9, 2]]),
+        (pd.DataFrame({"b": [8, 9], "a": [1, 2]}).iloc[::-1], [[1, 1, 8, 1], [2, 2, 9, 2]]),
+        (pd.DataFrame([[1, 2, 3, 4], [5, 6, 7, 8]], columns=NAMES), [[1, 2, 3, 4], [5, 6, 7, 8]]),
     ],
 )
 def test_forms_for_two_outputs(value, wanted):
@@ -91,6 +96,10 @@ def test_forms_for_groups(value, wanted):
 def test_groups_of_two_outputs():
     value = [[1, 2], [3, 4]]
     np.testing.assert_array_equal(per_group("alpha", value, COLUMNS, n_outputs=2), value)
+    table = pd.DataFrame(value, index=["u", "v"], columns=["a", "b"])
+    named = replace(COLUMNS, outputs=pd.Index(["v", "u"]))
+    np.testing.assert_array_equal(per_group("alpha", table, named, n_outputs=2), value[::-1])
+    np.testing.assert_array_equal(per_group("alpha", table[["b", "a"]], named, n_outputs=2), value[::-1])
 
 
 @pytest.mark.parametrize(
@@ -122,8 +131,8 @@ def test_groups_of_two_outputs():
         ),
         (
             pd.DataFrame(np.ones((2, 4)), columns=NAMES),
-            TypeError,
-            r"a DataFrame. .* to_numpy.* of the columns, \['a_",
+            ValueError,
+            r"alpha is a DataFrame, whose rows are the outputs of a 2-D target; y is 1-D. Give a dict or Series",
         ),
     ],
 )
@@ -145,5 +154,20 @@ def test_errors_for_ratios_outputs_and_groups():
         per_group("alpha", {"a": [1, 1, 2], "b": 1}, COLUMNS)
     with pytest.raises(ValueError, match=r"group_weights must be non-negative; got -1 for group 'b'"):
         per_group("group_weights", [1, -1], COLUMNS)
-    with pytest.raises(TypeError, match=r"a DataFrame.* a row for each, .* in the order of the groups, \['a', 'b'\]"):
-        per_group("group_weights", pd.DataFrame([[1.0, 2.0]], columns=["a", "b"]), COLUMNS, n_outputs=1)
+    named, table = (
+        replace(COLUMNS, outputs=pd.Index(["u", "v"])),
+        pd.DataFrame(1.0, index=["v", "u"], columns=["a", "b"]),
+    )
+    for rows in (["v"], ["v", "u", "u"], ["u", "u"]):
+        with pytest.raises(
+            ValueError, match=r"group_weights must have a row for each output, \['u', 'v'\]; its index is"
+        ):
+            per_group("group_weights", table.loc[rows], named, n_outputs=2)
+    with pytest.raises(ValueError, match=r"each output, \[0, 1\]; .* numbered, for y has no names of columns"):
+        per_group("group_weights", table, COLUMNS, n_outputs=2)
+    with pytest.raises(ValueError, match=r"alpha misses the columns \['b'\]"):
+        per_coefficient("alpha", table[["a"]], named, n_outputs=2)
+    with pytest.raises(ValueError, match=r"entries for \['c'\], which are neither groups nor columns"):
+        per_coefficient("alpha", table.assign(c=1.0), named, n_outputs=2)
+    with pytest.raises(ValueError, match=r"alpha must be non-negative; got -1 for column 'b' of output 'v'"):
+        per_coefficient("alpha", table.assign(b=[-1, 1]), named, n_outputs=2)

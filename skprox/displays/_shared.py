@@ -1,12 +1,11 @@
 """What the displays share: axes, colours, labels, and the way into pipelines."""
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.isotonic import isotonic_regression
 from sklearn.pipeline import Pipeline
 
 from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
+from skprox.outputs import find_output
 
 # Okabe and Ito (2008), told apart in all common forms of colour blindness, without the yellow, too pale on white
 COLORS = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"
@@ -20,12 +19,15 @@ def open_axes(ax, figsize=None):
     return plt.subplots(figsize=figsize, layout="constrained")[1] if ax is None else ax
 
 
-def strength_axis(ax):
-    """Strengths on a log scale, the strongest at the left, so that groups enter from left to right."""
+def strength_axis(ax, margin=0.0):
+    """Strengths on a log scale, the strongest at the left, so that groups enter from left to right.
+
+    What is marked at an end of them needs a `margin`, or the frame would hide it.
+    """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     ax.set_xscale("log")
-    ax.margins(x=0)
+    ax.margins(x=margin)
     least, most = sorted(ax.get_xlim())
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if most < 300 * least else (1,)))
     ax.xaxis.set_major_formatter("{x:g}")
@@ -101,15 +103,10 @@ def followed(estimator):
     return np.isfinite(estimator.coef_path_).all(axis=tuple(range(1, estimator.coef_path_.ndim)))
 
 
-def take_output(array, output, axis, ndim):
+def take_output(array, output, names, axis, ndim):
     """What belongs to one output of an `array` that has `ndim` axes, and one more where the target is 2-D."""
-    n_outputs = array.shape[axis] if array.ndim > ndim else 1
-    if output is None and n_outputs > 1:
-        raise ValueError(f"The target has {n_outputs} outputs: say which to show by output=0 to {n_outputs - 1}.")
-    output = 0 if output is None else output
-    if not isinstance(output, Integral) or not 0 <= output < n_outputs:
-        raise ValueError(f"output must be a number from 0 to {n_outputs - 1}; got {output!r}.")
-    return array.take(output, axis=axis) if array.ndim > ndim else array
+    found = find_output(names, array.shape[axis] if array.ndim > ndim else 1, output)
+    return array.take(found, axis=axis) if array.ndim > ndim else array
 
 
 def check_choice(name, value, choices):

@@ -182,11 +182,11 @@ class DevianceCurveDisplay:
         self.alpha_lines_ = []
         for what, k, dash in [("minimum", best, ":"), ("1 SE rule", simplest, "--")]:
             chosen = ", chosen" if self.alpha is not None and np.isclose(alphas[k], self.alpha, rtol=1e-9) else ""
-            n = self.n_groups[k]
-            label = f"{what}: alpha = {alphas[k]:.3g}, {n} group{'' if n == 1 else 's'}{chosen}"
+            n, end = self.n_groups[k], ", where the grid ends" if k == len(alphas) - 1 > 0 else ""
+            label = f"{what}: alpha = {alphas[k]:.3g}, {n} group{'' if n == 1 else 's'}{chosen}{end}"
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 
-        strength_axis(ax)
+        strength_axis(ax, margin=0.03)
         ax.set_ylabel("mean held-out Poisson deviance")
         ax.legend(fontsize="small", framealpha=1)
         self.groups_axis_ = ax.secondary_xaxis("top")

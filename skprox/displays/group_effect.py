@@ -12,7 +12,7 @@ from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
 from skprox.columns import Columns, labels_of, listing
-from skprox.displays._shared import COLORS, literal, open_axes, shorten, take_output
+from skprox.displays._shared import COLORS, literal, open_axes, shorten, split_pipeline, take_output
 
 FEW = 10  # distinct numbers are drawn as points, up to that many
 MOST_MARKERS = 40  # that stand apart
@@ -124,8 +124,8 @@ class GroupEffectDisplay:
         grid_resolution : int, default=100
             The most values that a numeric covariate is shown at one by one: all that occur. Where there are
             more, it is shown at so many on an even grid.
-        output : int, default=None
-            Which output of a 2-D target to show.
+        output : str or int, default=None
+            Which output of a 2-D target to show: its name, or its number.
         ax, line_kwargs
             As in `plot`.
 
@@ -166,7 +166,8 @@ class GroupEffectDisplay:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "This .* was fitted with exposure; without it, predict gives rates")
             answers = [estimator.predict(given), estimator.predict(given[::-1])[::-1]]
-        rates, others = (take_output(np.asarray(r, dtype=np.float64), output, axis=1, ndim=1) for r in answers)
+        names = getattr(split_pipeline(estimator)[1], "output_names_", None)
+        rates, others = (take_output(np.asarray(r, dtype=np.float64), output, names, axis=1, ndim=1) for r in answers)
         if not (np.isfinite(rates) & (rates > 0)).all():
             raise ValueError(f"The estimator predicts rates that are not positive and finite at values of {column!r}.")
         if not np.allclose(rates, others, rtol=1e-3, atol=0):

@@ -15,6 +15,7 @@ from skprox.columns import check_columns
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance
+from skprox.outputs import check_outputs, find_output
 from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
 
 KINDS = "norm", "deviance"
@@ -54,6 +55,7 @@ class GroupImportanceDisplay:
 
     See Also
     --------
+    PopulationDisplay : The groups of all outputs of a 2-D target.
     sklearn.inspection.permutation_importance : For models of any form, by input feature.
 
     Examples
@@ -107,8 +109,8 @@ class GroupImportanceDisplay:
         exposure : float or array-like of shape (n_samples,), default=None
             The exposure of each row, for `kind="deviance"`; None is 1, and an error where the model was fitted
             with exposure.
-        output : int, default=None
-            Which output of a 2-D target to show.
+        output : str or int, default=None
+            Which output of a 2-D target to show: its name, or its number.
         max_groups, ax, bar_kwargs
             As in `plot`.
 
@@ -125,7 +127,8 @@ class GroupImportanceDisplay:
             raise TypeError(
                 f"{type(model).__name__} has no groups_; give an estimator of skprox, or a pipeline with one."
             )
-        coef = take_output(model.coef_, output, axis=0, ndim=1).astype(np.float64)
+        names = getattr(model, "output_names_", None)
+        coef = take_output(model.coef_, output, names, axis=0, ndim=1).astype(np.float64)
         if kind == "norm":
             importances = group_norms(coef, model.groups_)
         else:
@@ -135,7 +138,9 @@ class GroupImportanceDisplay:
                 raise ValueError(f"kind='deviance' is for models of counts; {model} has loss={model.loss!r}.")
             need_exposure(model, exposure, "kind='deviance'")
             X = X if transformers is None else transformers.transform(X)
-            importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output)
+            check_outputs(model, y)
+            position = find_output(names, np.size(model.intercept_), output)
+            importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, position)
         display = cls(importances=importances, groups=list(model.groups_), kind=kind)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
@@ -186,7 +191,7 @@ def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
     check_consistent_length(X, counts.T)
     if len(counts) != np.size(model.intercept_):
         raise ValueError(f"y has shape {np.shape(y)}, but the model has {np.size(model.intercept_)} outputs.")
-    counts = counts[output or 0]
+    counts = counts[output]
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
     check_rates(counts[None], weight)
 

@@ -50,6 +50,8 @@ class RegularizationPathDisplay:
         Name of a group to the positions of its columns.
     alpha : float, default=None
         A strength to mark: the chosen one.
+    output_names : array-like of shape (n_outputs,), default=None
+        Names of the outputs of a 2-D target.
 
     Attributes
     ----------
@@ -83,11 +85,12 @@ class RegularizationPathDisplay:
     ['b', 'c', 'a']
     """
 
-    def __init__(self, *, alphas, coefs, groups, alpha=None):
+    def __init__(self, *, alphas, coefs, groups, alpha=None, output_names=None):
         self.alphas = alphas
         self.coefs = coefs
         self.groups = groups
         self.alpha = alpha
+        self.output_names = output_names
 
     @classmethod
     def from_path(cls, path, *, alpha=None, kind="norm", output=None, max_groups=10, ax=None, line_kwargs=None):
@@ -108,7 +111,9 @@ class RegularizationPathDisplay:
             The display.
         """
         check_matplotlib_support(f"{cls.__name__}.from_path")
-        display = cls(alphas=path.alphas, coefs=path.coefs, groups=path.groups, alpha=alpha)
+        display = cls(
+            alphas=path.alphas, coefs=path.coefs, groups=path.groups, alpha=alpha, output_names=path.output_names
+        )
         return display.plot(ax, kind=kind, output=output, max_groups=max_groups, line_kwargs=line_kwargs)
 
     @classmethod
@@ -171,7 +176,13 @@ class RegularizationPathDisplay:
             alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[ratio]
             alpha = model.alpha_ if alpha is None else alpha
             done = followed(model)
-            display = cls(alphas=alphas[done], coefs=model.coef_path_[done], groups=model.groups_, alpha=alpha)
+            display = cls(
+                alphas=alphas[done],
+                coefs=model.coef_path_[done],
+                groups=model.groups_,
+                alpha=alpha,
+                output_names=getattr(model, "output_names_", None),
+            )
             return display.plot(ax, **style)
         need_exposure(model, exposure, "its path")
         if transformers is not None:
@@ -199,8 +210,8 @@ class RegularizationPathDisplay:
         kind : {"norm", "coef"}, default="norm"
             Euclidean norms of the coefficients of groups, or the coefficients, those of a group in one
             colour, with its name beside the largest.
-        output : int, default=None
-            Which output of a 2-D target to draw.
+        output : str or int, default=None
+            Which output of a 2-D target to draw: its name, or its number.
         max_groups : int, default=10
             How many groups have a colour and a name: those that are largest at the weakest strength.
         line_kwargs : dict, default=None
@@ -214,7 +225,7 @@ class RegularizationPathDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         check_choice("kind", kind, KINDS)
         check_scalar(max_groups, "max_groups", Integral, min_val=1)
-        coefs = take_output(np.asarray(self.coefs), output, axis=1, ndim=2)
+        coefs = take_output(np.asarray(self.coefs), output, self.output_names, axis=1, ndim=2)
         columns = list(self.groups.values())
         norms = group_norms(coefs, self.groups)
         curves = coefs if kind == "coef" else norms
@@ -241,7 +252,7 @@ class RegularizationPathDisplay:
         draw(named, [_validate_style_kwargs(own, line_kwargs or {}) for own in defaults])
         self.lines_ = lines
 
-        strength_axis(ax)
+        strength_axis(ax, margin=0.0 if self.alpha is None or self.alphas[-1] < self.alpha < self.alphas[0] else 0.03)
         if kind == "norm":
             ax.set_ylim(bottom=0)
             ax.set_ylabel("Euclidean norm of a group's coefficients")
