@@ -16,6 +16,7 @@ from skprox.objectives import Point
 from skprox.objectives.compiled import Compiled
 
 NEGLIGIBLE = 1e-3  # share of the mean rate below which a row is next to nothing
+IN_CACHE = 2**16  # entries of X that are looked at several times in a row
 # Up to so many rows and entries a ridge system of as many equations as rows is solved, rather than by products with
 # the Hessian: 500 x 10,000 take 0.23 s at alpha=1 and 0.29 s at alpha=0.01, by products 0.43 and 0.96 s. It takes a
 # copy of X.
@@ -360,18 +361,27 @@ class PoissonObjective:
             weighted = (weights[:, None, rows] * counts[:, rows]).reshape(len(which), -1)
             share = np.vstack([weighted, np.exp(self.log_mass[:, rows] - heaviest)])
             chunk = self._cut(rows)
-            sums, first = _double(share.sum(axis=1, keepdims=True, dtype=np.float64), share @ chunk)
-            sizes = np.asarray(share @ abs(chunk), dtype=np.float64)
-            means = np.where(sums > 0, first / sums, 0.0)
-            center = means[len(which)] if dense else np.zeros(n_features)
+            sums = share.sum(axis=1, keepdims=True, dtype=np.float64)
+            means, sizes, squares = np.empty((3, len(share), n_features))
+            center = np.zeros(n_features)
             if dense:
-                chunk = chunk - center.astype(self.X.dtype)
-                chunk *= chunk
+                for part in gen_batches(n_features, max(32, IN_CACHE // len(chunk))):
+                    x = chunk[:, part]
+                    means[:, part] = share @ x
+                    work = np.abs(x)
+                    sizes[:, part] = share @ work
+                    means[:, part] = np.where(sums > 0, means[:, part] / sums, 0.0)
+                    center[part] = means[len(which), part]
+                    np.subtract(x, center[part].astype(x.dtype), out=work)
+                    work *= work
+                    squares[:, part] = share @ work
             else:
+                means[:], sizes[:] = np.where(sums > 0, (share @ chunk) / sums, 0.0), share @ abs(chunk)
                 chunk = chunk.copy()
                 chunk.data *= chunk.data
+                squares[:] = share @ chunk
             apart = sums * (means - center) ** 2
-            squares = np.asarray(share @ chunk, dtype=np.float64) - apart
+            squares -= apart
             squares[squares <= 4 * np.sqrt(share.shape[1]) * eps * apart] = 0.0
             # rounding grows with the rows: where there may be no more than that, the values are looked at
             doubtful = (means != 0) & (squares <= share.shape[1] * eps * sums * means**2)
