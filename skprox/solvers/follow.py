@@ -8,6 +8,7 @@ from skprox._jit import inner, njit
 from skprox.objectives.compiled import evaluate, gradient, hessian, hessian_times, value_size
 from skprox.objectives.passes import ROWS
 from skprox.prox import RIDGE
+from skprox.solvers.decisions import INNER
 from skprox.solvers.descent import (
     AFTER,
     COEF,
@@ -31,7 +32,6 @@ from skprox.solvers.steps import (
     DONE,
     EVALUATE,
     HESSIAN,
-    INNER,
     MINIMISE,
     arrive,
     begin,

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from skprox.solvers.anderson import Anderson
+from skprox.solvers.decisions import INNER, LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.implicit import ImplicitModel
 from skprox.solvers.quadratic import QuadraticModel, is_factored
 
@@ -18,9 +19,7 @@ NEAR = 0.5  # root mean square of that change below which it is not looked at
 TALL = 50  # rows a column from which on the Hessian of one fold does for all
 HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
 EXPLICIT_COLUMNS = 500  # up to which a Hessian is made where there are no norms, too
-STALL = 5  # steps in a row that promise no more than rounding can hide
 NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
-INNER = 0.05  # share of what is left to do that a step may leave undone
 
 
 def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
@@ -297,12 +296,10 @@ class _Descent:
         """Go to `trial` if the objective falls enough; else halve the step, or want a Hessian from here."""
         there, after = trial[self.where], gradient[self.where]
         paid = self.local.penalty.value(there) - self.paid
-        fall = value - self.point.value + paid
-        size = self.value_size(value, intercept, self.point.intercept)
-        if not self.step * abs(self.promise) > 1e3 * self.eps * size:
-            # the values hide so small a fall; the slopes at both ends don't
-            fall = (self.gradient + after) @ (there - self.here) / 2 + paid
-        if fall <= 1e-4 * self.step * self.promise + self.slack:
+        slopes, promise = (self.gradient + after) @ (there - self.here), self.step * self.promise
+        rounding = self.eps * self.value_size(value, intercept, self.point.intercept)
+        fall = fall_of(value - self.point.value, slopes, paid, promise, rounding)
+        if is_accepted(fall, promise, self.slack):
             self.idle = 0 if self.promise < -self.slack else self.idle + 1
             self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=gradient)
             self.here, self.halving, self.fresh = there, False, False
@@ -314,7 +311,7 @@ class _Descent:
             self.stopped = self.monitor(self.order, self.n_iter, value, self.shortfall, n_groups)
         elif self.fresh:
             self.step, self.halving = self.step / 2, True
-            if not self.step >= 1e-12:
+            if not self.step >= LEAST_STEP:
                 self.idle, self.halving = STALL, False
         else:
             self.refused = True
@@ -325,11 +322,7 @@ class _Descent:
 
     def is_tired(self, tol, n_problems, n_rows):
         """Whether a new Hessian would pay: it costs as much as a number of passes that grows with its columns."""
-        if self.refused or not self.rate < 1.0:
-            return True
-        remaining = np.log(self.shortfall / tol) / -np.log(self.rate)
-        cost = self.model.cost(n_problems, n_rows)
-        return remaining > cost + 2 * min(1.0, cost)
+        return self.refused or is_tired(self.shortfall, tol, self.rate, self.model.cost(n_problems, n_rows))
 
     def among(self, values):
         """Values on the model's columns among zeros on the working set."""

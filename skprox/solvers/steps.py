@@ -4,10 +4,11 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 `skprox.solvers.follow` serves the wants.
 """
 
-from math import inf, log
+from math import inf
 
 from skprox._jit import inner
 from skprox.prox import append, entry_of_group, residuals, scale, value
+from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
     COEF,
@@ -35,9 +36,7 @@ from skprox.solvers.model_problem import model_residual
 # in the columns outside of it, or nothing.
 MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
-STALL = 5  # steps in a row whose predicted decrease is no more than rounding can hide
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
-INNER = 0.05  # share of what is left to do that a step may leave undone
 
 
 @inner
@@ -156,19 +155,16 @@ def receive(d, size, tol, max_iter, cost):
     """
     s, local, features = d.state[0], d.local, d.features
     penalty = s.scale * value(local[MOVED], d.model, s.n_groups) - s.penalty
-    fall = s.trial_value - s.value + penalty
-    if not s.step * abs(s.predicted) > 2.2e-13 * size:
-        # values hide so small a decrease; slopes at both ends don't
-        fall = penalty
-        for a in range(s.n_columns):
-            slopes = local[START, a] + features[AFTER, d.layout[COLUMNS, a]]
-            fall += slopes * (local[MOVED, a] - local[HERE, a]) / 2
-    s.accepted = 1 if fall <= 1e-4 * s.step * s.predicted + s.rounding else 0
+    slopes = 0.0
+    for a in range(s.n_columns):
+        slopes += (local[START, a] + features[AFTER, d.layout[COLUMNS, a]]) * (local[MOVED, a] - local[HERE, a])
+    fall = fall_of(s.trial_value - s.value, slopes, penalty, s.step * s.predicted, 2.2e-16 * size)
+    s.accepted = 1 if is_accepted(fall, s.step * s.predicted, s.rounding) else 0
     if s.accepted == 0:
         if s.fresh == 0:
             return HESSIAN
         s.step /= 2
-        if s.step >= 1e-12:
+        if s.step >= LEAST_STEP:
             return go(d)
         s.idle = STALL
         return CHECK
@@ -182,6 +178,4 @@ def receive(d, size, tol, max_iter, cost):
     s.rate = s.residual / before if s.step == 1.0 else 1.0
     if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
         return CHECK
-    if s.rate < 1.0 and log(s.residual / tol) / -log(s.rate) <= cost + 2 * min(1.0, cost):
-        return MINIMISE
-    return HESSIAN
+    return HESSIAN if is_tired(s.residual, tol, s.rate, cost) else MINIMISE
