@@ -15,7 +15,10 @@ CAPACITY = 300  # columns of a model
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
     + [(name, "f8") for name in ("trial_value", "trial_intercept", "null", "scale")]
-    + [(name, "i8") for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit")]
+    + [
+        (name, "i8")
+        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton")
+    ]
 )
 # Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the gradient of the
 # null model, the scale and the rounding of gradients, and the curvature; the unit of the KKT residual; and work.

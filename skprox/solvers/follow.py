@@ -44,6 +44,7 @@ from skprox.solvers.steps import (
 
 # Products in a step of conjugate gradients, at most, and one more for so many columns.
 PRODUCTS, COLUMNS_A_PRODUCT = 50, 30
+MOST_NEWTON = 500  # Newton steps of model problems at a strength: beyond, scales differ too much for these
 
 
 @inner
@@ -86,7 +87,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
     """A descent at each of `alphas` in turn, from `coefs[0]` on.
 
     Writes coefficients into `coefs`, and a row of `out` for each: value, intercept, largest KKT residual in units, the
-    same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns.
+    same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns, or take too many steps.
     """
     n_features, n = d.features.shape[1], objective.log_mass.size
     s, features = d.state[0], d.features
@@ -107,6 +108,8 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                     conjugate(objective, mass, level, d, INNER * max(s.residual, tol), trial_mass)
                 else:
                     minimise(d, INNER * max(s.residual, tol))
+                    if s.n_newton > MOST_NEWTON:
+                        return which
                 wants = arrive(d)
             elif wants == EVALUATE:
                 trial = features[TRIAL]

@@ -258,6 +258,7 @@ def minimise(d, tol):
         cut = True
         for _ in range(NEWTON_STEPS):
             cut = newton_step(d)
+            d.state[0].n_newton += 1
             if not cut:
                 break
         if cut:

@@ -57,7 +57,7 @@ def begin(d, alpha):
     s.null = s.null if s.null > 0.0 else 1.0
     for j in range(features.shape[1]):
         features[UNIT, j] = min(features[SCALE, j], s.null)
-    s.n_iter, s.idle, s.rate, s.fresh = 0, 0, 1.0, 0
+    s.n_iter, s.n_newton, s.idle, s.rate, s.fresh = 0, 0, 0, 1.0, 0
 
 
 @inner
