@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
-from sklearn.utils import gen_batches, indexable
+from sklearn.utils import indexable
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -253,34 +253,28 @@ def _held_out(objective, counts, weight, offset, splits, paths):
 
     One pass over X: a chunk of rows serves all folds.
     """
-    from skprox import storage
-
-    X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
+    n_folds, n_alphas, dtype = len(splits), len(paths[0]), objective.precision
     counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
     held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
-    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
+    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
-    size = storage.chunk_rows(X, objective.chunk_bytes, X.shape[1], n_alphas)
 
-    def run(block):
-        losses = np.zeros((n_folds, len(paths), n_alphas))
-        for batch in gen_batches(block.stop - block.start, size):
-            rows = slice(block.start + batch.start, block.start + batch.stop)
-            chunk = storage.cut(X, rows, None)
-            for fold in range(n_folds):
-                mine = np.flatnonzero(held[fold, rows])
-                part, where = chunk[mine], rows.start + mine
-                shares = held[fold, where]
-                for k in range(len(paths)):
-                    eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                    eta += offset[where, None] + intercepts[fold, k]
-                    losses[fold, k] -= (shares * counts[k, where]) @ eta
-                    with np.errstate(over="ignore"):
-                        losses[fold, k] += shares @ np.exp(eta, out=eta)
+    def task(rows):
+        losses, chunk = np.zeros((n_folds, len(paths), n_alphas)), objective.design.cut(rows)
+        for fold in range(n_folds):
+            mine = np.flatnonzero(held[fold, rows])
+            part, where = chunk[mine], rows.start + mine
+            shares = held[fold, where]
+            for k in range(len(paths)):
+                eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
+                eta += offset[where, None] + intercepts[fold, k]
+                losses[fold, k] -= (shares * counts[k, where]) @ eta
+                with np.errstate(over="ignore"):
+                    losses[fold, k] += shares @ np.exp(eta, out=eta)
         return losses
 
-    losses = sum(objective.map(run, objective.blocks))
+    losses = objective.design.reduce(np.add, task, objective.shape[1], n_alphas)
     best = counts - xlogy(counts, counts)
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()

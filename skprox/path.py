@@ -310,7 +310,7 @@ def _follow(estimator, objective, outputs, pattern, points, alphas, report):
         most = max(result.n_iter for result in found)
         size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
         width = max(1, *(np.count_nonzero(point.coef) for point in points))
-        size = min(size, max(2, 2 * objective.X.shape[0] // width), most_at_once)
+        size = min(size, max(2, 2 * objective.shape[0] // width), most_at_once)
     return results
 
 
