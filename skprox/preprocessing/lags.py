@@ -1,0 +1,215 @@
+"""Features at earlier rows."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils import _safe_indexing, check_array, gen_batches
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from skprox.base import DocLinkMixin
+from skprox.columns import listing
+from skprox.validation import FLOATS
+
+BATCH = 2**20  # entries of lagged columns that are held at a time
+
+
+class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
+    """Features at earlier rows: histories, and filters over them.
+
+    Rows are in the order of time, evenly spaced. Column l of a feature x is its value l rows before,
+    for each lag l from `min_lag` to `max_lag`. With a `basis` of functions b_k of the lag, column k is instead::
+
+        sum_l b_k(l) x(t - l)
+
+    so that a linear model of these columns is a filter over the lags, smooth and of few coefficients, as the
+    post-spike and stimulus filters of [1]_. No column depends on later rows.
+
+    Parameters
+    ----------
+    max_lag : int, default=10
+        The largest lag, in rows.
+    min_lag : int, default=0
+        The smallest lag: 0 takes the row itself. The history of the response (give the counts as a
+        feature) takes 1, or the model would be told what it predicts.
+    basis : transformer, default=None
+        What turns a column of lags into columns of basis functions, such as
+        ``RaisedCosineTransformer(6, spacing="log")``. It is cloned and fitted to the lags from `min_lag` to
+        `max_lag`. None has a column for each lag.
+    epoch : str or int, default=None
+        Name or position of a feature that tells stretches of time without a gap: trials, sessions, days. It
+        may hold words, and has no columns in the output. No lag crosses from one row to the next where
+        it changes. None is one stretch.
+    fill_value : float, default=0.0
+        What stands for values before the first row of an epoch. With NaN, columns that look back that far are NaN.
+
+    Attributes
+    ----------
+    lags_ : ndarray of shape (max_lag - min_lag + 1,)
+        The lags, ascending.
+    basis_ : transformer
+        The fitted basis, where there is one: ``basis_.transform(lags_[:, None])`` has the values of its functions,
+        whose product with the coefficients of a feature is its filter.
+    features_ : ndarray of int
+        Positions of the features that have columns in the output: all but that of epochs.
+    n_features_in_ : int
+        Number of features, that of epochs included.
+    feature_names_in_ : ndarray of str
+        Names of the features, where all are strings.
+
+    See Also
+    --------
+    RaisedCosineTransformer : A basis for the lags.
+
+    Notes
+    -----
+    A transformer can't drop rows. To leave out the first rows of each epoch, give them a `sample_weight` of 0 in the
+    fit of the model, or drop the rows that are NaN (``fill_value=np.nan``) before the model sees them.
+
+    Epochs are a feature, and not an argument of `transform`, so that they are cut with the rows in
+    cross-validation and there in each `predict` of a pipeline. Splits should take whole epochs, as `GroupKFold` does:
+    where rows inside one are left out, those on both sides look like neighbours. At the start of the rows
+    given to `transform` all history is missing, so pass whole epochs to `predict`, too.
+
+    References
+    ----------
+    .. [1] Pillow, Shlens, Paninski, Sher, Litke, Chichilnisky and Simoncelli (2008), "Spatio-temporal
+       correlations and visual signalling in a complete neuronal population", Nature 454.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skprox import LagTransformer
+    >>> X = pd.DataFrame({"speed": [1.0, 2.0, 3.0, 4.0], "trial": ["a", "a", "a", "b"]})
+    >>> LagTransformer(max_lag=2, epoch="trial").set_output(transform="pandas").fit_transform(X)
+       speed_lag_0  speed_lag_1  speed_lag_2
+    0          1.0          0.0          0.0
+    1          2.0          1.0          0.0
+    2          3.0          2.0          1.0
+    3          4.0          0.0          0.0
+    """
+
+    _parameter_constraints = {
+        "max_lag": [Interval(Integral, 0, None, closed="left")],
+        "min_lag": [Interval(Integral, 0, None, closed="left")],
+        "basis": [HasMethods(["fit", "transform", "get_feature_names_out"]), None],
+        "epoch": [str, Integral, None],
+        "fill_value": ["nan", Interval(Real, None, None, closed="neither")],
+    }
+
+    def __init__(self, max_lag=10, *, min_lag=0, basis=None, epoch=None, fill_value=0.0):
+        self.max_lag = max_lag
+        self.min_lag = min_lag
+        self.basis = basis
+        self.epoch = epoch
+        self.fill_value = fill_value
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None):
+        """Learn the names of the features, and evaluate the basis.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+        """
+        if self.min_lag > self.max_lag:
+            raise ValueError(f"min_lag must be at most max_lag; got min_lag={self.min_lag}, max_lag={self.max_lag}.")
+        self._split_epochs(X, reset=True)
+        self.features_ = np.delete(np.arange(self.n_features_in_), [] if self.epoch is None else self._find_epoch())
+        self.lags_ = np.arange(self.min_lag, self.max_lag + 1)
+        vars(self).pop("basis_", None)
+        if self.basis is not None:
+            self.basis_ = clone(self.basis).fit(self.lags_[:, None])
+        return self
+
+    def transform(self, X):
+        """Look back from each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The features, in the order of time.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_out)
+            The lags (or filters) of the first feature, then those of the second, and so on.
+        """
+        check_is_fitted(self)
+        X, first = self._split_epochs(X, reset=False)
+        basis = None
+        if self.basis is not None:
+            basis = check_array(self.basis_.transform(self.lags_[:, None]), dtype=X.dtype)
+        width = len(self.lags_) if basis is None else basis.shape[1]
+        columns = np.empty((*X.shape, width), dtype=X.dtype)
+        for rows in gen_batches(len(X), max(1, BATCH // (X.shape[1] * len(self.lags_)))):
+            earlier = np.arange(rows.start, rows.stop)[:, None] - self.lags_
+            known = earlier >= first[rows, None]
+            lagged = np.where(known[:, None], X[np.where(known, earlier, 0)].swapaxes(1, 2), self.fill_value)
+            columns[rows] = lagged if basis is None else lagged @ basis
+        return columns.reshape(len(X), -1)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the columns: ``x_lag_0``, ``x_lag_1``, ..., or as the basis names those of a feature ``x``.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features. None is `feature_names_in_`, or else ``x0``, ``x1``, ...
+
+        Returns
+        -------
+        ndarray of str
+            The names.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)[self.features_]
+        if self.basis is not None:
+            return np.concatenate([self.basis_.get_feature_names_out([name]) for name in names])
+        return np.array([f"{name}_lag_{lag}" for name in names for lag in self.lags_], dtype=object)
+
+    def _split_epochs(self, X, reset):
+        """The features to look back at, and for each row the first one of its epoch."""
+        if self.epoch is None:
+            X = validate_data(self, X, dtype=FLOATS, reset=reset)
+            return X, np.zeros(len(X), dtype=int)
+        if not hasattr(X, "columns"):
+            X = check_array(X, dtype=None, ensure_all_finite=False)
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        position = self._find_epoch()
+        if self.n_features_in_ == 1:
+            raise ValueError(f"X has no column but epoch={self.epoch!r}: there is no feature to look back at.")
+        labels = np.asarray(_safe_indexing(X, position, axis=1))
+        if pd.isna(labels).any():
+            raise ValueError(f"epoch={self.epoch!r}: the label is missing in row {np.argmax(pd.isna(labels))} of X.")
+        features = np.delete(np.arange(self.n_features_in_), position)
+        X = check_array(_safe_indexing(X, features, axis=1), dtype=FLOATS, estimator=self, input_name="X")
+        opens = np.append(True, labels[1:] != labels[:-1])
+        return X, np.maximum.accumulate(np.where(opens, np.arange(len(X)), 0))
+
+    def _find_epoch(self):
+        """Position of the feature that tells epochs."""
+        names = list(getattr(self, "feature_names_in_", []))
+        if isinstance(self.epoch, str) and self.epoch not in names:
+            has = f"Its columns are {listing(names)}." if names else "Its columns have no names: give a position."
+            raise ValueError(f"epoch={self.epoch!r} is not a column of X. {has}")
+        if isinstance(self.epoch, str):
+            return names.index(self.epoch)
+        if not 0 <= self.epoch < self.n_features_in_:
+            raise ValueError(f"epoch={self.epoch} is not a position in the {self.n_features_in_} columns of X.")
+        return self.epoch
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
