@@ -12,7 +12,12 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skprox.groups import BASIS, POWER, gather
-from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
+from skprox.preprocessing import (
+    LagTransformer,
+    MonotoneSplineTransformer,
+    RaisedCosineTransformer,
+    SmoothSplineTransformer,
+)
 
 REMAINDER = "remainder"  # the step of a ColumnTransformer for the columns that no other takes
 
@@ -221,6 +226,8 @@ def _trace(transformer, inputs, width=None):
         inputs = [inputs[j] for j in transformer.features_]
     if isinstance(transformer, SplineTransformer | RaisedCosineTransformer | LagTransformer):
         return _repeat(inputs, [len(transformer.get_feature_names_out()) // len(inputs)] * len(inputs))
+    if isinstance(transformer, SmoothSplineTransformer | MonotoneSplineTransformer):
+        return _repeat(inputs, transformer.n_splines_)
     if isinstance(transformer, OneHotEncoder):
         return _repeat(inputs, _one_hot_counts(transformer))
     if isinstance(transformer, KBinsDiscretizer) and transformer.encode != "ordinal":

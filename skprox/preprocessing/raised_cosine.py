@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from skprox.base import DocLinkMixin
+from skprox.preprocessing._bounds import check_within
 from skprox.validation import FLOATS
 
 
@@ -153,14 +154,9 @@ class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=FLOATS, reset=False)
+        check_within(self, X)
         low, high = self.bounds_.astype(X.dtype)
         nearest, span = np.clip(X, low, high), np.where(high > low, high - low, 1)
-        if self.extrapolation == "error" and (nearest != X).any():
-            row, j = np.argwhere(nearest != X)[0]
-            raise ValueError(
-                f"X holds {X[row, j]:g} in row {row} of {_check_feature_names_in(self)[j]!r}, beyond its bounds "
-                f"{low[j]:g} and {high[j]:g}. Give bounds, or another extrapolation than 'error'."
-            )
         inside = self.extrapolation in ("constant", "linear")
         u = ((nearest if inside else X) - low) / span
         columns = self._bumps(u)
