@@ -119,7 +119,7 @@ def test_names_stay_with_rows_and_columns(pair):
         else:
             assert part.column_names.tolist() == taken.tolist()
     assert X[0, 0] == frame.iloc[0, 0]
-    for other in (2 * X, X.T, X @ sparse.eye_array(X.shape[1]), X.tocsc()):
+    for other in (2 * X, X.T, X @ sparse.csr_array(np.eye(X.shape[1])), X.tocsc()):
         assert getattr(other, "column_names", None) is None
 
 
