@@ -123,13 +123,12 @@ def check_labels(estimator, X, *, reset):
     place of levels.
     """
     X, labels = label_columns(X)
-    names = names_of(X)
-    named = X if names is None else pd.DataFrame(columns=names)
     given = None if isinstance(labels, pd.MultiIndex) else labels
     if reset:
         estimator._labels_in = None if given is None else given.to_numpy()
         return X
-    fitted = _labels_in(estimator)
+    names, fitted = names_of(X), _labels_in(estimator)
+    named = X if names is None else _empty_frame(names)
     if _are_positions(fitted) and _are_positions(given):
         if names is not None:
             _check_names(estimator, named)
@@ -141,7 +140,7 @@ def check_labels(estimator, X, *, reset):
     stand_in = copy(estimator)  # with labels as names, which scikit-learn checks
     if fitted is not None:
         stand_in.feature_names_in_ = np.array(_plain(fitted), dtype=object)
-    _check_names(stand_in, named if given is None else pd.DataFrame(columns=_plain(given)))
+    _check_names(stand_in, named if given is None else _empty_frame(_plain(given)))
     return X
 
 
@@ -197,6 +196,10 @@ def listing(names):
 def _check_names(estimator, named):
     """The check of scikit-learn of the names of columns, not of what they hold."""
     validate_data(estimator, named, reset=False, skip_check_array=True, ensure_2d=False)
+
+
+def _empty_frame(names):
+    return pd.DataFrame(np.empty((0, len(names))), columns=names)
 
 
 def _labels_in(estimator):
