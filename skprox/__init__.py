@@ -9,7 +9,12 @@ from skprox.displays.population import PopulationDisplay
 from skprox.displays.regularization_path import RegularizationPathDisplay
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
+from skprox.preprocessing import (
+    LagTransformer,
+    MonotoneSplineTransformer,
+    RaisedCosineTransformer,
+    SmoothSplineTransformer,
+)
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
 from skprox.sgd import ProxSGDRegressor
 from skprox.stability import StabilitySelection
@@ -23,6 +28,7 @@ __all__ = [
     "GroupLassoPoisson",
     "GroupLassoPoissonCV",
     "LagTransformer",
+    "MonotoneSplineTransformer",
     "PoissonGLMRegressor",
     "PoissonGLMRegressorCV",
     "PopulationDisplay",
@@ -30,6 +36,7 @@ __all__ = [
     "RaisedCosineTransformer",
     "RegularizationPath",
     "RegularizationPathDisplay",
+    "SmoothSplineTransformer",
     "StabilitySelection",
     "groups_from_transformer",
     "make_grouped_column_transformer",

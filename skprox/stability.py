@@ -22,8 +22,9 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skprox.base import DocLinkMixin, name_arguments
-from skprox.columns import Columns, check_columns, check_labels, labels_of
+from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
 from skprox.groups import gather, group_of_column, groups_in
+from skprox.named_sparse import name_columns, names_of
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.poisson import PoissonGLMRegressor
@@ -263,7 +264,11 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
-        return super().transform(sparse_floats(check_labels(self, X, reset=False)))
+        X = sparse_floats(check_labels(self, X, reset=False))
+        names = names_of(X)
+        if names is None:
+            return super().transform(X)
+        return name_columns(super(StabilitySelection, without_names(self)).transform(X), names[self.get_support()])
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.
