@@ -164,7 +164,8 @@ class TablesMixin(InferenceMixin):
             z = np.divide(coefs, error, out=np.full(coefs.shape, np.nan), where=error != 0)
             half = stats.norm.isf((1 - level) / 2) * error
             table |= {"std_error": error, "z": z, "p_value": 2 * stats.norm.sf(np.abs(z))}
-            table |= {"rate_ratio_low": np.exp(coefs - half), "rate_ratio_high": np.exp(coefs + half)}
+            with np.errstate(over="ignore"):  # of columns that the counts tell next to nothing of
+                table |= {"rate_ratio_low": np.exp(coefs - half), "rate_ratio_high": np.exp(coefs + half)}
         elif any(each is not None for each in (y, sample_weight, exposure, clusters)) or kind != "model":
             raise ValueError("coef_table needs X, too, where y, weights, exposure, clusters or a kind are given.")
         return self._table(table, column_names(self), "column")

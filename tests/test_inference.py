@@ -11,6 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, PoissonGLMRegressorCV
 
+pytestmark = pytest.mark.filterwarnings("ignore:cov_type not fully supported")  # of statsmodels, with weights
 TOL = 1e-12
 CLUSTERS = np.random.default_rng(5).choice(list("abcdefghijklmnopqrstuvwxyz"), size=300)
 KINDS = {
@@ -438,6 +439,16 @@ def test_errors_of_the_first_kind(rng, alpha):
     rates = (np.array(p_values) < 0.1).mean(axis=0)
     assert (rates < 0.15).all()
     assert alpha or (rates > 0.06).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_that_the_counts_tell_nothing_of():
+    """Where they are 1 there are no counts: the estimate is as low as the solver got, its error without bounds."""
+    X, y = np.repeat(np.eye(3), 50, axis=0)[:, 1:], np.repeat([3, 5, 0], 50)
+    table = PoissonGLMRegressor(alpha=0, tol=1e-12).fit(X, y).coef_table(X)
+    assert table.loc["x1", ["rate_ratio_low", "rate_ratio_high"]].tolist() == [0, np.inf]
+    assert table.loc["x1", "p_value"] > 0.99
+    assert table.loc["x0", "std_error"] == pytest.approx(np.sqrt(1 / 150 + 1 / 250))
 
 
 def test_cross_validated_estimators_have_tables(trips):
