@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
 )
 
 from skprox import (
+    GroupEffectDisplay,
     GroupImportanceDisplay,
     GroupLassoPoisson,
     GroupLassoPoissonCV,
@@ -160,6 +161,28 @@ def test_what_follows_a_fit(pair, y):
     assert set(display.groups) == set(model.groups_)
     scores = [cross_val_score(model, each, y, cv=3) for each in pair]
     np.testing.assert_allclose(*scores, rtol=1e-5)
+
+
+def test_tables(pair, y):
+    clusters = np.arange(N) % 30
+    model = PoissonGLMRegressor(alpha=0.1).fit(pair[0], y)
+    for kind in ({"kind": "model"}, {"kind": "sandwich", "clusters": clusters}):
+        for name in ("covariance", "coef_table", "group_tests"):
+            found, wanted = (getattr(model, name)(X, y, **kind) for X in pair)
+            pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
+    assert model.dispersion(pair[0], y) == pytest.approx(model.dispersion(pair[1], y))
+
+
+def test_intervals_of_an_effect(X, y):
+    tables = []
+    for sparse_output in (True, False):
+        model = make_pipeline(build(sparse_output), PoissonGLMRegressor(alpha=0.1)).fit(X, y)
+        covariance = model[-1].covariance(model[:-1].transform(X), y, kind="quasi")
+        display = GroupEffectDisplay.from_estimator(model, X, "city", reference="a", covariance=covariance)
+        tables.append(display.to_frame())
+    plt.close("all")
+    assert list(tables[0]) == ["rate_ratio", "rate_ratio_low", "rate_ratio_high"]
+    pd.testing.assert_frame_equal(*tables, rtol=1e-5)
 
 
 def test_chunks(pair, y):
