@@ -229,7 +229,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         bounds = n_selected**2 / ((2 * self.threshold - 1) * in_play.sum())
         counts = bounds <= (np.inf if self.max_errors is None else self.max_errors)
 
-        self.alphas_, self.groups_, self.path_ = path.alphas, path.groups, path
+        self.alphas_, self.groups_, self.path_ = path.alphas, path.groups, path.without_rows()
         shares = selections.mean(axis=0)
         self.stability_path_ = np.zeros((len(free), len(shares))).T  # a page of memory for each group that has any
         self.stability_path_[:, free] = 1.0
