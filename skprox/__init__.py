@@ -7,6 +7,7 @@ from skprox.displays.group_effect import GroupEffectDisplay
 from skprox.displays.group_importance import GroupImportanceDisplay
 from skprox.displays.population import PopulationDisplay
 from skprox.displays.regularization_path import RegularizationPathDisplay
+from skprox.multi_split import multi_split_test
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.preprocessing import (
@@ -41,6 +42,7 @@ __all__ = [
     "groups_from_transformer",
     "make_grouped_column_transformer",
     "mcfadden_scorer",
+    "multi_split_test",
     "poisson_deviance_scorer",
     "regularization_path",
 ]

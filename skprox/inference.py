@@ -233,6 +233,8 @@ class InferenceMixin:
         """What the rows tell about each output, one after the other."""
         coefs = self._coefs()
         strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
+        if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected
+            strengths = np.stack([np.where(coefs == 0, np.inf, 0.0), np.zeros_like(coefs)], axis=1)
         for coef, mean, (strength, ridge) in zip(coefs, means, strengths, strict=True):
             yield Information(X, weight, mean, coef, strength, ridge, self._norms(), self.fit_intercept)
 

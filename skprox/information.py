@@ -84,7 +84,12 @@ class Information:
 
     @cached_property
     def fisher(self):
-        return _gram(self.X, self.weight * self.means, self.center)[self.first :, self.first :]
+        masses = self.weight * self.means
+        fisher = _gram(self.X, masses, self.center)
+        rounding = (4 * np.finfo(self.X.dtype).eps * self.center) ** 2 * masses.sum()
+        flat = 1 + np.flatnonzero(np.diag(fisher)[1:] <= rounding)
+        fisher[flat] = fisher[:, flat] = 0.0
+        return fisher[self.first :, self.first :]
 
     @cached_property
     def hessian(self):

@@ -25,9 +25,9 @@ def warn(message, category=UserWarning):
 
 
 def is_candidate():
-    """Whether scikit-learn calls this to score a model by cross-validation, alone or as one of several."""
-    frame = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__") != "sklearn.model_selection._validation":
+    """Whether the model is one of many: of a cross-validation of scikit-learn, or of `multi_split_test`."""
+    frame, callers = sys._getframe(1), ("sklearn.model_selection._validation", "skprox.multi_split")
+    while frame and frame.f_globals.get("__name__") not in callers:
         frame = frame.f_back
     return frame is not None
 

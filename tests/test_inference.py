@@ -499,3 +499,19 @@ def test_a_constant_column_under_ridge_has_nothing_to_be_unsure_of(storage):
         errors = model.coef_table(storage(X), y, kind="sandwich", **options)["std_error"].to_numpy()
         assert (errors[:3] > 0.01).all()
         assert errors[3:].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("kind", [PoissonGLMRegressorCV, GroupLassoPoissonCV])
+def test_relaxed_models_count_what_they_have_selected(kind):
+    """Their dispersion is that of the fit without a penalty, but its covariance is none of theirs."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 8))
+    y = rng.poisson(np.exp(X[:, 0] - X[:, 1]))
+    model = kind(groups=np.repeat(list("abcd"), 2), relax=True, cv=3, alphas=10).fit(X, y)
+    assert model.relaxed_
+    selected = np.flatnonzero(model.coef_)
+    assert len(selected) < 8
+    again = PoissonGLMRegressor(alpha=0).fit(X[:, selected], y)
+    assert model.dispersion(X, y) == pytest.approx(again.dispersion(X[:, selected], y), rel=1e-4)
+    with pytest.warns(UserWarning, match=r"coef_table gives NaN: .* skprox.multi_split_test"):
+        assert model.coef_table(X)["std_error"].isna().all()

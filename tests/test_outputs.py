@@ -24,6 +24,7 @@ from skprox import (
     RegularizationPathDisplay,
     StabilitySelection,
     mcfadden_scorer,
+    multi_split_test,
     poisson_deviance_scorer,
     regularization_path,
 )
@@ -311,3 +312,17 @@ def test_intervals_of_an_effect(X, Y):
     wanted = GroupEffectDisplay.from_estimator(alone, X, covariance=alone.covariance(X), **shown)
     pd.testing.assert_frame_equal(display.to_frame(), wanted.to_frame(), rtol=1e-5)
     plt.close("all")
+
+
+def test_p_values_after_selection(X, Y):
+    """Halves know strengths by the names of outputs."""
+    alpha = pd.DataFrame(0.1, index=UNITS[::-1], columns=list(X))
+    alpha.loc["CA1-7"] = np.inf
+    settings = {"n_splits": 4, "random_state": 0}
+    with warnings.catch_warnings(action="error"):  # that a half selects nothing is no news
+        table = multi_split_test(GroupLassoPoisson(alpha=alpha), X, Y, **settings)
+    wanted = multi_split_test(GroupLassoPoisson(alpha=alpha.loc[UNITS].to_numpy()), X, Y.to_numpy(), **settings)
+    assert list(table.index.unique("output")) == UNITS
+    np.testing.assert_allclose(table, wanted)
+    assert (table.loc["CA1-7", "selection_probability"] == 0).all()
+    assert table.loc[("V1-2", "c"), "p_value"] < 0.01
