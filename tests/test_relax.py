@@ -10,6 +10,7 @@ from sklearn.metrics import mean_poisson_deviance
 from sklearn.model_selection import KFold
 
 from skprox import (
+    DevianceCurveDisplay,
     GroupLassoPoisson,
     GroupLassoPoissonCV,
     PoissonGLMRegressor,
@@ -223,3 +224,26 @@ def test_a_second_fit_without_it_forgets(data):
 def test_relax_is_a_bool(data):
     with pytest.raises(ValueError, match="The 'relax' parameter"):
         GroupLassoPoissonCV(relax="both").fit(*data)
+
+
+def test_the_curve_shown_is_the_one_chosen_from(data):
+    pytest.importorskip("matplotlib")
+    model = PoissonGLMRegressorCV(alphas=12, l1_ratio=[0.5, 1.0], relax=True).fit(*data)
+    assert model.relaxed_
+    display = DevianceCurveDisplay.from_estimator(model)
+    chosen = model.l1_ratio.index(model.l1_ratio_)
+    np.testing.assert_allclose(display.line_.get_ydata(), model.relaxed_deviance_path_[chosen].mean(axis=1))
+    assert display.alpha_min_ == model.alpha_
+    assert "relaxed" in display.line_.get_label()
+
+
+def test_the_curve_leaves_out_what_is_not_relaxed(rng):
+    pytest.importorskip("matplotlib")
+    X = rng.normal(size=(40, 60))
+    y = rng.poisson(np.exp(0.5 + X[:, 0]))
+    model = PoissonGLMRegressorCV(alphas=30, alpha_min_ratio=1e-3, cv=3, relax=True).fit(X, y)
+    assert model.relaxed_
+    display = DevianceCurveDisplay.from_estimator(model)
+    assert 1 < len(display.alphas) < 30
+    assert np.isfinite(display.line_.get_ydata()).all()
+    assert display.alpha_min_ == model.alpha_
