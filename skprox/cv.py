@@ -24,6 +24,7 @@ from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.relax import refit
 from skprox.validation import check_rates, warn
 
 FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
@@ -37,6 +38,7 @@ def _constraints(kind):
         "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"})],
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
+        "relax": ["boolean"],
     }
     return {name: each for name, each in constraints.items() if name not in ("alpha", "warm_start")}
 
@@ -97,21 +99,37 @@ class _CrossValidated:
             deviance = np.full((len(paths), n_alphas, len(splits)), np.nan)
             for k, each in enumerate(deviances):
                 deviance[k, : len(each)] = each
-            best, where = _choose(deviance, self.selection)
+            relaxed, without = [], np.full_like(deviance, np.nan)
+            for k, path in enumerate(paths if self.relax else []):
+                relaxed.append(self._relax(objective, inner[k], np.count_nonzero(weights, axis=1), path))
+                without[k, : len(path[0])] = held_out(relaxed[k])
+                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
+            best, where = _choose(np.concatenate([deviance, without]), self.selection)
+            self.relaxed_, best = best >= len(paths), best % len(paths)
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
-            self._unpack([way[where][0] for way in chosen], objective, penalties, patterns[best], columns, n_outputs)
+            results = [way[where][0] for way in (relaxed if self.relaxed_ else paths)[best]]
+            self._unpack(results, objective, penalties, patterns[best], columns, n_outputs)
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
             warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
+        if self.relaxed_:
+            values = [result.point.value for result in results]
+            self.objective_ = np.array(values) if n_outputs else values[0]
+            self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
         self.coef_path_ = objective.expand(coefs if n_outputs else coefs[:, 0])
         self._keep(candidates, best, alphas, deviance)
-        self._warn_of_ends(grids[best], deviances[best], where)
+        vars(self).pop("relaxed_deviance_path_", None)
+        if self.relax:
+            self.relaxed_deviance_path_ = without.reshape(self.deviance_path_.shape)
+        of_kind = without if self.relaxed_ else deviance
+        self._warn_of_ends(grids[best], of_kind[best, : len(deviances[best])], where)
         tasks.end()
         return self
 
@@ -222,6 +240,17 @@ class _CrossValidated:
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 
+    def _relax(self, objective, patterns, n_rows, paths):
+        """What `_follow` returns, without a penalty on what is selected."""
+        ways = [
+            [
+                refit(self, objective, pattern, k + fold * len(paths), n, results)
+                for fold, (n, results) in enumerate(zip(n_rows, zip(*path, strict=True), strict=True))
+            ]
+            for k, (pattern, path) in enumerate(zip(patterns, paths, strict=True))
+        ]
+        return [list(zip(*way, strict=True)) for way in ways]
+
 
 def _positions(rows, n_rows, fold):
     """Positions of rows that are given by them, or by a mask."""
@@ -330,6 +359,10 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
+    relax : bool, default=False
+        Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
+        (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
+        many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
@@ -357,8 +390,13 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Mean Poisson deviance of the rows held out.
+    relaxed_ : bool
+        Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
+        `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
+    relaxed_deviance_path_ : ndarray of the shape of `deviance_path_`
+        The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
-        Coefficients of the fits to all rows, at the ratio chosen.
+        Coefficients of the penalised fits to all rows, at the ratio chosen.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
     intercept_ : float or ndarray of shape (n_outputs,)
@@ -408,6 +446,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         l1_ratio=1.0,
         cv=None,
         selection="min",
+        relax=False,
         penalty_weights=None,
         groups="auto",
         fit_intercept=True,
@@ -422,6 +461,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         self.l1_ratio = l1_ratio
         self.cv = cv
         self.selection = selection
+        self.relax = relax
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.fit_intercept = fit_intercept
@@ -474,6 +514,10 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
+    relax : bool, default=False
+        Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
+        (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
+        many columns as rows.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
@@ -499,8 +543,13 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
         Mean Poisson deviance of the rows held out.
+    relaxed_ : bool
+        Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
+        `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
+    relaxed_deviance_path_ : ndarray of the shape of `deviance_path_`
+        The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
-        Coefficients of the fits to all rows.
+        Coefficients of the penalised fits to all rows.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
     intercept_ : float or ndarray of shape (n_outputs,)
@@ -550,6 +599,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         alpha_min_ratio="auto",
         cv=None,
         selection="min",
+        relax=False,
         groups="auto",
         group_weights="sqrt_size",
         fit_intercept=True,
@@ -563,6 +613,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         self.alpha_min_ratio = alpha_min_ratio
         self.cv = cv
         self.selection = selection
+        self.relax = relax
         self.groups = groups
         self.group_weights = group_weights
         self.fit_intercept = fit_intercept

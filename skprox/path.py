@@ -1,21 +1,23 @@
 """Regularization paths: one model for each of many strengths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skprox.base import name_arguments
+from skprox.criteria import Sample
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
-from skprox.validation import check_exposure, warn
+from skprox.validation import check_exposure, check_weight, warn
 
 START = 16  # problems in lockstep at first, or one strength
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
@@ -46,6 +48,12 @@ class RegularizationPath:
         Name of a group to the positions of its columns.
     feature_names : list of str
         Names of the columns.
+    deviance : ndarray of shape (n_alphas,)
+        Poisson deviance of the rows of the fit, each as often as its weight says.
+    log_likelihood : ndarray of shape (n_alphas,)
+        Poisson log-likelihood of these rows.
+    n_samples : float
+        Number of these rows: the sum of their weights.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
     """
@@ -58,6 +66,10 @@ class RegularizationPath:
     n_iter: np.ndarray
     groups: dict
     feature_names: list
+    deviance: np.ndarray
+    log_likelihood: np.ndarray
+    n_samples: float
+    _sample: Sample
     output_names: np.ndarray | None = None
 
     def __repr__(self):
@@ -68,6 +80,131 @@ class RegularizationPath:
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
         return group_norms(self.coefs, self.groups)
+
+    @cached_property
+    def degrees_of_freedom(self):
+        """How many free coefficients each model is worth: ndarray of shape (n_alphas,).
+
+        tr((H + P)^-1 H), with the Hessian H of the data term and the curvature P of the penalty, both in the
+        intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
+        coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
+        less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
+        for more than 1 and less than its size [2]_.
+
+        Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
+        when it is pickled.
+
+        References
+        ----------
+        .. [1] Zou, Hastie and Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
+           35(5).
+        .. [2] Vaiter, Deledalle, Fadili, Peyré and Dossal (2017), "The degrees of freedom of partly smooth
+           regularizers", Annals of the Institute of Statistical Mathematics 69(4).
+        """
+        if self._sample.X is None:
+            raise AttributeError(
+                "degrees_of_freedom are computed from the rows of the fit, which this path has not kept: paths "
+                "forget them when they are pickled, as is path_ of StabilitySelection. Ask for them before, of what "
+                "regularization_path returns."
+            )
+        return self._by_output(self._sample.degrees_of_freedom, self.alphas)
+
+    @validate_params({"kind": [StrOptions({"aic", "bic", "ebic", "gcv"})]}, prefer_skip_nested_validation=True)
+    def information_criterion(self, kind):
+        """What each model is expected to lose on other rows, or against others in probability: less is better.
+
+        With the log-likelihood l, the deviance D, the number of rows n (`n_samples`) and the degrees of freedom df:
+
+        - "aic": -2 l + 2 df [1]_, for prediction;
+        - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
+        - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
+          number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
+          them are in. For many groups, of which few have an effect;
+        - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
+          or more.
+
+        All but "gcv" take the variance of counts to equal their mean, and choose too weak a penalty where it is
+        larger.
+
+        Parameters
+        ----------
+        kind : {"aic", "bic", "ebic", "gcv"}
+            Which one.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas,)
+            The criterion of each model.
+
+        References
+        ----------
+        .. [1] Akaike (1974), "A new look at the statistical model identification", IEEE Transactions on Automatic
+           Control 19(6).
+        .. [2] Schwarz (1978), "Estimating the dimension of a model", Annals of Statistics 6(2).
+        .. [3] Chen and Chen (2008), "Extended Bayesian information criteria for model selection with large model
+           spaces", Biometrika 95(3).
+        .. [4] Craven and Wahba (1979), "Smoothing noisy data with spline functions", Numerische Mathematik 31.
+        """
+        n, df = self.n_samples, self.degrees_of_freedom
+        if kind == "gcv":
+            with np.errstate(divide="ignore"):
+                return np.where(df < n, n * self.deviance / (n - df) ** 2, np.inf)
+        criterion = -2 * self.log_likelihood + (2.0 if kind == "aic" else np.log(n)) * df
+        if kind == "ebic":
+            criterion += 2 * self._by_output(lambda coefs, intercepts: self._sample.log_numbers_of_models(coefs))
+        return criterion
+
+    def best(self, kind):
+        """The position of the model with the least `information_criterion`.
+
+        A warning says so where that is the weakest strength, as a weaker one may then be better.
+
+        Parameters
+        ----------
+        kind : {"aic", "bic", "ebic", "gcv"}
+            The criterion.
+
+        Returns
+        -------
+        int or ndarray of shape (n_outputs,)
+            The position along the strengths, for each output of a 2-D target.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skprox import GroupLassoPoisson, regularization_path
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(500, 6))
+        >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+        >>> path = regularization_path(GroupLassoPoisson(groups=["a", "a", "b", "b", "c", "c"]), X, y)
+        >>> best = path.best("bic")
+        >>> path.group_norms[best].round(2)
+        array([0.32, 0.  , 0.  ])
+        >>> float(path.degrees_of_freedom[best].round(2))
+        2.76
+        """
+        best = np.argmin(self.information_criterion(kind), axis=0)
+        at_end = np.count_nonzero(best == len(self.alphas) - 1)
+        if at_end and len(self.alphas) > 1:
+            which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
+            warn(
+                f"The least {kind}{which} is at the end of the path, alpha={self.alphas[-1]:.3g}: a weaker penalty "
+                "may be better. Give regularization_path a smaller alpha_min_ratio, or smaller alphas."
+            )
+        return best if best.ndim else int(best)
+
+    def _by_output(self, function, *args):
+        """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        if self.intercepts.ndim == 2:
+            return function(*args, self.coefs, self.intercepts)
+        return function(*args, self.coefs[:, None], self.intercepts[:, None])[:, 0]
+
+    def without_rows(self):
+        """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
+        return replace(self, _sample=self._sample.without_rows())
+
+    def __getstate__(self):
+        return vars(self) | {"_sample": self._sample.without_rows()}
 
     def to_frame(self):
         """The norms of the groups as a table.
@@ -170,7 +307,7 @@ def regularization_path(
     estimator = clone(estimator).set_params(warm_start=False)
     estimator._validate_params()
     (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
-    patterns = estimator._penalties(1.0, columns, n_outputs)
+    penalties = patterns = estimator._penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
     with estimator._open((X, counts, weight[None], offset), columns) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
@@ -194,6 +331,10 @@ def regularization_path(
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
     deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
     null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
+        n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
+        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
+        deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
     coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
@@ -204,6 +345,10 @@ def regularization_path(
         n_iter=collect(lambda result: result.n_iter),
         groups=columns.groups,
         feature_names=columns.names,
+        deviance=deviance,
+        log_likelihood=log_likelihood,
+        n_samples=float(n_samples),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
     )
 

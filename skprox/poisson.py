@@ -20,10 +20,10 @@ from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
 from skprox.columns import check_columns, labels_of
 from skprox.groups import find_columns, group_norms, warn_without_names
-from skprox.inference import InferenceMixin
 from skprox.metrics import cohen_r2
 from skprox.outputs import check_outputs, output_labels, output_titles
 from skprox.strengths import per_coefficient, per_group
+from skprox.tables import TablesMixin
 from skprox.validation import (
     check_exposure,
     check_rows,
@@ -35,9 +35,7 @@ from skprox.validation import (
 )
 
 
-class _PoissonRegression(
-    CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator
-):
+class _PoissonRegression(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """What the estimators share: all but the penalty."""
 
     _parameter_constraints = {
@@ -462,6 +460,10 @@ class PoissonGLMRegressor(_PoissonRegression):
         singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
         return [Penalty.of(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
 
+    def _norms(self):
+        """Positions of the coefficients of each norm of the penalty."""
+        return np.arange(self.n_features_in_)[:, None]
+
     def _pattern(self, columns, n_outputs):
         """The parameters that are the same whatever `alpha`, for each column: shape (n_outputs or 1, n_features)."""
         weights = 1.0 if self.penalty_weights is None else self.penalty_weights
@@ -636,6 +638,10 @@ class GroupLassoPoisson(_PoissonRegression):
         strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
         ridge = np.zeros(len(columns.names))
         return [Penalty.from_groups(groups, s, ridge) for s in strength]
+
+    def _norms(self):
+        """Positions of the coefficients of each norm of the penalty."""
+        return list(self.groups_.values())
 
     def _pattern(self, columns, n_outputs):
         """The parameters that are the same whatever `alpha`, for each group: shape (n_outputs or 1, n_groups)."""
