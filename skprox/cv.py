@@ -22,7 +22,10 @@ from sklearn.utils.validation import _num_samples
 
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
-from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
+from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.model import CountModel, check_data
+from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
+from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.relax import refit
 from skprox.validation import check_rates, warn
@@ -43,7 +46,7 @@ def _constraints(kind):
     return {name: each for name, each in constraints.items() if name not in ("alpha", "warm_start")}
 
 
-class _CrossValidated:
+class _CrossValidated(CountModel):
     """What the estimators share that choose a strength: all but the parameters of the estimator whose it is."""
 
     @name_arguments
@@ -72,19 +75,20 @@ class _CrossValidated:
             The fitted estimator.
         """
         _raise_for_params(params, self, "fit")
-        (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        data = check_data(self, X, y, sample_weight, exposure)
+        counts, weight, columns, n_outputs = data.counts, data.weight, data.columns, data.n_outputs
         splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
-        patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
+        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
-        with self._open((design, counts, weights, offset), columns) as objective:
+        with open_objective(data, weights, self.fit_intercept, self.n_jobs) as objective:
             follow_all = partial(self._follow, objective, tasks, n_outputs)
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
-            held_out = partial(_held_out, objective, counts, weight, offset, splits)
+            held_out = partial(_held_out, objective, counts, weight, data.offset, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -110,11 +114,11 @@ class _CrossValidated:
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
             results = [way[where][0] for way in (relaxed if self.relaxed_ else paths)[best]]
-            self._unpack(results, objective, penalties, patterns[best], columns, n_outputs)
+            self._unpack(results, objective, penalties, patterns[best], data)
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
             self.objective_ = np.array(values) if n_outputs else values[0]
@@ -209,7 +213,7 @@ class _CrossValidated:
         outputs = [range(k, len(objective.total), n_counts) for k in range(n_counts)]
         if before is None:
             starts = [
-                [without_penalised(self, objective, output, pattern) for output in each]
+                [without_penalised(objective, output, pattern, Settings.of(self)) for output in each]
                 for each, pattern in zip(outputs, patterns, strict=True)
             ]
         else:
@@ -236,7 +240,7 @@ class _CrossValidated:
 
             return report
 
-        paths = follow(self, objective, outputs, patterns, starts, alphas, [*map(reporter, patterns)])
+        paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 
@@ -244,7 +248,7 @@ class _CrossValidated:
         """What `_follow` returns, without a penalty on what is selected."""
         ways = [
             [
-                refit(self, objective, pattern, k + fold * len(paths), n, results)
+                refit(Settings.of(self), objective, pattern, k + fold * len(paths), n, results)
                 for fold, (n, results) in enumerate(zip(n_rows, zip(*path, strict=True), strict=True))
             ]
             for k, (pattern, path) in enumerate(zip(patterns, paths, strict=True))
@@ -334,7 +338,7 @@ def _choose(deviance, selection):
     return int(best), int(where)
 
 
-class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
+class PoissonGLMRegressorCV(_CrossValidated):
     """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
@@ -492,7 +496,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         return not (isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"))
 
 
-class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
+class GroupLassoPoissonCV(_CrossValidated):
     """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.

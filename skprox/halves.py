@@ -4,11 +4,11 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 
-from skprox.poisson import PoissonGLMRegressor
+from skprox.model import CountModel
 
 
 def check_selects(estimator):
-    if isinstance(estimator, PoissonGLMRegressor) and np.array_equal(estimator.l1_ratio, 0):
+    if isinstance(estimator, CountModel) and np.array_equal(getattr(estimator, "l1_ratio", 1), 0):
         raise ValueError(
             f"estimator {estimator} has l1_ratio=0: a ridge penalty, which selects nothing. Give it an "
             "l1_ratio above 0 (1 is the lasso), or pass a GroupLassoPoisson."

@@ -11,6 +11,7 @@ from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
 from skprox.information import Information
 from skprox.outputs import check_outputs, output_titles
+from skprox.patterns import pattern_of
 from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
 
 KIND = {"kind": [StrOptions({"model", "quasi", "sandwich"})]}
@@ -236,7 +237,16 @@ class InferenceMixin:
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected
             strengths = np.stack([np.where(coefs == 0, np.inf, 0.0), np.zeros_like(coefs)], axis=1)
         for coef, mean, (strength, ridge) in zip(coefs, means, strengths, strict=True):
-            yield Information(X, weight, mean, coef, strength, ridge, self._norms(), self.fit_intercept)
+            yield Information(
+                X,
+                weight,
+                mean,
+                coef,
+                strength,
+                ridge,
+                pattern_of(self).norms(self.groups_, self.n_features_in_),
+                self.fit_intercept,
+            )
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""

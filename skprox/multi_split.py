@@ -13,10 +13,12 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
+from skprox._compat import validate_parameters
 from skprox.base import name_arguments
 from skprox.groups import group_of_column
 from skprox.halves import check_selects, draw, groups_by_key, take
-from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.model import CountModel, check_data
+from skprox.poisson import PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 SINGULAR = 1e-10  # eigenvalues of what scaled columns tell, below which they don't
@@ -131,9 +133,10 @@ def multi_split_test(
     """
     _check_estimator(estimator)
     estimator = clone(estimator)
-    estimator._validate_params()
+    validate_parameters(estimator)
     X = sparse_floats(X)  # once for all halves
-    (design, *_), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
+    data = check_data(estimator, X, y, sample_weight, exposure)
+    design, columns, n_outputs = data.X, data.columns, data.n_outputs
     y = check_array(y, ensure_2d=False, input_name="y")
     weight, exposure = check_weight(sample_weight, design), check_exposure(exposure, design)
     X = X if hasattr(X, "columns") else design
@@ -170,7 +173,7 @@ def aggregate(p_values):
 
 
 def _check_estimator(estimator):
-    if not isinstance(estimator, PoissonGLMRegressor | GroupLassoPoisson):
+    if not isinstance(estimator, CountModel):
         raise TypeError(
             "estimator must be a PoissonGLMRegressor, a GroupLassoPoisson, or one of these with CV in its name; got "
             f"{type(estimator).__name__}. Of a pipeline give the last step, and X as the steps before it transform it."

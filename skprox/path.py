@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, islice
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,15 +12,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skprox._compat import validate_parameters
 from skprox.base import name_arguments
 from skprox.criteria import Sample
+from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
+from skprox.model import check_data
+from skprox.patterns import pattern_of
+from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, warn
-
-START = 16  # problems in lockstep at first, or one strength
-# Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
-NEAR_STEPS, FAR_STEPS = 6, 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,7 +293,7 @@ def regularization_path(
     >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
     [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
     """
-    if not (hasattr(estimator, "_penalties") and hasattr(estimator, "alpha")):
+    if not isinstance(estimator, PoissonGLMRegressor | GroupLassoPoisson):
         raise TypeError(
             f"estimator must be a PoissonGLMRegressor or a GroupLassoPoisson; got {type(estimator).__name__}. Of a "
             "pipeline give the last step, and X as the steps before it transform it; in place of an estimator that "
@@ -305,18 +305,19 @@ def regularization_path(
             "strengths as penalty_weights (group_weights of GroupLassoPoisson), which multiply alpha."
         )
     estimator = clone(estimator).set_params(warm_start=False)
-    estimator._validate_params()
-    (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
-    penalties = patterns = estimator._penalties(1.0, columns, n_outputs)
+    validate_parameters(estimator)
+    data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
+    X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
-    with estimator._open((X, counts, weight[None], offset), columns) as objective:
+    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
-        starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
+        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
         if isinstance(alphas, Integral):
             alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
-        followed = follow(estimator, objective, outputs, patterns, [[s] for s in starts], alphas, reports)
+        followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
     warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
 
@@ -380,21 +381,6 @@ def grid(objective, patterns, starts, n_alphas, alpha_min_ratio):
     return critical * np.geomspace(1.0, alpha_min_ratio, n_alphas) if critical > 0 else np.ones(1)
 
 
-def without_penalised(estimator, objective, output, pattern):
-    """The solution where all penalised groups are held at zero: the one at the critical strength."""
-    from skprox.solvers import Certificate, Problem, solve
-
-    if pattern.kinked.all():
-        return objective.null[output]
-    certificate = Certificate.of(objective, pattern.held(), output)
-    problem = Problem(output, certificate, objective.null[output])
-    return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter)[0][0].point
-
-
-def ignore(alpha, results):
-    """Say nothing of a strength that is done."""
-
-
 def print_strength(pattern):
     """A function that prints a line a strength, of the first of the results there."""
 
@@ -406,57 +392,6 @@ def print_strength(pattern):
         )
 
     return report
-
-
-def follow(estimator, objective, outputs, patterns, points, alphas, reports):
-    """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
-
-    The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
-    strengths, start from a list of points, and end early where a report, called with a strength and its results,
-    says so.
-    """
-    from skprox.solvers import solve_in_memory
-
-    if all(report is ignore for report in reports):
-        every = list(chain(*outputs))
-        penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
-        settings = estimator.solver, estimator.tol, estimator.max_iter
-        found = solve_in_memory(objective, penalties, every, list(chain(*points)), np.asarray(alphas), *settings)
-        if found is not None:
-            found = iter(found)
-            return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
-    ways = zip(outputs, patterns, points, reports, strict=True)
-    return [_follow(estimator, objective, each, pattern, at, alphas, report) for each, pattern, at, report in ways]
-
-
-def _follow(estimator, objective, outputs, pattern, points, alphas, report):
-    """The same for one list, a batch of strengths at a time."""
-    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
-
-    results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
-    certificates = [Certificate.of(objective, pattern, output) for output in outputs]
-    while len(results) < len(alphas):
-        batch = alphas[len(results) : len(results) + size]
-        problems = [
-            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
-            for output, certificate, point in zip(outputs, certificates, points, strict=True)
-            for alpha in batch
-        ]
-        found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, model=model)
-        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
-        points = [way[-1].point for way in ways]
-        for alpha, *at_alpha in zip(batch, *ways, strict=True):
-            results.append([result.without_gradient() for result in at_alpha])
-            if report(alpha, at_alpha):
-                return results
-        # far from where they start problems take many steps, each of its own Hessian: then fewer go together;
-        # and where steps cost more than passes, there is little to share
-        most = max(result.n_iter for result in found)
-        size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
-        width = max(1, *(np.count_nonzero(point.coef) for point in points))
-        size = min(size, max(2, 2 * objective.shape[0] // width), most_at_once)
-    return results
 
 
 def warn_of_shortfalls(outputs, alphas, tol, dtype):

@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from sklearn.utils import gen_batches
+
+from skprox.engine import fit_each
 
 MOST_COLUMNS = 0.5  # of a fit, as a share of its rows: with more it tells noise rather than effects
 
 
-def refit(estimator, objective, pattern, output, n_rows, results):
+def refit(settings, objective, pattern, output, n_rows, results):
     """Results without a penalty on what each of `results` along a path of `output` has selected.
 
     Where that is more than half as many columns as `n_rows`, those of the fit with a positive weight, the intercept is
@@ -28,7 +29,8 @@ def refit(estimator, objective, pattern, output, n_rows, results):
     if wanted:
         penalties = [_without(pattern, active) for active, _ in wanted.values()]
         starts = [point for _, point in wanted.values()]
-        found |= zip(wanted, _solve(estimator, objective, penalties, output, starts), strict=True)
+        results = fit_each(objective, penalties, [output] * len(penalties), starts, settings)
+        found |= zip(wanted, [result.without_gradient() for result in results], strict=True)
     return [found[key] for key in keys]
 
 
@@ -40,19 +42,3 @@ def _without(pattern, active):
     indices, indptr, _, columns = pattern.arrays
     strength = np.where(active, 0.0, np.inf)
     return Penalty.of(indices, indptr, strength, 0.0, lower=columns[LOWER], upper=columns[UPPER])
-
-
-def _solve(estimator, objective, penalties, output, starts):
-    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
-
-    outputs, settings = [output] * len(penalties), (estimator.solver, estimator.tol, estimator.max_iter)
-    found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings)
-    if found is not None:
-        return [result for (result,) in found]
-    results = []
-    for batch in gen_batches(len(penalties), LOCKSTEP):
-        points = objective.points(np.array([start.coef for start in starts[batch]]), outputs[batch])
-        certificates = [Certificate.of(objective, penalty, output) for penalty in penalties[batch]]
-        problems = [Problem(output, *each) for each in zip(certificates, points, strict=True)]
-        results += [result.without_gradient() for result in solve(objective, problems, *settings)[0]]
-    return results

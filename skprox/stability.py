@@ -28,7 +28,7 @@ from skprox.halves import check_selects, draw, groups_by_key, take
 from skprox.named_sparse import name_columns, names_of
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
-from skprox.poisson import PoissonGLMRegressor
+from skprox.patterns import pattern_of
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 
@@ -317,7 +317,9 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
-    strength = np.array([pattern.by_column()[0] for pattern in estimator._penalties(1.0, columns, n_outputs)])
+    strength = np.array(
+        [pattern.by_column()[0] for pattern in pattern_of(estimator).penalties(1.0, columns, n_outputs)]
+    )
     group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
@@ -339,13 +341,13 @@ def _on_occupied(estimator, X, columns, n_outputs):
 
     X, estimator = indexable(X)[0], clone(estimator)
     occupied = storage.occupied(X)
-    pattern = estimator._pattern(columns, n_outputs)
+    pattern = pattern_of(estimator).arrays(columns, n_outputs)
     if occupied is None:
         groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
     members = gather(group_of_column(columns.groups)[occupied].tolist())
     among, names = np.array(list(members)), list(columns.groups)
-    where = occupied if isinstance(estimator, PoissonGLMRegressor) else among
+    where = among if pattern_of(estimator).of_groups else occupied
     pattern = _squeezed({name: values[:, where] for name, values in pattern.items()})
     groups = {names[g]: positions.tolist() for g, positions in members.items()}
     return estimator.set_params(groups=groups, **pattern), X[:, occupied], among

@@ -36,6 +36,7 @@ from skprox import (
     make_grouped_column_transformer,
     regularization_path,
 )
+from skprox.model import check_data
 from skprox.named_sparse import name_columns
 
 N = 150
@@ -301,7 +302,7 @@ def test_nothing_dense_is_made():
     tracemalloc.start()
     columns = model[0].fit_transform(X)
     kept, peak = tracemalloc.get_traced_memory()
-    model[-1]._check_rows(columns, np.ones(n), None, None)
+    check_data(model[-1], columns, np.ones(n), None, None)
     checked = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     entries = columns.data.nbytes + columns.indices.nbytes + columns.indptr.nbytes
