@@ -13,9 +13,9 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_feature_names_in, validate_data
+from sklearn.utils.validation import validate_data
 
+from skprox._compat import _check_feature_names_in, _safe_indexing
 from skprox.named_sparse import names_of
 from skprox.validation import FLOATS, sparse_floats
 

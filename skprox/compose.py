@@ -10,9 +10,10 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _check_feature_names_in, _safe_indexing
 from skprox.groups import BASIS, POWER, gather
 from skprox.named_sparse import name_columns
 from skprox.preprocessing import (

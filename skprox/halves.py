@@ -2,8 +2,8 @@
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing
 
+from skprox._compat import _safe_indexing
 from skprox.model import CountModel
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import StrOptions, validate_params
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around

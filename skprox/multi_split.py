@@ -10,10 +10,9 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.model_selection import ShuffleSplit
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.parallel import Parallel, delayed
 
-from skprox._compat import validate_parameters
+from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
 from skprox.base import name_arguments
 from skprox.groups import group_of_column
 from skprox.halves import check_selects, draw, groups_by_key, take

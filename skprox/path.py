@@ -10,9 +10,8 @@ from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skprox._compat import validate_parameters
+from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
 from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised

@@ -5,9 +5,9 @@ from numbers import Real
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import Interval, validate_params
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.groups import group_norms

@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import check_array
+
+from skprox._compat import _check_sample_weight
 
 FLOATS = np.float64, np.float32
 INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib", "joblib"

@@ -3,10 +3,9 @@
 from itertools import cycle, product
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.displays._shared import (
     COLORS,
     chosen_ratio,

@@ -8,10 +8,9 @@ import pandas as pd
 from scipy import stats
 from scipy.sparse import issparse
 from sklearn.utils import check_scalar
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.columns import Columns, column_names, labels_of, listing
 from skprox.displays._shared import COLORS, literal, open_axes, shorten, split_pipeline, take_output
 from skprox.inference import InferenceMixin

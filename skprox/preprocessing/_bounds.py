@@ -1,7 +1,8 @@
 """What the transformers that learn bounds share."""
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names_in
+
+from skprox._compat import _check_feature_names_in
 
 
 def check_within(transformer, X):

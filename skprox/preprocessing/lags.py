@@ -5,11 +5,11 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
-from sklearn.utils import _safe_indexing, check_array, gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils import check_array, gen_batches
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skprox._compat import HasMethods, Interval, _check_feature_names_in, _fit_context, _safe_indexing
 from skprox.base import DocLinkMixin
 from skprox.columns import listing
 from skprox.validation import FLOATS, warn
