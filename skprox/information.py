@@ -167,13 +167,18 @@ def _less(rows, center):
 
 def _gram(X, weight, center):
     """sum_i weight_i z_i z_i' with z_i = (1, x_i - center)."""
-    n_features = X.shape[1]
-    gram = np.zeros((1 + n_features, 1 + n_features))
-    gram[0, 0] = weight.sum()
-    for rows in gen_batches(X.shape[0], CHUNK_ROWS):
-        each, chunk = weight[rows, None], _less(X[rows], center)
+    from skprox.design import Design, add  # which imports numba
+
+    design, n_features = Design(X), X.shape[1]
+
+    def task(rows):
+        gram = np.empty((1 + n_features, 1 + n_features))
+        each, chunk = weight[rows, None], _less(design.cut(rows), center)
         weighted = chunk.multiply(each) if sparse.issparse(chunk) else chunk * each
-        gram[0, 1:] += np.ravel(weighted.sum(axis=0))
-        gram[1:, 1:] += safe_sparse_dot(chunk.T, weighted, dense_output=True)
+        gram[0, 0], gram[0, 1:] = each.sum(), np.ravel(weighted.sum(axis=0))
+        gram[1:, 1:] = safe_sparse_dot(chunk.T, weighted, dense_output=True)
+        return (gram,)
+
+    (gram,) = design.reduce(add, task, 2 * n_features, 1)
     gram[1:, 0] = gram[0, 1:]
     return gram

@@ -269,9 +269,21 @@ def _wald(coef, covariance):
 
 
 def _shares(X, weight, coef, groups):
-    """Share of each group in the variance of X coef."""
-    predictor = X @ coef.astype(X.dtype)
-    pulled = (weight * (predictor - np.average(predictor, weights=weight))) @ X
+    """Share of each group in the variance of X coef: a pass over X for its mean, and one for the covariances."""
+    from skprox.design import Design, add  # which imports numba
+
+    design, coef = Design(X), coef.astype(X.dtype)
+
+    def mean(rows):
+        return [np.array([weight[rows].sum(), weight[rows] @ (design.cut(rows) @ coef)], dtype=np.float64)]
+
+    ((total, predicted),) = design.reduce(add, mean, len(coef), 1)
+
+    def pull(rows):
+        chunk = design.cut(rows)
+        return [np.asarray((weight[rows] * (chunk @ coef - predicted / total)) @ chunk, dtype=np.float64)]
+
+    (pulled,) = design.reduce(add, pull, len(coef), 1)
     parts = np.array([coef[group] @ pulled[group] for group in groups])
     total = parts.sum()
     return parts / total if total > 0 else np.zeros(len(groups))
