@@ -162,6 +162,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     def _warn_of_empty(self, alpha, penalties, objective):
         """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
+        if np.atleast_2d(self.coef_).any(axis=1).all():
+            return
         nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
         factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
         empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))

@@ -51,8 +51,11 @@ class _Penalised(CountModel):
             The fitted estimator.
         """
         data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
-        penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
         patterns = pattern.penalties(1.0, data.columns, data.n_outputs) if isinstance(self.alpha, Real) else []
+        if patterns and 0 < self.alpha < np.inf:
+            penalties = [each.scaled(self.alpha) for each in patterns]
+        else:
+            penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
         with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
