@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.preprocessing import SplineTransformer
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
 
 class Problem:
@@ -159,6 +159,31 @@ def population_lasso(rng, n=20_000, n_outputs=100):
     return Problem(X, Y, sizes, n_alphas=1, ratio=0.05)
 
 
+def population_path(rng, folds=None):
+    """A hundred outputs of few rows: what a model costs beside arithmetic"""
+    X, sizes = gaussian(rng, 2000, 60), np.full(10, 6)
+    bases = rng.uniform(-1, 1, size=100)
+    Y = np.column_stack([counts(rng, X, sizes, 3, base) for base in bases])
+    return Problem(X, Y, sizes, n_alphas=30, folds=folds)
+
+
+def population_cv(rng):
+    """The same, the strength chosen by five folds"""
+    return population_path(rng, folds=5)
+
+
+def claims_ridge(rng):
+    """Ridge, one strength, levels of six categories and splines of four covariates: 3,000 columns, most entries zero"""
+    n = 300_000
+    levels = [rng.integers(n_levels, size=n) for n_levels in (2, 6, 11, 12, 22)]
+    levels.append(np.minimum(rng.pareto(1 / 3, size=n), 3000).astype(int))  # a few are common, most are rare
+    splines = SplineTransformer(n_knots=8, include_bias=False, sparse_output=True)
+    X = [OneHotEncoder().fit_transform(np.column_stack(levels)), splines.fit_transform(rng.uniform(size=(n, 4)))]
+    X = sp.hstack(X, format="csr")
+    sizes = np.ones(X.shape[1], int)
+    return Problem(X, counts(rng, X, sizes, len(sizes), base=-2.0), sizes, ratio=0.001, ridge=True)
+
+
 def busy_group_path(rng):
     """Counts in the thousands"""
     X, sizes = gaussian(rng, 20_000, 50, 0.3), np.full(10, 5)
@@ -184,7 +209,10 @@ CASES = {
         wide_group_path,
         sparse_l1_path,
         tall_ridge,
+        claims_ridge,
         population_lasso,
+        population_path,
+        population_cv,
         busy_group_path,
         cv_group,
     )

@@ -34,12 +34,11 @@ def adelie(problem, **tolerances):
     X = ad.matrix.sparse(problem.X, n_threads=2) if sp.issparse(problem.X) else problem.X
     common = {"groups": problem.starts, "penalty": problem.weights, "n_threads": 2, **tolerances}
     if problem.folds:  # it makes the grid itself, of as many strengths
-        counts = ad.glm.poisson(problem.y)
-        search = ad.cv.cv_grpnet(
-            X, counts, n_folds=problem.folds, min_ratio=0.01, early_exit=False, seed=0, progress_bar=False, **common
+        states = [_cross_validated(X, ad.glm.poisson(y), problem, common) for y in problem.Y.T]
+        coefs, intercepts, alphas = zip(
+            *[(state.betas.toarray()[-1], state.intercepts[-1], state.lmdas[-1]) for state in states], strict=True
         )
-        state = search.fit(X, counts, **common)
-        return state.betas.toarray()[-1:], state.intercepts[-1:], state.lmdas[-1]
+        return np.array(coefs), np.array(intercepts), np.array(alphas)
     coefs, intercepts = [], []
     for y, critical in zip(problem.Y.T, problem.critical, strict=True):
         weakest, single = problem.alphas[-1], len(problem.alphas) == 1
@@ -57,6 +56,23 @@ def adelie(problem, **tolerances):
         coefs.append(state.betas.toarray()[keep])
         intercepts.append(state.intercepts[keep])
     return np.stack(coefs, axis=1), np.stack(intercepts, axis=1)
+
+
+def _cross_validated(X, counts, problem, common):
+    from adelie.cv import cv_grpnet
+
+    search = cv_grpnet(
+        X,
+        counts,
+        n_folds=problem.folds,
+        lmda_path_size=len(problem.alphas),
+        min_ratio=0.01,
+        early_exit=False,
+        seed=0,
+        progress_bar=False,
+        **common,
+    )
+    return search.fit(X, counts, **common)
 
 
 def adelie_tight(problem):
@@ -128,7 +144,9 @@ def sklearn(problem):
 
     if not problem.ridge:
         return None
-    model = PoissonRegressor(alpha=problem.alphas[0], solver="newton-cholesky", tol=1e-5).fit(problem.X, problem.y)
+    # the solver that is faster: of many columns a Hessian is not worth its time
+    how = {"solver": "lbfgs", "tol": 1e-7} if sp.issparse(problem.X) else {"solver": "newton-cholesky", "tol": 1e-5}
+    model = PoissonRegressor(alpha=problem.alphas[0], max_iter=1000, **how).fit(problem.X, problem.y)
     return model.coef_, model.intercept_
 
 

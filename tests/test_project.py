@@ -1,5 +1,7 @@
-"""The README does what it says, and the data are there."""
+"""The README does what it says, the data are there, and thresholds are written down."""
 
+import ast
+import csv
 import re
 from pathlib import Path
 
@@ -28,3 +30,33 @@ def test_bike_rentals_have_all_forms():
     data, target = load_bike_rentals(return_X_y=True)
     assert isinstance(data, np.ndarray)
     assert target.sum() == 1243103
+
+
+def thresholds():
+    """Expressions of the numbers that have names at the top of modules, by these names."""
+    found = {}
+    for path in sorted((ROOT / "skprox").rglob("*.py")):
+        module = path.relative_to(ROOT / "skprox").with_suffix("").as_posix().replace("/", ".")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.Assign) or module.startswith("displays."):
+                continue
+            (target,), value = node.targets, node.value
+            names, numbers = ([*each.elts] if isinstance(each, ast.Tuple) else [each] for each in (target, value))
+            for name, number in zip(names, numbers, strict=False):  # a range has many names
+                if not isinstance(name, ast.Name) or not name.id.isupper():
+                    continue
+                parts = {type(part) for part in ast.walk(number)} - {ast.Constant, ast.BinOp, ast.Pow, ast.Mult}
+                if not parts and not isinstance(getattr(number, "value", 0), str):
+                    found[f"{module}.{name.id}".replace("__init__.", "")] = ast.unparse(number)
+    return found
+
+
+def test_each_threshold_is_written_down_with_its_value():
+    with (ROOT / "doc/developer/thresholds.csv").open(encoding="utf-8") as file:
+        rows = {row["Threshold"]: row for row in csv.DictReader(file)}
+    assert rows.pop("solvers.STAGES")
+    assert {name: eval(row["Value"]) for name, row in rows.items()} == {k: eval(v) for k, v in thresholds().items()}
+    measured = (ROOT / "benchmarks/thresholds.py").read_text(encoding="utf-8")
+    for name, row in rows.items():
+        assert row["Measured"]
+        assert row["Repeat"] != "thresholds" or f'"{name}"' in measured, name
