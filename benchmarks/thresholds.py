@@ -399,9 +399,9 @@ def on_paths(name, *others):
 
 
 IN_LOCKSTEP = {
-    "path.START": (1, 4, 64),
-    "path.NEAR_STEPS": (3, 12),
-    "path.FAR_STEPS": (4, 16),
+    "engine.START": (1, 4, 64),
+    "engine.NEAR_STEPS": (3, 12),
+    "engine.FAR_STEPS": (4, 16),
     "solvers.newton.WORKING_COLUMNS": (30, 300),
     "solvers.newton.WHOLE": (0.2, 1.0),
     "solvers.newton.NEEDED": (0.3, 0.6, 1.0),

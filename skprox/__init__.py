@@ -7,9 +7,15 @@ from skprox.displays.group_effect import GroupEffectDisplay
 from skprox.displays.group_importance import GroupImportanceDisplay
 from skprox.displays.population import PopulationDisplay
 from skprox.displays.regularization_path import RegularizationPathDisplay
+from skprox.multi_split import multi_split_test
 from skprox.path import RegularizationPath, regularization_path
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
+from skprox.preprocessing import (
+    LagTransformer,
+    MonotoneSplineTransformer,
+    RaisedCosineTransformer,
+    SmoothSplineTransformer,
+)
 from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
 from skprox.sgd import ProxSGDRegressor
 from skprox.stability import StabilitySelection
@@ -23,6 +29,7 @@ __all__ = [
     "GroupLassoPoisson",
     "GroupLassoPoissonCV",
     "LagTransformer",
+    "MonotoneSplineTransformer",
     "PoissonGLMRegressor",
     "PoissonGLMRegressorCV",
     "PopulationDisplay",
@@ -30,10 +37,12 @@ __all__ = [
     "RaisedCosineTransformer",
     "RegularizationPath",
     "RegularizationPathDisplay",
+    "SmoothSplineTransformer",
     "StabilitySelection",
     "groups_from_transformer",
     "make_grouped_column_transformer",
     "mcfadden_scorer",
+    "multi_split_test",
     "poisson_deviance_scorer",
     "regularization_path",
 ]

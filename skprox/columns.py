@@ -13,9 +13,10 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
-from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_feature_names_in, validate_data
+from sklearn.utils.validation import validate_data
 
+from skprox._compat import _check_feature_names_in, _safe_indexing
+from skprox.named_sparse import names_of
 from skprox.validation import FLOATS, sparse_floats
 
 NAMELESS = "tmp_col_name_"  # ColumnTransformer of scikit-learn 1.9, where a step in a Pipeline gives no names
@@ -127,15 +128,19 @@ def label_columns(X):
 def check_labels(estimator, X, *, reset):
     """Keep the labels of X, or check them against those that were kept, as scikit-learn does with names.
 
-    Returns X with plain names in place of levels.
+    Names of sparse columns, which scikit-learn does not know, are checked as well. Returns X with plain names in
+    place of levels.
     """
     X, labels = label_columns(X)
     given = None if isinstance(labels, pd.MultiIndex) else labels
     if reset:
         estimator._labels_in = None if given is None else given.to_numpy()
         return X
-    fitted = _labels_in(estimator)
+    names, fitted = names_of(X), _labels_in(estimator)
+    named = X if names is None else _empty_frame(names)
     if _are_positions(fitted) and _are_positions(given):
+        if names is not None:
+            _check_names(estimator, named)
         return X
     if hasattr(estimator, "feature_names_in_"):
         return X
@@ -144,16 +149,26 @@ def check_labels(estimator, X, *, reset):
     stand_in = copy(estimator)  # with labels as names, which scikit-learn checks
     if fitted is not None:
         stand_in.feature_names_in_ = np.array(_plain(fitted), dtype=object)
-    named = X if given is None else pd.DataFrame(columns=_plain(given))
-    validate_data(stand_in, named, reset=False, skip_check_array=True, ensure_2d=False)
+    _check_names(stand_in, named if given is None else _empty_frame(_plain(given)))
     return X
+
+
+def without_names(estimator):
+    """The estimator, or a copy without names of columns that takes those of X as they are: they have been checked."""
+    if not hasattr(estimator, "feature_names_in_"):
+        return estimator
+    nameless = copy(estimator)
+    del nameless.feature_names_in_
+    return nameless
 
 
 def check_columns(estimator, X, *y, reset=True, accept_sparse=("csr", "csc"), dtype=FLOATS, **params):
     """`validate_data` of scikit-learn for X (and y), with all labels, sparse columns, and a way out for text."""
     X = sparse_floats(check_labels(estimator, X, reset=reset))
+    names = names_of(X)
+    judge = estimator if reset or names is None else without_names(estimator)
     try:
-        return validate_data(estimator, X, *y, reset=reset, accept_sparse=accept_sparse, dtype=dtype, **params)
+        checked = validate_data(judge, X, *y, reset=reset, accept_sparse=accept_sparse, dtype=dtype, **params)
     except ValueError as error:
         text = _columns_of_text(X)
         if not text:
@@ -162,6 +177,9 @@ def check_columns(estimator, X, *y, reset=True, accept_sparse=("csr", "csc"), dt
             f"{error}\nColumns of X hold text: {listing(text)}. Put transformers before the estimator in a pipeline: "
             "make_grouped_column_transformer((OneHotEncoder(), [...])) keeps what each column becomes in one group."
         ) from error
+    if reset and names is not None:
+        estimator.feature_names_in_ = names
+    return checked
 
 
 def has_names(estimator):
@@ -182,6 +200,15 @@ def listing(names):
     """Names for an error message."""
     names = [repr(name) for name in names]
     return "[" + ", ".join(names[:10]) + (f", ... ({len(names)} in all)]" if len(names) > 10 else "]")
+
+
+def _check_names(estimator, named):
+    """The check of scikit-learn of the names of columns, not of what they hold."""
+    validate_data(estimator, named, reset=False, skip_check_array=True, ensure_2d=False)
+
+
+def _empty_frame(names):
+    return pd.DataFrame(np.empty((0, len(names))), columns=names)
 
 
 def _labels_in(estimator):

@@ -4,15 +4,24 @@ import re
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder, PolynomialFeatures, SplineTransformer
-from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _check_feature_names_in, _safe_indexing
 from skprox.groups import BASIS, POWER, gather
-from skprox.preprocessing import LagTransformer, RaisedCosineTransformer
+from skprox.named_sparse import name_columns
+from skprox.preprocessing import (
+    LagTransformer,
+    MonotoneSplineTransformer,
+    RaisedCosineTransformer,
+    SmoothSplineTransformer,
+)
 
 REMAINDER = "remainder"  # the step of a ColumnTransformer for the columns that no other takes
 
@@ -62,7 +71,7 @@ def groups_from_transformer(transformer):
     return gather([titles.get(origin, name) for origin, name in zip(origins, names, strict=True)])
 
 
-def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None):
+def make_grouped_column_transformer(*transformers, remainder="drop", sparse_output=False, n_jobs=None):
     """Build a `ColumnTransformer` with a transformer of its own for each feature, named by it.
 
     Columns are then called ``feature__column``, so that the default ``groups="auto"`` of
@@ -70,23 +79,30 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     one group for all, also inside a pipeline whose transformers are tuned and fitted anew. Whatever a
     transformer adds, such as indicators of missing values, is in the group of its feature; names that
     would tell other features stand in parentheses: ``temp__(missingindicator_temp_sp_0)``. Output
-    is a pandas frame, since names reach the next step in frames only.
+    is a pandas frame, or with ``sparse_output=True`` a sparse array with names that the estimators of skprox know.
 
     Parameters
     ----------
     *transformers : tuples
         ``(transformer, columns)`` as in `sklearn.compose.make_column_transformer`, where `columns` is
         a list of names. The transformer sees one of them at a time. Where it, or a step of it, has
-        ``sparse_output=True``, the copies for the features have False.
+        ``sparse_output=True``, the copies for the features have False, for frames can't be sparse.
     remainder : {"drop", "passthrough"}, default="drop"
         What happens to the other columns.
+    sparse_output : bool, default=False
+        True hands on a CSR array in place of a frame, for encoders of thousands of levels, and texts: vectorizers,
+        such as `TfidfVectorizer`, are then allowed. Transformers that have a parameter `sparse_output` are
+        copied with True. The names of the columns are the attribute `column_names` of the array, where estimators of
+        skprox look for them. Steps of scikit-learn in between would drop them: put these into the
+        transformer of each feature.
     n_jobs : int, default=None
         Number of jobs.
 
     Returns
     -------
     ColumnTransformer
-        Each feature's transformer is a parameter of that name: ``temp__n_knots``.
+        Each feature's transformer is a parameter of that name: ``temp__n_knots``. With ``sparse_output=True`` it is a
+        ``SparseColumnTransformer``, which derives from it and is called so as a step of a pipeline.
 
     See Also
     --------
@@ -101,6 +117,9 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
     >>> encoder = make_grouped_column_transformer((OneHotEncoder(), ["month", "day"]))
     >>> list(encoder.fit_transform(X))
     ['month__month_Feb', 'month__month_Jan', 'day__day_Mon', 'day__day_Tue']
+    >>> encoder = make_grouped_column_transformer((OneHotEncoder(), ["month", "day"]), sparse_output=True)
+    >>> encoder.fit_transform(X).column_names[:2]
+    array(['month__month_Feb', 'month__month_Jan'], dtype=object)
     """
     if remainder not in ("drop", "passthrough"):
         raise ValueError(
@@ -111,10 +130,8 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
         if not (isinstance(pair, tuple) and len(pair) == 2 and _is_transformer(pair[0])):
             raise TypeError(f"transformers must be pairs of a transformer and a list of names; got {pair!r}.")
         transformer, columns = pair
-        if not isinstance(transformer, str):  # frames can't be sparse
-            names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
-            transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
-            _check_frames(transformer)
+        if not isinstance(transformer, str):
+            transformer = _sparse_copy(transformer) if sparse_output else _dense_copy(transformer)
         if callable(columns) or isinstance(columns, str | slice) or not all(isinstance(c, str) for c in columns):
             raise TypeError(f"columns must be lists of names, which name the groups; got {columns!r}.")
         if getattr(transformer, "epoch", None) is not None:
@@ -127,9 +144,27 @@ def make_grouped_column_transformer(*transformers, remainder="drop", n_jobs=None
             if title in features:
                 raise ValueError(_clash(features[title], column, title))
             features[title] = column
-            steps.append((title, clone(transformer, safe=False), [column]))
-    built = ColumnTransformer(steps, remainder=remainder, n_jobs=n_jobs, verbose_feature_names_out=_join)
-    return built.set_output(transform="pandas")
+            taken = column if sparse_output and _takes_texts(transformer) else [column]
+            steps.append((title, clone(transformer, safe=False), taken))
+    options = {"remainder": remainder, "n_jobs": n_jobs, "verbose_feature_names_out": _join}
+    if sparse_output:
+        return SparseColumnTransformer(steps, sparse_threshold=1.0, **options)
+    return ColumnTransformer(steps, **options).set_output(transform="pandas")
+
+
+class SparseColumnTransformer(ColumnTransformer, auto_wrap_output_keys=None):
+    """A ColumnTransformer whose output is a CSR array with names of its columns, whatever its transformers give."""
+
+    def fit_transform(self, X, y=None, **params):
+        with config_context(transform_output="default"):
+            return self._name(super().fit_transform(X, y, **params))
+
+    def transform(self, X, **params):
+        with config_context(transform_output="default"):
+            return self._name(super().transform(X, **params))
+
+    def _name(self, columns):
+        return name_columns(sparse.csr_array(columns), self.get_feature_names_out())
 
 
 def _is_transformer(candidate):
@@ -138,7 +173,10 @@ def _is_transformer(candidate):
     return hasattr(candidate, "transform") and not isinstance(candidate, type)
 
 
-def _check_frames(transformer):
+def _dense_copy(transformer):
+    """A copy that gives dense output, and frames if asked to."""
+    names = [name for name in transformer.get_params() if name.rpartition("__")[2] == "sparse_output"]
+    transformer = clone(transformer).set_params(**dict.fromkeys(names, False))
     try:
         make_pipeline(transformer).set_output(transform="pandas")
     except ValueError as error:
@@ -148,6 +186,41 @@ def _check_frames(transformer):
             "(CountVectorizer(), 'text'), ...); and give groups=groups_from_transformer(ct.fit(X)) to the estimator. "
             "Where folds fit ct anew, it must make as many columns: fix the vocabulary, or take a HashingVectorizer."
         ) from error
+    return transformer
+
+
+def _sparse_copy(transformer):
+    """A copy that gives sparse output where it can."""
+    transformer = clone(transformer)
+    for each in _leaves(transformer, slice(-1, None)):
+        if "sparse_output" in each.get_params(deep=False):
+            each.set_params(sparse_output=True)
+    for each in _leaves(transformer, slice(None)):
+        if not hasattr(each, "get_feature_names_out"):
+            raise TypeError(
+                f"{each!r} gives no names to its columns. Give a FunctionTransformer its feature_names_out, and take a "
+                "CountVectorizer for a HashingVectorizer; or put it into a ColumnTransformer of scikit-learn, and give "
+                "groups=groups_from_transformer(ct.fit(X)) to the estimator."
+            )
+    return transformer
+
+
+def _takes_texts(transformer):
+    """Whether its input is a series in place of a frame."""
+    if isinstance(transformer, str):
+        return False
+    return any(not get_tags(first).input_tags.two_d_array for first in _leaves(transformer, slice(1)))
+
+
+def _leaves(transformer, steps):
+    """The transformers inside, of a pipeline those of a slice of its steps."""
+    if isinstance(transformer, Pipeline):
+        parts = [step for _, step in transformer.steps if not (step is None or step == "passthrough")][steps]
+    elif isinstance(transformer, FeatureUnion):
+        parts = [part for _, part in transformer.transformer_list if not isinstance(part, str)]
+    else:
+        return [transformer]
+    return [leaf for part in parts for leaf in _leaves(part, steps)]
 
 
 def _clash(first, second, title):
@@ -221,6 +294,8 @@ def _trace(transformer, inputs, width=None):
         inputs = [inputs[j] for j in transformer.features_]
     if isinstance(transformer, SplineTransformer | RaisedCosineTransformer | LagTransformer):
         return _repeat(inputs, [len(transformer.get_feature_names_out()) // len(inputs)] * len(inputs))
+    if isinstance(transformer, SmoothSplineTransformer | MonotoneSplineTransformer):
+        return _repeat(inputs, transformer.n_splines_)
     if isinstance(transformer, OneHotEncoder):
         return _repeat(inputs, _one_hot_counts(transformer))
     if isinstance(transformer, KBinsDiscretizer) and transformer.encode != "ordinal":

@@ -7,23 +7,19 @@ from operator import add
 
 import numpy as np
 from scipy.special import xlogy
-from sklearn.base import _fit_context
 from sklearn.model_selection import check_cv
-from sklearn.utils import gen_batches, indexable
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.validation import _num_samples
+from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from skprox._compat import Interval, StrOptions, _fit_context, _num_samples, _raise_for_params, _routing_enabled
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
-from skprox.path import check_alphas, follow, grid, ignore, print_strength, warn_of_shortfalls, without_penalised
+from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.model import CountModel, check_data
+from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
+from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.relax import refit
 from skprox.validation import check_rates, warn
 
 FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
@@ -37,11 +33,12 @@ def _constraints(kind):
         "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither"), StrOptions({"auto"})],
         "cv": ["cv_object"],
         "selection": [StrOptions({"min", "1se"})],
+        "relax": ["boolean"],
     }
     return {name: each for name, each in constraints.items() if name not in ("alpha", "warm_start")}
 
 
-class _CrossValidated:
+class _CrossValidated(CountModel):
     """What the estimators share that choose a strength: all but the parameters of the estimator whose it is."""
 
     @name_arguments
@@ -70,19 +67,20 @@ class _CrossValidated:
             The fitted estimator.
         """
         _raise_for_params(params, self, "fit")
-        (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
+        data = check_data(self, X, y, sample_weight, exposure)
+        counts, weight, columns, n_outputs = data.counts, data.weight, data.columns, data.n_outputs
         splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
-        patterns = [candidate._penalties(1.0, columns, n_outputs) for candidate in candidates]
+        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
-        with self._open((design, counts, weights, offset), columns) as objective:
+        with open_objective(data, weights, self.fit_intercept, self.n_jobs) as objective:
             follow_all = partial(self._follow, objective, tasks, n_outputs)
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
-            held_out = partial(_held_out, objective, counts, weight, offset, splits)
+            held_out = partial(_held_out, objective, counts, weight, data.offset, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -97,21 +95,37 @@ class _CrossValidated:
             deviance = np.full((len(paths), n_alphas, len(splits)), np.nan)
             for k, each in enumerate(deviances):
                 deviance[k, : len(each)] = each
-            best, where = _choose(deviance, self.selection)
+            relaxed, without = [], np.full_like(deviance, np.nan)
+            for k, path in enumerate(paths if self.relax else []):
+                relaxed.append(self._relax(objective, inner[k], np.count_nonzero(weights, axis=1), path))
+                without[k, : len(path[0])] = held_out(relaxed[k])
+                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
+            best, where = _choose(np.concatenate([deviance, without]), self.selection)
+            self.relaxed_, best = best >= len(paths), best % len(paths)
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
-            self._unpack([way[where][0] for way in chosen], objective, penalties, patterns[best], columns, n_outputs)
+            results = [way[where][0] for way in (relaxed if self.relaxed_ else paths)[best]]
+            self._unpack(results, objective, penalties, patterns[best], data)
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, design.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
+        if self.relaxed_:
+            values = [result.point.value for result in results]
+            self.objective_ = np.array(values) if n_outputs else values[0]
+            self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
         self.coef_path_ = objective.expand(coefs if n_outputs else coefs[:, 0])
         self._keep(candidates, best, alphas, deviance)
-        self._warn_of_ends(grids[best], deviances[best], where)
+        vars(self).pop("relaxed_deviance_path_", None)
+        if self.relax:
+            self.relaxed_deviance_path_ = without.reshape(self.deviance_path_.shape)
+        of_kind = without if self.relaxed_ else deviance
+        self._warn_of_ends(grids[best], of_kind[best, : len(deviances[best])], where)
         tasks.end()
         return self
 
@@ -191,7 +205,7 @@ class _CrossValidated:
         outputs = [range(k, len(objective.total), n_counts) for k in range(n_counts)]
         if before is None:
             starts = [
-                [without_penalised(self, objective, output, pattern) for output in each]
+                [without_penalised(objective, output, pattern, Settings.of(self)) for output in each]
                 for each, pattern in zip(outputs, patterns, strict=True)
             ]
         else:
@@ -218,9 +232,20 @@ class _CrossValidated:
 
             return report
 
-        paths = follow(self, objective, outputs, patterns, starts, alphas, [*map(reporter, patterns)])
+        paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
+
+    def _relax(self, objective, patterns, n_rows, paths):
+        """What `_follow` returns, without a penalty on what is selected."""
+        ways = [
+            [
+                refit(Settings.of(self), objective, pattern, k + fold * len(paths), n, results)
+                for fold, (n, results) in enumerate(zip(n_rows, zip(*path, strict=True), strict=True))
+            ]
+            for k, (pattern, path) in enumerate(zip(patterns, paths, strict=True))
+        ]
+        return [list(zip(*way, strict=True)) for way in ways]
 
 
 def _positions(rows, n_rows, fold):
@@ -253,34 +278,28 @@ def _held_out(objective, counts, weight, offset, splits, paths):
 
     One pass over X: a chunk of rows serves all folds.
     """
-    from skprox import storage
-
-    X, n_folds, n_alphas = objective.X, len(splits), len(paths[0])
+    n_folds, n_alphas, dtype = len(splits), len(paths[0]), objective.precision
     counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
     held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
-    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(X.dtype)
+    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
-    size = storage.chunk_rows(X, objective.chunk_bytes, X.shape[1], n_alphas)
 
-    def run(block):
-        losses = np.zeros((n_folds, len(paths), n_alphas))
-        for batch in gen_batches(block.stop - block.start, size):
-            rows = slice(block.start + batch.start, block.start + batch.stop)
-            chunk = storage.cut(X, rows, None)
-            for fold in range(n_folds):
-                mine = np.flatnonzero(held[fold, rows])
-                part, where = chunk[mine], rows.start + mine
-                shares = held[fold, where]
-                for k in range(len(paths)):
-                    eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                    eta += offset[where, None] + intercepts[fold, k]
-                    losses[fold, k] -= (shares * counts[k, where]) @ eta
-                    with np.errstate(over="ignore"):
-                        losses[fold, k] += shares @ np.exp(eta, out=eta)
+    def task(rows):
+        losses, chunk = np.zeros((n_folds, len(paths), n_alphas)), objective.design.cut(rows)
+        for fold in range(n_folds):
+            mine = np.flatnonzero(held[fold, rows])
+            part, where = chunk[mine], rows.start + mine
+            shares = held[fold, where]
+            for k in range(len(paths)):
+                eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
+                eta += offset[where, None] + intercepts[fold, k]
+                losses[fold, k] -= (shares * counts[k, where]) @ eta
+                with np.errstate(over="ignore"):
+                    losses[fold, k] += shares @ np.exp(eta, out=eta)
         return losses
 
-    losses = sum(objective.map(run, objective.blocks))
+    losses = objective.design.reduce(np.add, task, objective.shape[1], n_alphas)
     best = counts - xlogy(counts, counts)
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
@@ -311,7 +330,7 @@ def _choose(deviance, selection):
     return int(best), int(where)
 
 
-class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
+class PoissonGLMRegressorCV(_CrossValidated):
     """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
@@ -336,6 +355,10 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
+    relax : bool, default=False
+        Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
+        (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
+        many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
@@ -363,8 +386,13 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
         Mean Poisson deviance of the rows held out.
+    relaxed_ : bool
+        Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
+        `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
+    relaxed_deviance_path_ : ndarray of the shape of `deviance_path_`
+        The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
-        Coefficients of the fits to all rows, at the ratio chosen.
+        Coefficients of the penalised fits to all rows, at the ratio chosen.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
     intercept_ : float or ndarray of shape (n_outputs,)
@@ -414,6 +442,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         l1_ratio=1.0,
         cv=None,
         selection="min",
+        relax=False,
         penalty_weights=None,
         groups="auto",
         fit_intercept=True,
@@ -428,6 +457,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         self.l1_ratio = l1_ratio
         self.cv = cv
         self.selection = selection
+        self.relax = relax
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.fit_intercept = fit_intercept
@@ -458,7 +488,7 @@ class PoissonGLMRegressorCV(_CrossValidated, PoissonGLMRegressor):
         return not (isinstance(self.l1_ratio, Real) or hasattr(self.l1_ratio, "items"))
 
 
-class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
+class GroupLassoPoissonCV(_CrossValidated):
     """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
@@ -480,6 +510,10 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
+    relax : bool, default=False
+        Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
+        (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
+        many columns as rows.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
@@ -505,8 +539,13 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
         Mean Poisson deviance of the rows held out.
+    relaxed_ : bool
+        Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
+        `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
+    relaxed_deviance_path_ : ndarray of the shape of `deviance_path_`
+        The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
-        Coefficients of the fits to all rows.
+        Coefficients of the penalised fits to all rows.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
     intercept_ : float or ndarray of shape (n_outputs,)
@@ -556,6 +595,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         alpha_min_ratio="auto",
         cv=None,
         selection="min",
+        relax=False,
         groups="auto",
         group_weights="sqrt_size",
         fit_intercept=True,
@@ -569,6 +609,7 @@ class GroupLassoPoissonCV(_CrossValidated, GroupLassoPoisson):
         self.alpha_min_ratio = alpha_min_ratio
         self.cv = cv
         self.selection = selection
+        self.relax = relax
         self.groups = groups
         self.group_weights = group_weights
         self.fit_intercept = fit_intercept

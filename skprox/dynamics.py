@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox._compat import Interval, validate_params
 from skprox.displays._shared import open_axes
 from skprox.validation import warn
 

@@ -1,100 +1,28 @@
-"""What a fitted model says beyond its coefficients: covariances, and a table of its groups."""
+"""How sure a fit is, and how counts vary around it."""
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import StrOptions, validate_params
-from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import StrOptions, validate_params
 from skprox.base import name_arguments
-from skprox.columns import column_names
-from skprox.groups import group_norms
+from skprox.columns import column_names, listing
+from skprox.distributions import check_dispersion, counts_around
+from skprox.information import Information
 from skprox.outputs import check_outputs, output_titles
-from skprox.validation import check_counts_like, check_exposure, check_weight, need_exposure
+from skprox.patterns import pattern_of
+from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
 
-CHUNK_ROWS = 4096  # of X, copied in float64
+KIND = {"kind": [StrOptions({"model", "quasi", "sandwich"})]}
 
 
 class InferenceMixin:
-    """`summary` and `covariance` of the estimators."""
+    """Covariances, dispersions and distributions of the estimators."""
 
     @name_arguments
-    def summary(self, X=None, sample_weight=None, exposure=None):
-        """Table of the groups.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
-            The covariates that the model was fitted to, or others. Without them, the table leaves out what
-            depends on them, `share` and `std_error`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row; None is 1.
-        exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1, and an error where the model was fitted with exposure. For
-            `std_error` only.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row a group, or an output and a group for a 2-D target, with the columns
-
-            - `size`: number of columns of the group;
-            - `norm`: Euclidean norm of its coefficients, the absolute value in a group of one;
-            - `strength`: of its penalty, `alpha` times `group_weights`; of a PoissonGLMRegressor
-              `alpha` times `penalty_weights`, the mean over the group's columns;
-            - `selected`: whether a coefficient is other than 0;
-            - `share`: of the variance of the linear predictor eta = X coef over the rows,
-              cov(X_g coef_g, eta) / var(eta). Shares sum to one. That of a group that others work against
-              may be negative, and all are 0 where eta is constant;
-            - `std_error`: standard error of `norm` by the delta method, sqrt(coef_g' V_g coef_g) / norm, with V
-              the ``covariance(kind="model")``; sqrt(V_g) in a group of one. Only where the model has no
-              L1 penalty. NaN where V does not exist, and for larger groups whose coefficients are all 0.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import pandas as pd
-        >>> from skprox import GroupLassoPoisson
-        >>> rng = np.random.default_rng(0)
-        >>> X = pd.DataFrame(rng.normal(size=(500, 3)), columns=["a__0", "a__1", "b__0"])
-        >>> y = rng.poisson(np.exp(X["a__0"] / 2))
-        >>> GroupLassoPoisson(alpha=0.1).fit(X, y).summary(X).round(2)  # doctest: +NORMALIZE_WHITESPACE
-               size  norm  strength  selected  share
-        group
-        a         2  0.29      0.14      True    1.0
-        b         1  0.00      0.10     False    0.0
-        """
-        check_is_fitted(self)
-        groups, coefs = list(self.groups_.values()), np.atleast_2d(self.coef_).astype(np.float64)
-        norms = group_norms(coefs, self.groups_)
-        strengths = np.broadcast_to(self._strengths.sum(axis=1), coefs.shape)
-        table = {
-            "size": np.broadcast_to([len(group) for group in groups], norms.shape),
-            "norm": norms,
-            "strength": np.array([strengths[:, group].mean(axis=1) for group in groups]).T,
-            "selected": norms > 0,
-        }
-        if X is not None:
-            X = self._check_covariates(X)
-            weight = check_weight(sample_weight, X)
-            table["share"] = np.array([_shares(X, weight, coef, groups) for coef in coefs])
-            if not self._has_l1():
-                need_exposure(self, exposure, "summary of standard errors")
-                exposure = check_exposure(exposure, X)
-                covariances = self._covariances(X, weight, exposure, errors="ignore")
-                table["std_error"] = np.array(
-                    [_norm_errors(*each, groups) for each in zip(coefs, covariances, strict=True)]
-                )
-        index = pd.Index(self.groups_, tupleize_cols=False, name="group")
-        if np.ndim(self.coef_) == 2:
-            index = pd.MultiIndex.from_product([self._output_index(), index], names=["output", "group"])
-        return pd.DataFrame({name: values.ravel() for name, values in table.items()}, index=index)
-
-    @name_arguments
-    @validate_params({"kind": [StrOptions({"model", "sandwich"})]}, prefer_skip_nested_validation=True)
-    def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model"):
+    @validate_params(KIND, prefer_skip_nested_validation=True)
+    def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model", clusters=None):
         """Covariance of the estimated intercept and coefficients, for models without an L1 penalty.
 
         With z_i = (1, x_i), the means mu_i that the model expects, r_j the ridge strengths (0 for the intercept)
@@ -103,23 +31,33 @@ class InferenceMixin:
         - "model": H^-1, the inverse of the Fisher information where nothing is penalised. With a ridge penalty it
           is the covariance of the normal approximation to the posterior under the prior that the penalty
           stands for, and so covers the bias that shrinkage makes as well [1]_.
-        - "sandwich": H^-1 S H^-1 with S = sum_i w_i s_i s_i', s_i = (y_i - mu_i) z_i less its mean. It holds where
-          counts vary more, or less, than Poisson counts do [2]_ (HC0).
+        - "quasi": phi H^-1 with the `dispersion` phi: quasi-Poisson. It holds where the variance of counts is in
+          proportion to their mean [2]_.
+        - "sandwich": H^-1 S H^-1 with S = sum_i w_i s_i s_i', s_i = (y_i - mu_i) z_i less its mean. It holds
+          however counts vary around their means, as long as rows are independent [3]_ (HC0). Given `clusters`,
+          rows of one cluster may depend on each other, as bins of a trial or years of a policy do: S is
+          M / (M - 1) (N - 1) / (N - p) sum_c s_c s_c', where s_c = sum_{i in c} w_i s_i, M is the number of clusters,
+          N that of rows, and p that of coefficients, intercept included [4]_.
 
-        A weight counts as that many rows. Standard errors are the roots of the diagonal.
+        A weight counts as that many rows. Where weights are something else, ``kind="sandwich"`` with
+        ``clusters=np.arange(n_samples)`` takes each row as one, whatever its weight. Standard errors are the roots of
+        the diagonal.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates that the model was fitted to.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            The counts that it was fitted to, for the sandwich.
+            The counts that it was fitted to. Not needed for ``kind="model"``.
         sample_weight : array-like of shape (n_samples,), default=None
             The weights that it was fitted with.
         exposure : float or array-like of shape (n_samples,), default=None
             The exposure that it was fitted with.
-        kind : {"model", "sandwich"}, default="model"
+        kind : {"model", "quasi", "sandwich"}, default="model"
             The formula.
+        clusters : array-like of shape (n_samples,), default=None
+            Labels of the rows that belong together, numbers or strings, for the sandwich. A few dozen clusters or
+            more are needed for it to be trusted.
 
         Returns
         -------
@@ -137,8 +75,11 @@ class InferenceMixin:
         References
         ----------
         .. [1] Wood (2017), "Generalized Additive Models: An Introduction with R", 2nd edition, section 6.10.
-        .. [2] White (1980), "A Heteroskedasticity-Consistent Covariance Matrix Estimator and a Direct Test for
+        .. [2] McCullagh and Nelder (1989), "Generalized Linear Models", 2nd edition, section 6.2.3.
+        .. [3] White (1980), "A Heteroskedasticity-Consistent Covariance Matrix Estimator and a Direct Test for
            Heteroskedasticity", Econometrica 48(4).
+        .. [4] Cameron and Miller (2015), "A Practitioner's Guide to Cluster-Robust Inference", Journal of Human
+           Resources 50(2).
 
         Examples
         --------
@@ -152,125 +93,182 @@ class InferenceMixin:
         array([0.037, 0.037, 0.038])
         """
         check_is_fitted(self)
-        if self._has_l1():
-            raise ValueError(
-                f"covariance needs a model without an L1 penalty, but this {type(self).__name__} has one: estimates "
-                "that may be exactly 0 are not normal, and their covariance says little. Fit with alpha=0 "
-                "(or l1_ratio=0 of PoissonGLMRegressor), or resample rows."
-            )
-        if kind == "sandwich" and y is None:
-            raise ValueError("covariance(kind='sandwich') needs y, the counts that the model was fitted to.")
-        need_exposure(self, exposure, "covariance")
-        check_outputs(self, y)
-        X = self._check_covariates(X)
-        weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
-        covariances = self._covariances(X, weight, exposure, y if kind == "sandwich" else None)
+        if self._has_l1().any():
+            raise ValueError(f"There is no covariance: {self._why_not()}")
+        covariances = self._covariances("covariance", X, y, sample_weight, exposure, kind, clusters, errors="raise")
         terms = ["intercept"] * self.fit_intercept + column_names(self)
         tables = [pd.DataFrame(each, index=terms, columns=terms) for each in covariances]
         if np.ndim(self.coef_) == 1:
             return tables[0]
-        return pd.concat(tables, keys=self._output_index(), names=["output", "term"])
+        index = pd.MultiIndex.from_product([self._output_index(), terms], names=["output", "term"])
+        return pd.concat(tables).set_axis(index)
+
+    @name_arguments
+    def dispersion(self, X, y, *, sample_weight=None, exposure=None):
+        """Pearson's dispersion: how much more counts vary around their means than Poisson counts do.
+
+        phi = sum_i w_i (y_i - mu_i)^2 / mu_i / (sum_i w_i - df) is about 1 where counts are Poisson, and the ratio of
+        their variance to their mean where that is constant [1]_.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates that the model was fitted to.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The counts that it was fitted to.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights that it was fitted with. A weight counts as that many rows.
+        exposure : float or array-like of shape (n_samples,), default=None
+            The exposure that it was fitted with.
+
+        Returns
+        -------
+        float or ndarray of shape (n_outputs,)
+            The dispersion.
+
+        Notes
+        -----
+        df = tr((H + P)^-1 H) in the intercept and the coefficients that a penalty does not hold at 0, with H the
+        Hessian of the loss and P that of the penalty: the number of coefficients where nothing is penalised, the number
+        of those other than 0 for the lasso, and less for ridge and group lasso, whose norms have a curvature of
+        strength / norm across the direction of a group's coefficients.
+
+        References
+        ----------
+        .. [1] McCullagh and Nelder (1989), "Generalized Linear Models", 2nd edition, section 6.2.4.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skprox import PoissonGLMRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(2000, 2))
+        >>> y = 3 * rng.poisson(np.exp(0.5 + 0.3 * X[:, 0]))
+        >>> round(PoissonGLMRegressor(alpha=0).fit(X, y).dispersion(X, y), 1)
+        3.1
+        """
+        check_is_fitted(self)
+        X, counts, *rows = self._check_fitted_rows("dispersion", X, y, sample_weight, exposure)
+        found = [each.dispersion(count) for each, count in zip(self._informations(X, *rows), counts, strict=True)]
+        return found[0] if np.ndim(self.coef_) == 1 else np.array(found)
+
+    @name_arguments
+    def predict_distribution(self, X, exposure=None, *, dispersion=None):
+        """Distribution of the count of each row around its mean, as a frozen distribution of `scipy.stats`.
+
+        Its methods give what forecasts need: ``interval(0.9)``, ``ppf``, ``pmf``, ``sf``, ``rvs``. The coefficients
+        count as known: with few rows intervals are somewhat too short.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The covariates.
+        exposure : float or array-like of shape (n_samples,), default=None
+            The exposure of each row; None is 1, and an error where the model was fitted with exposure.
+        dispersion : float or array-like of shape (n_outputs,), default=None
+            The ratio of the variance of a count to its mean, 1 or more, such as the `dispersion` of the rows of the
+            fit. None is Poisson.
+
+        Returns
+        -------
+        scipy.stats.rv_frozen
+            A distribution of shape (n_samples,) or (n_samples, n_outputs), whose mean is
+            ``predict(X, exposure)``: Poisson, or the negative binomial distribution with a variance of
+            dispersion * mean, known as NB1 [1]_.
+
+        References
+        ----------
+        .. [1] Cameron and Trivedi (2013), "Regression Analysis of Count Data", 2nd edition, section 3.3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skprox import PoissonGLMRegressor
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(2000, 2))
+        >>> y = rng.negative_binomial(np.exp(0.5 + 0.3 * X[:, 0]), 1 / 2)
+        >>> model = PoissonGLMRegressor(alpha=0).fit(X, y)
+        >>> counts = model.predict_distribution(X[:3], dispersion=model.dispersion(X, y))
+        >>> counts.interval(0.9)
+        (array([0., 0., 0.]), array([6., 6., 5.]))
+        """
+        check_is_fitted(self)
+        if dispersion is not None:
+            dispersion = check_dispersion(dispersion, None if np.ndim(self.coef_) == 1 else output_titles(self))
+        need_exposure(self, exposure, "predict_distribution")
+        X = self._check_covariates(X)
+        return counts_around(self._expect(X, check_exposure(exposure, X)).astype(np.float64), dispersion)
+
+    def _coefs(self):
+        """In double precision, shape (n_outputs, n_features)."""
+        return np.atleast_2d(self.coef_).astype(np.float64)
 
     def _output_index(self):
         return pd.Index(output_titles(self), tupleize_cols=False)
 
     def _has_l1(self):
+        """Whether each output (or all, if they have the same strengths) has an L1 penalty."""
         strength = self._strengths[:, 0]
-        return bool(((strength > 0) & np.isfinite(strength)).any())
+        return ((strength > 0) & np.isfinite(strength)).any(axis=1)
 
-    def _covariances(self, X, weight, exposure, y=None, errors="raise"):
-        """A covariance for each output, the sandwich where `y` is given."""
+    def _why_not(self):
+        return (
+            f"this {type(self).__name__} has an L1 penalty, and estimates that may be exactly 0 are not normal. Test "
+            "the groups by skprox.multi_split_test, or refit those that were selected without a penalty (alpha is 0 "
+            "for these and infinite for others) to other rows than the ones that selected them."
+        )
+
+    def _check_fitted_rows(self, name, X, y, sample_weight, exposure):
+        """X, counts (or None), weights and means, these of shape (n_outputs, n_samples), in double precision."""
+        need_exposure(self, exposure, name)
+        check_outputs(self, y)
+        X = self._check_covariates(X)
+        weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
         means = self._expect(X, exposure)
-        residuals = [None] * (means.size // len(means))
-        if y is not None:
-            counts, means = check_counts_like(y, means)
-            residuals = (counts - means).T.astype(np.float64)
-        means, weight = means.reshape(len(means), -1).T.astype(np.float64), weight.astype(np.float64)
-        strengths = np.broadcast_to(self._strengths, (len(means), *self._strengths.shape[1:]))
-        out = []
-        for (removed, ridge), mean, residual in zip(strengths, means, residuals, strict=True):
+        counts, means = (None, means.reshape(len(means), -1)) if y is None else check_counts_like(y, means)
+        counts = None if y is None else counts.T.astype(np.float64)
+        X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
+        return X, counts, weight.astype(np.float64), means.T.astype(np.float64)
+
+    def _informations(self, X, weight, means):
+        """What the rows tell about each output, one after the other."""
+        coefs = self._coefs()
+        strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
+        if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected
+            strengths = np.stack([np.where(coefs == 0, np.inf, 0.0), np.zeros_like(coefs)], axis=1)
+        for coef, mean, (strength, ridge) in zip(coefs, means, strengths, strict=True):
+            yield Information(
+                X,
+                weight,
+                mean,
+                coef,
+                strength,
+                ridge,
+                pattern_of(self).norms(self.groups_, self.n_features_in_),
+                self.fit_intercept,
+            )
+
+    def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
+        """A covariance for each output, of NaN, with a warning, where there is none."""
+        if kind != "model" and y is None:
+            raise ValueError(f"{name}(kind={kind!r}) needs y, the counts that the model was fitted to.")
+        if kind != "sandwich" and clusters is not None:
+            raise ValueError(f"clusters are for kind='sandwich', which adds up the scores of each; got kind={kind!r}.")
+        X, counts, weight, means = self._check_fitted_rows(name, X, y, sample_weight, exposure)
+        clusters = None if clusters is None else check_clusters(clusters, weight)
+        penalised, size = np.broadcast_to(self._has_l1(), len(means)), X.shape[1] + self.fit_intercept
+        found, reasons = [], {}
+        for k, information in enumerate(self._informations(X, weight, means)):
             try:
-                each = _covariance(X, weight, mean, ridge, removed == 0, self.fit_intercept, residual)
-            except np.linalg.LinAlgError:
+                if penalised[k]:
+                    raise np.linalg.LinAlgError(self._why_not())
+                found.append(information.covariance(kind, None if counts is None else counts[k], clusters))
+            except np.linalg.LinAlgError as error:
                 if errors == "raise":
                     raise
-                each = np.full((X.shape[1] + self.fit_intercept,) * 2, np.nan)
-            out.append(each)
-        return out
-
-
-def _covariance(X, weight, means, ridge, kept, fit_intercept, residuals):
-    """Covariance of the intercept, if there is one, and of all coefficients, which are 0 where not `kept`."""
-    n_features = X.shape[1]
-    centered = fit_intercept and not sparse.issparse(X)
-    masses = weight * means
-    center = masses.astype(X.dtype) @ X / masses.sum() if centered else np.zeros(n_features)
-    hessian = _gram(X, masses, center)
-    hessian[np.diag_indices(1 + n_features)] += weight.sum() * np.r_[0.0, ridge]
-    terms = np.flatnonzero(np.r_[fit_intercept, kept])
-    inverse = _invert(hessian[np.ix_(terms, terms)])
-    if residuals is not None:
-        scores = weight * residuals
-        first = np.r_[scores.sum(), scores.astype(X.dtype) @ X - scores.sum() * center][terms]
-        second = _gram(X, scores * residuals, center)[np.ix_(terms, terms)]
-        inverse = inverse @ (second - np.outer(first, first / weight.sum())) @ inverse
-    covariance = np.zeros(hessian.shape)
-    covariance[np.ix_(terms, terms)] = inverse
-    back = np.eye(1 + n_features)  # to an intercept where columns are 0
-    back[0, 1:] = -center
-    return (back @ covariance @ back.T)[not fit_intercept :, not fit_intercept :]
-
-
-def _gram(X, weight, center):
-    """sum_i weight_i z_i z_i' with z_i = (1, x_i - center)."""
-    n_features = X.shape[1]
-    gram = np.zeros((1 + n_features, 1 + n_features))
-    gram[0, 0] = weight.sum()
-    for rows in gen_batches(X.shape[0], CHUNK_ROWS):
-        each = weight[rows, None]
-        if sparse.issparse(X):
-            chunk = X[rows].astype(np.float64)
-            weighted = chunk.multiply(each)
-        else:
-            chunk = X[rows] - center
-            weighted = chunk * each
-        gram[0, 1:] += np.ravel(weighted.sum(axis=0))
-        gram[1:, 1:] += safe_sparse_dot(chunk.T, weighted, dense_output=True)
-    gram[1:, 0] = gram[0, 1:]
-    return gram
-
-
-def _invert(hessian):
-    scale = np.sqrt(np.diag(hessian))
-    scale[scale == 0] = 1.0
-    values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
-    if not (values > 10 * len(values) * np.finfo(np.float64).eps).all():
-        raise np.linalg.LinAlgError(
-            "There is no covariance: some columns of X are constant, or sums of multiples of others, so that the "
-            "counts do not tell their coefficients. Leave such columns out (as by drop='first' of OneHotEncoder, or "
-            "include_bias=False of SplineTransformer), or fit with a ridge penalty."
-        )
-    vectors /= scale[:, None]
-    return (vectors / values) @ vectors.T
-
-
-def _shares(X, weight, coef, groups):
-    """Share of each group in the variance of X coef."""
-    predictor = X @ coef.astype(X.dtype)
-    pulled = (weight * (predictor - np.average(predictor, weights=weight))) @ X
-    parts = np.array([coef[group] @ pulled[group] for group in groups])
-    total = parts.sum()
-    return parts / total if total > 0 else np.zeros(len(groups))
-
-
-def _norm_errors(coef, covariance, groups):
-    """Standard error of the norm of each group's coefficients."""
-    covariance, errors = covariance[-len(coef) :, -len(coef) :], []
-    for group in groups:
-        norm = np.linalg.norm(coef[group])
-        if len(group) > 1 and norm == 0:
-            errors.append(np.nan)
-            continue
-        direction = coef[group] / norm if norm > 0 else np.ones(1)
-        errors.append(np.sqrt(direction @ covariance[np.ix_(group, group)] @ direction))
-    return errors
+                found.append(np.full((size, size), np.nan))
+                reasons.setdefault(str(error), []).append(output_titles(self)[k])
+        for reason, outputs in reasons.items():
+            of = f" for outputs {listing(outputs)}" if len(outputs) < len(found) else ""
+            warn(f"{name} gives NaN{of}: {reason}")
+        return found

@@ -2,8 +2,8 @@
 
 import numpy as np
 from scipy.special import gammaln, kl_div, xlogy
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from skprox._compat import StrOptions, validate_params
 from skprox.base import name_arguments
 from skprox.validation import check_counts_like, check_exposure, check_means, check_weight
 

@@ -1,25 +1,26 @@
 """Regularization paths: one model for each of many strengths."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain, islice
 from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
 from skprox.base import name_arguments
+from skprox.criteria import Sample
+from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
 from skprox.metrics import mean_deviance, share_explained
-from skprox.validation import check_exposure, warn
-
-START = 16  # problems in lockstep at first, or one strength
-# Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
-NEAR_STEPS, FAR_STEPS = 6, 8
+from skprox.model import check_data
+from skprox.patterns import pattern_of
+from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
+from skprox.validation import check_exposure, check_weight, warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,12 @@ class RegularizationPath:
         Name of a group to the positions of its columns.
     feature_names : list of str
         Names of the columns.
+    deviance : ndarray of shape (n_alphas,)
+        Poisson deviance of the rows of the fit, each as often as its weight says.
+    log_likelihood : ndarray of shape (n_alphas,)
+        Poisson log-likelihood of these rows.
+    n_samples : float
+        Number of these rows: the sum of their weights.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
     """
@@ -58,6 +65,10 @@ class RegularizationPath:
     n_iter: np.ndarray
     groups: dict
     feature_names: list
+    deviance: np.ndarray
+    log_likelihood: np.ndarray
+    n_samples: float
+    _sample: Sample
     output_names: np.ndarray | None = None
 
     def __repr__(self):
@@ -68,6 +79,131 @@ class RegularizationPath:
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
         return group_norms(self.coefs, self.groups)
+
+    @cached_property
+    def degrees_of_freedom(self):
+        """How many free coefficients each model is worth: ndarray of shape (n_alphas,).
+
+        tr((H + P)^-1 H), with the Hessian H of the data term and the curvature P of the penalty, both in the
+        intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
+        coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
+        less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
+        for more than 1 and less than its size [2]_.
+
+        Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
+        when it is pickled.
+
+        References
+        ----------
+        .. [1] Zou, Hastie and Tibshirani (2007), "On the 'degrees of freedom' of the lasso", Annals of Statistics
+           35(5).
+        .. [2] Vaiter, Deledalle, Fadili, Peyré and Dossal (2017), "The degrees of freedom of partly smooth
+           regularizers", Annals of the Institute of Statistical Mathematics 69(4).
+        """
+        if self._sample.X is None:
+            raise AttributeError(
+                "degrees_of_freedom are computed from the rows of the fit, which this path has not kept: paths "
+                "forget them when they are pickled, as is path_ of StabilitySelection. Ask for them before, of what "
+                "regularization_path returns."
+            )
+        return self._by_output(self._sample.degrees_of_freedom, self.alphas)
+
+    @validate_params({"kind": [StrOptions({"aic", "bic", "ebic", "gcv"})]}, prefer_skip_nested_validation=True)
+    def information_criterion(self, kind):
+        """What each model is expected to lose on other rows, or against others in probability: less is better.
+
+        With the log-likelihood l, the deviance D, the number of rows n (`n_samples`) and the degrees of freedom df:
+
+        - "aic": -2 l + 2 df [1]_, for prediction;
+        - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
+        - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
+          number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
+          them are in. For many groups, of which few have an effect;
+        - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
+          or more.
+
+        All but "gcv" take the variance of counts to equal their mean, and choose too weak a penalty where it is
+        larger.
+
+        Parameters
+        ----------
+        kind : {"aic", "bic", "ebic", "gcv"}
+            Which one.
+
+        Returns
+        -------
+        ndarray of shape (n_alphas,)
+            The criterion of each model.
+
+        References
+        ----------
+        .. [1] Akaike (1974), "A new look at the statistical model identification", IEEE Transactions on Automatic
+           Control 19(6).
+        .. [2] Schwarz (1978), "Estimating the dimension of a model", Annals of Statistics 6(2).
+        .. [3] Chen and Chen (2008), "Extended Bayesian information criteria for model selection with large model
+           spaces", Biometrika 95(3).
+        .. [4] Craven and Wahba (1979), "Smoothing noisy data with spline functions", Numerische Mathematik 31.
+        """
+        n, df = self.n_samples, self.degrees_of_freedom
+        if kind == "gcv":
+            with np.errstate(divide="ignore"):
+                return np.where(df < n, n * self.deviance / (n - df) ** 2, np.inf)
+        criterion = -2 * self.log_likelihood + (2.0 if kind == "aic" else np.log(n)) * df
+        if kind == "ebic":
+            criterion += 2 * self._by_output(lambda coefs, intercepts: self._sample.log_numbers_of_models(coefs))
+        return criterion
+
+    def best(self, kind):
+        """The position of the model with the least `information_criterion`.
+
+        A warning says so where that is the weakest strength, as a weaker one may then be better.
+
+        Parameters
+        ----------
+        kind : {"aic", "bic", "ebic", "gcv"}
+            The criterion.
+
+        Returns
+        -------
+        int or ndarray of shape (n_outputs,)
+            The position along the strengths, for each output of a 2-D target.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skprox import GroupLassoPoisson, regularization_path
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(500, 6))
+        >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+        >>> path = regularization_path(GroupLassoPoisson(groups=["a", "a", "b", "b", "c", "c"]), X, y)
+        >>> best = path.best("bic")
+        >>> path.group_norms[best].round(2)
+        array([0.32, 0.  , 0.  ])
+        >>> float(path.degrees_of_freedom[best].round(2))
+        2.76
+        """
+        best = np.argmin(self.information_criterion(kind), axis=0)
+        at_end = np.count_nonzero(best == len(self.alphas) - 1)
+        if at_end and len(self.alphas) > 1:
+            which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
+            warn(
+                f"The least {kind}{which} is at the end of the path, alpha={self.alphas[-1]:.3g}: a weaker penalty "
+                "may be better. Give regularization_path a smaller alpha_min_ratio, or smaller alphas."
+            )
+        return best if best.ndim else int(best)
+
+    def _by_output(self, function, *args):
+        """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        if self.intercepts.ndim == 2:
+            return function(*args, self.coefs, self.intercepts)
+        return function(*args, self.coefs[:, None], self.intercepts[:, None])[:, 0]
+
+    def without_rows(self):
+        """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
+        return replace(self, _sample=self._sample.without_rows())
+
+    def __getstate__(self):
+        return vars(self) | {"_sample": self._sample.without_rows()}
 
     def to_frame(self):
         """The norms of the groups as a table.
@@ -156,7 +292,7 @@ def regularization_path(
     >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
     [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
     """
-    if not (hasattr(estimator, "_penalties") and hasattr(estimator, "alpha")):
+    if not isinstance(estimator, PoissonGLMRegressor | GroupLassoPoisson):
         raise TypeError(
             f"estimator must be a PoissonGLMRegressor or a GroupLassoPoisson; got {type(estimator).__name__}. Of a "
             "pipeline give the last step, and X as the steps before it transform it; in place of an estimator that "
@@ -168,18 +304,19 @@ def regularization_path(
             "strengths as penalty_weights (group_weights of GroupLassoPoisson), which multiply alpha."
         )
     estimator = clone(estimator).set_params(warm_start=False)
-    estimator._validate_params()
-    (X, counts, weight, offset), columns, n_outputs = estimator._check_rows(X, y, sample_weight, exposure)
-    patterns = estimator._penalties(1.0, columns, n_outputs)
+    validate_parameters(estimator)
+    data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
+    X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
-    with estimator._open((X, counts, weight[None], offset), columns) as objective:
+    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
-        starts = [without_penalised(estimator, objective, k, pattern) for k, pattern in enumerate(patterns)]
+        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
         if isinstance(alphas, Integral):
             alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
-        followed = follow(estimator, objective, outputs, patterns, [[s] for s in starts], alphas, reports)
+        followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
     warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
 
@@ -194,6 +331,10 @@ def regularization_path(
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
     deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
     null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
+        n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
+        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
+        deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
     coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
@@ -204,6 +345,10 @@ def regularization_path(
         n_iter=collect(lambda result: result.n_iter),
         groups=columns.groups,
         feature_names=columns.names,
+        deviance=deviance,
+        log_likelihood=log_likelihood,
+        n_samples=float(n_samples),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
     )
 
@@ -235,21 +380,6 @@ def grid(objective, patterns, starts, n_alphas, alpha_min_ratio):
     return critical * np.geomspace(1.0, alpha_min_ratio, n_alphas) if critical > 0 else np.ones(1)
 
 
-def without_penalised(estimator, objective, output, pattern):
-    """The solution where all penalised groups are held at zero: the one at the critical strength."""
-    from skprox.solvers import Certificate, Problem, solve
-
-    if pattern.kinked.all():
-        return objective.null[output]
-    certificate = Certificate.of(objective, pattern.held(), output)
-    problem = Problem(output, certificate, objective.null[output])
-    return solve(objective, [problem], estimator.solver, estimator.tol, estimator.max_iter)[0][0].point
-
-
-def ignore(alpha, results):
-    """Say nothing of a strength that is done."""
-
-
 def print_strength(pattern):
     """A function that prints a line a strength, of the first of the results there."""
 
@@ -261,57 +391,6 @@ def print_strength(pattern):
         )
 
     return report
-
-
-def follow(estimator, objective, outputs, patterns, points, alphas, reports):
-    """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
-
-    The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
-    strengths, start from a list of points, and end early where a report, called with a strength and its results,
-    says so.
-    """
-    from skprox.solvers import solve_in_memory
-
-    if all(report is ignore for report in reports):
-        every = list(chain(*outputs))
-        penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
-        settings = estimator.solver, estimator.tol, estimator.max_iter
-        found = solve_in_memory(objective, penalties, every, list(chain(*points)), np.asarray(alphas), *settings)
-        if found is not None:
-            found = iter(found)
-            return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
-    ways = zip(outputs, patterns, points, reports, strict=True)
-    return [_follow(estimator, objective, each, pattern, at, alphas, report) for each, pattern, at, report in ways]
-
-
-def _follow(estimator, objective, outputs, pattern, points, alphas, report):
-    """The same for one list, a batch of strengths at a time."""
-    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
-
-    results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
-    certificates = [Certificate.of(objective, pattern, output) for output in outputs]
-    while len(results) < len(alphas):
-        batch = alphas[len(results) : len(results) + size]
-        problems = [
-            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
-            for output, certificate, point in zip(outputs, certificates, points, strict=True)
-            for alpha in batch
-        ]
-        found, model = solve(objective, problems, estimator.solver, estimator.tol, estimator.max_iter, model=model)
-        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
-        points = [way[-1].point for way in ways]
-        for alpha, *at_alpha in zip(batch, *ways, strict=True):
-            results.append([result.without_gradient() for result in at_alpha])
-            if report(alpha, at_alpha):
-                return results
-        # far from where they start problems take many steps, each of its own Hessian: then fewer go together;
-        # and where steps cost more than passes, there is little to share
-        most = max(result.n_iter for result in found)
-        size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
-        width = max(1, *(np.count_nonzero(point.coef) for point in points))
-        size = min(size, max(2, 2 * objective.X.shape[0] // width), most_at_once)
-    return results
 
 
 def warn_of_shortfalls(outputs, alphas, tol, dtype):

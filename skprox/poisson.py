@@ -1,44 +1,19 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
-from contextlib import contextmanager
-from dataclasses import replace
-from itertools import compress
 from numbers import Integral, Real
 
 import numpy as np
-import pandas as pd
-from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted
 
-from skprox import parallel
-from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
-from skprox.callbacks import CallbackSupportMixin, Tasks, with_callbacks
-from skprox.columns import check_columns, labels_of
-from skprox.groups import find_columns, group_norms, warn_without_names
-from skprox.inference import InferenceMixin
-from skprox.metrics import cohen_r2
-from skprox.outputs import check_outputs, output_labels, output_titles
-from skprox.strengths import per_coefficient, per_group
-from skprox.validation import (
-    check_exposure,
-    check_rows,
-    check_spread,
-    is_candidate,
-    need_exposure,
-    warn,
-    warn_of_rates,
-)
+from skprox._compat import Interval, StrOptions, _fit_context
+from skprox.base import name_arguments
+from skprox.callbacks import Tasks, with_callbacks
+from skprox.engine import Settings, fit_each, open_objective
+from skprox.model import CountModel, check_data
+from skprox.patterns import pattern_of
 
 
-class _PoissonRegression(
-    CallbackSupportMixin, InferenceMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator
-):
-    """What the estimators share: all but the penalty."""
+class _Penalised(CountModel):
+    """What the estimators at one strength share."""
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
@@ -75,140 +50,22 @@ class _PoissonRegression(
         self : object
             The fitted estimator.
         """
-        (design, counts, weight, offset), columns, n_outputs = self._check_rows(X, y, sample_weight, exposure)
-        penalties = self._penalties(self.alpha, columns, n_outputs)
-        patterns = self._penalties(1.0, columns, n_outputs) if isinstance(self.alpha, Real) else []
-        with self._open((design, counts, weight[None], offset), columns) as objective:
+        data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
+        patterns = pattern.penalties(1.0, data.columns, data.n_outputs) if isinstance(self.alpha, Real) else []
+        if patterns and 0 < self.alpha < np.inf:
+            penalties = [each.scaled(self.alpha) for each in patterns]
+        else:
+            penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
+        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
-            results = self._solve(objective, [penalty.on(objective.occupied) for penalty in penalties], tasks)
-            self._unpack(results, objective, penalties, patterns, columns, n_outputs)
-            self._warn_of_empty(self.alpha, [p.on(objective.occupied) for p in penalties], objective)
+            inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
+            starts, monitor = self._starts(objective, inner), self._monitor(tasks)
+            results = fit_each(objective, inner, outputs, starts, Settings.of(self), monitor)
+            self._unpack(results, objective, penalties, patterns, data)
+            self._warn_of_empty(self.alpha, inner, objective)
             tasks.end()
         self._warn_of_shortfall(results)
         return self
-
-    @name_arguments
-    def predict(self, X, exposure=None):
-        """Expected counts.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The covariates.
-        exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1, with a warning where the model was fitted with exposure.
-
-        Returns
-        -------
-        ndarray or DataFrame of shape (n_samples,) or (n_samples, n_outputs)
-            exposure * exp(intercept + X coef). A DataFrame with the index of X and the names of the outputs, where X
-            is a pandas DataFrame and the outputs have names.
-        """
-        check_is_fitted(self)
-        warn_of_rates(self, exposure)
-        rows = self._check_covariates(X)
-        means = self._expect(rows, check_exposure(exposure, rows))
-        if not isinstance(X, pd.DataFrame) or not hasattr(self, "output_names_"):
-            return means
-        return pd.DataFrame(means, index=X.index, columns=pd.Index(list(self.output_names_)))
-
-    @name_arguments
-    def score(self, X, y, sample_weight=None, exposure=None):
-        """D², the share of the Poisson deviance of `y` that the model explains.
-
-        1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
-        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
-        Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
-        where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
-        model that expects exactly these, and 0 for any other.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            The covariates.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The counts.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row; None is 1.
-        exposure : float or array-like of shape (n_samples,), default=None
-            The exposure of each row; None is 1, and an error where the model was fitted with exposure.
-
-        Returns
-        -------
-        float
-            The score.
-        """
-        need_exposure(self, exposure, "score")
-        check_outputs(self, y)
-        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
-
-    def split_coef(self):
-        """The coefficients of each group.
-
-        Returns
-        -------
-        dict
-            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target.
-        """
-        check_is_fitted(self)
-        return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
-
-    def _check_rows(self, X, y, sample_weight, exposure):
-        """What an objective takes, the names and groups of the columns, and the number of outputs of a 2-D target."""
-        labels, outputs = labels_of(X), output_labels(y)
-        X, y = check_columns(self, X, y, multi_output=True)
-        rows = X, *check_rows(X, y, sample_weight, exposure, outputs)
-        self.has_exposure_ = exposure is not None
-        vars(self).pop("output_names_", None)
-        if outputs is not None:
-            self.output_names_ = outputs.to_numpy(dtype=object)
-        columns = replace(self._find_columns(labels), outputs=outputs)
-        return rows, columns, None if y.ndim == 1 else y.shape[1]
-
-    def _check_covariates(self, X):
-        return check_columns(self, X, reset=False)
-
-    def _expect(self, X, exposure):
-        rates = np.exp(safe_sparse_dot(X, self.coef_.T) + self.intercept_).astype(X.dtype, copy=False)
-        return (rates.T * exposure).T
-
-    def _find_columns(self, labels):
-        return find_columns(self, labels)
-
-    @contextmanager
-    def _open(self, rows, columns):
-        """The objective of `rows`, with threads to evaluate it on."""
-        # numba takes as long to import as all else: not before there is something to fit
-        from skprox import storage
-        from skprox.objectives.poisson import PoissonObjective
-
-        X, dtype = storage.in_cache(rows[0]), rows[0].dtype
-        rows = [X, *(each.astype(X.dtype, copy=False) for each in rows[1:])]
-        size = X.nnz if issparse(X) else X.size
-        n_outputs = len(rows[1]) * len(rows[2])
-        with parallel.row_threads(self.n_jobs, size * n_outputs) as (n_threads, run):
-            n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-            objective = PoissonObjective(*rows, self.fit_intercept, n_threads, run, dtype)
-            check_spread(objective, columns.titles)
-            yield objective
-
-    def _solve(self, objective, penalties, tasks):
-        from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
-
-        starts, outputs = self._starts(objective, penalties), range(len(penalties))
-        if not (self.verbose or tasks.are_watched):
-            found = solve_in_memory(
-                objective, penalties, outputs, starts, np.ones(1), self.solver, self.tol, self.max_iter
-            )
-            if found is not None:
-                return [result for (result,) in found]
-        certificates = [Certificate.of(objective, penalty, k) for k, penalty in enumerate(penalties)]
-        problems = [*map(Problem, outputs, certificates, starts)]
-        results, watched = [], self.verbose or tasks.are_watched
-        for batch in gen_batches(len(problems), LOCKSTEP):
-            monitor = self._monitor(problems[batch], tasks) if watched else None
-            results += solve(objective, problems[batch], self.solver, self.tol, self.max_iter, monitor)[0]
-        return results
 
     def _starts(self, objective, penalties):
         """Points to start from: the last fit where it is wanted and better than zero."""
@@ -223,91 +80,22 @@ class _PoissonRegression(
             for point, penalty, null in zip(warm, penalties, objective.null, strict=True)
         ]
 
-    def _monitor(self, problems, tasks):
-        names = getattr(self, "output_names_", range(len(problems)))
+    def _monitor(self, tasks):
+        """What is told of each step, or None where nobody asks."""
+        if not (self.verbose or tasks.are_watched):
+            return None
+        names = getattr(self, "output_names_", None)
 
-        def report(k, n_iter, value, shortfall, n_groups):
-            step = f"output {names[problems[k].output]}, iteration {n_iter}"
+        def report(output, n_iter, value, shortfall, n_groups):
+            step = f"output {output if names is None else names[output]}, iteration {n_iter}"
             if self.verbose:
                 print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
             return tasks.report(step)
 
         return report
 
-    def _unpack(self, results, objective, penalties, patterns, columns, n_outputs):
-        """Set the fitted attributes.
 
-        `patterns` are the penalties where alpha is one, or none where it is not a number.
-        """
-        dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
-
-        def shape(values):
-            return np.array(values) if n_outputs else values[0]
-
-        self.coef_ = shape([coef.astype(dtype) for coef in coefs])
-        self.intercept_ = shape([result.point.intercept for result in results])
-        self.n_iter_ = shape([result.n_iter for result in results])
-        fits = zip(results, penalties, coefs, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits])
-        self.optimality_ = shape([result.optimality for result in results])
-        self.groups_ = columns.groups
-        norms = group_norms(coefs, columns.groups)
-        self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
-        self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
-        strengths = np.array([penalty.by_column() for penalty in penalties])
-        self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
-        vars(self).pop("alpha_max_", None)
-        if patterns and all(pattern.kinked.all() for pattern in patterns):
-            inner = [pattern.on(objective.occupied) for pattern in patterns]
-            nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
-
-    def _warn_of_shortfall(self, results):
-        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
-        if above:
-            worst = max(results[k].shortfall for k in above)
-            first = output_titles(self)[above[0]]
-            where = f" for {len(above)} of {len(results)} outputs, first of them {first}" if len(results) > 1 else ""
-            n_iter = max(result.n_iter for result in results)
-            remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
-            remedies += ["bring the columns of X to like scales"]
-            remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
-            remedies += ["try solver='auto'"] * (self.solver != "auto")
-            warn(
-                f"{type(self).__name__} stopped after {n_iter} iterations with a certificate of {worst:.1e}, "
-                f"above tol={self.tol:.1e}{where}. To remedy it, {', or '.join(remedies)}.",
-                ConvergenceWarning,
-            )
-
-    def _warn_of_empty(self, alpha, penalties, objective):
-        """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
-        nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
-        factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
-        empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))
-        if len(empty) == 0 or is_candidate():
-            return
-        first = output_titles(self)[empty[0]]
-        which = f" for {len(empty)} of {len(factors)} outputs, first of them {first}" if len(factors) > 1 else ""
-        levels = factors[empty] * (alpha if isinstance(alpha, Real) else 1.0)
-        level = " to ".join(dict.fromkeys(f"{each:.3g}" for each in (levels.min(), levels.max())))
-        if isinstance(alpha, Real):
-            what = f" at alpha={alpha:.3g}{which}: from alpha_max_={level} on all coefficients are 0."
-        else:
-            what = f"{which}: all coefficients are 0 unless the strengths are less than {level} times as large."
-        warn(f"{type(self).__name__} selects nothing{what} {self._advice()}")
-
-    def _advice(self):
-        return "Give a weaker one, or let cross-validation choose, as the estimators with CV in their name do."
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        # multi_output stays False: scikit-learn's check of it fits negative targets, positive_only or not
-        tags.target_tags.positive_only = True
-        return tags
-
-
-class PoissonGLMRegressor(_PoissonRegression):
+class PoissonGLMRegressor(_Penalised):
     """Poisson regression with an elastic net penalty that may differ from coefficient to coefficient.
 
     For each output on its own, over the intercept b and the coefficients beta::
@@ -420,7 +208,7 @@ class PoissonGLMRegressor(_PoissonRegression):
     ['f1']
     """
 
-    _parameter_constraints = _PoissonRegression._parameter_constraints | {
+    _parameter_constraints = _Penalised._parameter_constraints | {
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
         "penalty_weights": [Interval(Real, 0, None, closed="both"), "array-like", dict, None],
     }
@@ -452,26 +240,8 @@ class PoissonGLMRegressor(_PoissonRegression):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _penalties(self, alpha, columns, n_outputs):
-        from skprox.penalties import Penalty
 
-        weights, ratio = self._pattern(columns, n_outputs).values()
-        total = _times(per_coefficient("alpha", alpha, columns, n_outputs), weights, "penalty_weights")
-        removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
-        strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
-        singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
-        return [Penalty.of(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
-
-    def _pattern(self, columns, n_outputs):
-        """The parameters that are the same whatever `alpha`, for each column: shape (n_outputs or 1, n_features)."""
-        weights = 1.0 if self.penalty_weights is None else self.penalty_weights
-        return {
-            "penalty_weights": per_coefficient("penalty_weights", weights, columns, n_outputs),
-            "l1_ratio": per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0),
-        }
-
-
-class GroupLassoPoisson(_PoissonRegression):
+class GroupLassoPoisson(_Penalised):
     """Poisson regression that keeps or drops whole groups of columns.
 
     For each output on its own, over the intercept b and the coefficients beta::
@@ -590,7 +360,7 @@ class GroupLassoPoisson(_PoissonRegression):
     ['position']
     """
 
-    _parameter_constraints = _PoissonRegression._parameter_constraints | {
+    _parameter_constraints = _Penalised._parameter_constraints | {
         "group_weights": [
             StrOptions({"sqrt_size"}),
             Interval(Real, 0, None, closed="both"),
@@ -624,32 +394,7 @@ class GroupLassoPoisson(_PoissonRegression):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def _find_columns(self, labels):
-        warn_without_names(self)
-        return super()._find_columns(labels)
-
-    def _penalties(self, alpha, columns, n_outputs):
-        from skprox.penalties import Penalty
-
-        groups = list(columns.groups.values())
-        (weights,) = self._pattern(columns, n_outputs).values()
-        strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
-        ridge = np.zeros(len(columns.names))
-        return [Penalty.from_groups(groups, s, ridge) for s in strength]
-
-    def _pattern(self, columns, n_outputs):
-        """The parameters that are the same whatever `alpha`, for each group: shape (n_outputs or 1, n_groups)."""
-        if isinstance(self.group_weights, str):
-            return {"group_weights": np.sqrt([[len(group) for group in columns.groups.values()]])}
-        return {"group_weights": per_group("group_weights", self.group_weights, columns, n_outputs)}
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True  # at alpha=1 no group of standardised columns may stay
         return tags
-
-
-def _times(alpha, weights, name):
-    if (np.isinf(alpha) & (weights == 0)).any() or ((alpha == 0) & np.isinf(weights)).any():
-        raise ValueError(f"alpha times {name} is infinity times 0 somewhere; make one finite or the other positive.")
-    return alpha * weights

@@ -5,15 +5,15 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import Interval, StrOptions, _fit_context
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.columns import Columns, check_columns, column_names, labels_of
 from skprox.groups import find_columns, warn_without_names

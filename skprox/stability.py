@@ -5,28 +5,23 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.feature_selection import SelectorMixin
 from sklearn.model_selection import ShuffleSplit
-from sklearn.utils import _safe_indexing, check_array, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metadata_routing import (
-    UNUSED,
-    MetadataRouter,
-    MethodMapping,
-    _raise_for_params,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils import check_array, get_tags, indexable
+from sklearn.utils.metadata_routing import UNUSED, MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import HasMethods, Interval, _fit_context, _raise_for_params, _routing_enabled
 from skprox.base import DocLinkMixin, name_arguments
-from skprox.columns import Columns, check_columns, check_labels, labels_of
+from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
 from skprox.groups import gather, group_of_column, groups_in
+from skprox.halves import check_selects, draw, groups_by_key, take
+from skprox.named_sparse import name_columns, names_of
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
-from skprox.poisson import PoissonGLMRegressor
+from skprox.patterns import pattern_of
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 
@@ -230,7 +225,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         bounds = n_selected**2 / ((2 * self.threshold - 1) * in_play.sum())
         counts = bounds <= (np.inf if self.max_errors is None else self.max_errors)
 
-        self.alphas_, self.groups_, self.path_ = path.alphas, path.groups, path
+        self.alphas_, self.groups_, self.path_ = path.alphas, path.groups, path.without_rows()
         shares = selections.mean(axis=0)
         self.stability_path_ = np.zeros((len(free), len(shares))).T  # a page of memory for each group that has any
         self.stability_path_[:, free] = 1.0
@@ -263,7 +258,11 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
-        return super().transform(sparse_floats(check_labels(self, X, reset=False)))
+        X = sparse_floats(check_labels(self, X, reset=False))
+        names = names_of(X)
+        if names is None:
+            return super().transform(X)
+        return name_columns(super(StabilitySelection, without_names(self)).transform(X), names[self.get_support()])
 
     def get_metadata_routing(self):
         """Get metadata routing of this object.
@@ -286,11 +285,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     def _check_parameters(self):
         if self.n_resamples % 2:
             raise ValueError(f"n_resamples must be even, as halves come in pairs; got {self.n_resamples}.")
-        if isinstance(self.estimator, PoissonGLMRegressor) and np.array_equal(self.estimator.l1_ratio, 0):
-            raise ValueError(
-                f"estimator {self.estimator} has l1_ratio=0: a ridge penalty, which selects nothing. Give it an "
-                "l1_ratio above 0 (1 is the lasso), or pass a GroupLassoPoisson."
-            )
+        check_selects(self.estimator)
 
     def _select_in_halves(self, estimator, X, y, path, sample_weight=None, exposure=None):
         """Which groups each half of the rows selects at each strength: bool of shape (n_alphas, n_groups) each."""
@@ -298,14 +293,11 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         dtype = path.coefs.dtype
         weight = check_weight(sample_weight, np.empty(len(y), dtype=dtype))
         exposure = check_exposure(exposure, weight)
-        rows = np.flatnonzero(weight)
-        n_half = len(rows) // 2
-        if n_half == 0:
-            raise ValueError("Halves of the rows need at least 2 of positive sample_weight; got n_samples=1.")
+        n_half = np.count_nonzero(weight) // 2
         pairs = ShuffleSplit(self.n_resamples // 2, train_size=n_half, test_size=n_half, random_state=self.random_state)
         return Parallel(n_jobs=self.n_jobs)(
-            delayed(_select)(estimator, X, y, weight, exposure, np.sort(rows[half]), path.alphas)
-            for half in chain.from_iterable(pairs.split(rows))
+            delayed(_select)(estimator, X, y, weight, exposure, half, path.alphas)
+            for half in chain.from_iterable(draw(pairs, weight))
         )
 
     def __sklearn_tags__(self):
@@ -318,7 +310,9 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
-    strength = np.array([pattern.by_column()[0] for pattern in estimator._penalties(1.0, columns, n_outputs)])
+    strength = np.array(
+        [pattern.by_column()[0] for pattern in pattern_of(estimator).penalties(1.0, columns, n_outputs)]
+    )
     group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
@@ -334,21 +328,19 @@ def _free_and_in_play(estimator, columns, n_outputs):
 def _on_occupied(estimator, X, columns, n_outputs):
     """The estimator and X for the columns that hold something, and the places of their groups among all.
 
-    Groups are given by label or position, so that halves of an array know them without a warning each, and strengths by
-    position: halves do not know the names of outputs.
+    Strengths are given by position: halves do not know the names of outputs.
     """
     from skprox import storage  # which imports numba
 
     X, estimator = indexable(X)[0], clone(estimator)
     occupied = storage.occupied(X)
-    pattern = estimator._pattern(columns, n_outputs)
+    pattern = pattern_of(estimator).arrays(columns, n_outputs)
     if occupied is None:
-        keys = np.arange(len(columns.names)) if columns.labels is None or issparse(X) else columns.labels
-        groups = {g: keys[members].tolist() for g, members in columns.groups.items()}
+        groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
     members = gather(group_of_column(columns.groups)[occupied].tolist())
     among, names = np.array(list(members)), list(columns.groups)
-    where = occupied if isinstance(estimator, PoissonGLMRegressor) else among
+    where = among if pattern_of(estimator).of_groups else occupied
     pattern = _squeezed({name: values[:, where] for name, values in pattern.items()})
     groups = {names[g]: positions.tolist() for g, positions in members.items()}
     return estimator.set_params(groups=groups, **pattern), X[:, occupied], among
@@ -360,10 +352,6 @@ def _squeezed(pattern):
 
 def _select(estimator, X, y, weight, exposure, rows, alphas):
     """Which groups the models of some rows select at each of `alphas`: bool of shape (n_alphas, n_groups)."""
-    X, y, weight, exposure = _safe_indexing(X, rows), y[rows], weight[rows], exposure[rows]
-    weight = weight / weight.max()
-    empty = ~(np.average(y.astype(weight.dtype), axis=0, weights=weight) >= np.finfo(weight.dtype).tiny)
-    if empty.any():  # the null model is exact for counts equal to the exposure, and selects nothing
-        y = np.where(empty, exposure if y.ndim == 1 else exposure[:, None], y)
+    X, y, weight, exposure = take(X, y, weight, exposure, rows)
     path = regularization_path(estimator, X, y, alphas=alphas, sample_weight=weight, exposure=exposure)
     return groups_in(path.coefs, path.groups)

@@ -89,7 +89,7 @@ def _worthwhile_rows(X):
 
 def density(X):
     """Share of the entries that are stored."""
-    return X.nnz / (X.shape[0] * X.shape[1]) if sparse.issparse(X) else 1.0
+    return X.nnz / max(X.shape[0] * X.shape[1], 1) if sparse.issparse(X) else 1.0
 
 
 def cut(X, rows, columns):

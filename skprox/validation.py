@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_array
+from sklearn.utils.validation import check_array
+
+from skprox._compat import _check_sample_weight
 
 FLOATS = np.float64, np.float32
 INSIDE = "skprox", "sklearn", "numba", "importlib", "contextlib", "joblib"
@@ -25,9 +27,9 @@ def warn(message, category=UserWarning):
 
 
 def is_candidate():
-    """Whether scikit-learn calls this to score a model by cross-validation, alone or as one of several."""
-    frame = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__") != "sklearn.model_selection._validation":
+    """Whether the model is one of many: of a cross-validation of scikit-learn, or of `multi_split_test`."""
+    frame, callers = sys._getframe(1), ("sklearn.model_selection._validation", "skprox.multi_split")
+    while frame and frame.f_globals.get("__name__") not in callers:
         frame = frame.f_back
     return frame is not None
 
@@ -77,6 +79,20 @@ def check_weight(sample_weight, X):
     if not weight.any():
         raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
     return weight
+
+
+def check_clusters(clusters, weight):
+    """The number of the cluster of each row, from 0 on; two or more have rows of positive weight."""
+    if np.shape(clusters) != weight.shape:
+        raise ValueError(
+            f"clusters has shape {np.shape(clusters)}; expected {weight.shape}, a label for each row of X."
+        )
+    codes, labels = pd.factorize(pd.Series(np.asarray(clusters)))
+    if (codes < 0).any():
+        raise ValueError(f"clusters has no label for row {np.argmin(codes)}; give one for each row.")
+    if len(np.unique(codes[weight > 0])) < 2:
+        raise ValueError(f"clusters must have two labels or more (in rows of positive weight); got {list(labels[:2])}.")
+    return codes
 
 
 def check_exposure(exposure, X):

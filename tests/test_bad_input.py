@@ -132,7 +132,10 @@ FUNCTIONS = {
     "mcfadden_r2()": (mcfadden_r2, (Y, Y)),
     "poisson_deviance_scorer()": (poisson_deviance_scorer, (PoissonGLMRegressor(), X, Y)),
     "mcfadden_scorer()": (mcfadden_scorer, (PoissonGLMRegressor(), X, Y)),
-    "PoissonGLMRegressor.summary()": (PoissonGLMRegressor().summary, (X,)),
+    "PoissonGLMRegressor.coef_table()": (PoissonGLMRegressor().coef_table, (X,)),
+    "PoissonGLMRegressorCV.group_tests()": (PoissonGLMRegressorCV().group_tests, (X,)),
+    "GroupLassoPoissonCV.dispersion()": (GroupLassoPoissonCV().dispersion, (X, Y)),
+    "PoissonGLMRegressor.predict_distribution()": (PoissonGLMRegressor().predict_distribution, (X,)),
     "GroupLassoPoisson.covariance()": (GroupLassoPoisson().covariance, (X, Y)),
     "RegularizationPathDisplay.from_estimator()": (
         RegularizationPathDisplay.from_estimator,

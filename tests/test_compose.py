@@ -23,7 +23,9 @@ from sklearn.preprocessing import (
 from skprox import (
     GroupLassoPoisson,
     LagTransformer,
+    MonotoneSplineTransformer,
     RaisedCosineTransformer,
+    SmoothSplineTransformer,
     groups_from_transformer,
     make_grouped_column_transformer,
 )
@@ -37,7 +39,7 @@ def X(rng):
     X = pd.DataFrame(rng.uniform(size=(N, 4)), columns=["a", "b", "c", "d"])
     X["month"] = rng.choice(["Jan", "Feb", "Mar"], size=N)
     X["day"] = rng.choice(["Mon", "a__b", "x_sp_1"], size=N)
-    X["flat"] = 1.0
+    X["flat"], X["few"] = 1.0, rng.integers(3, size=N)
     return X
 
 
@@ -67,6 +69,9 @@ TRANSFORMERS = {
         (LagTransformer(2, epoch="flat"), ["b", "flat", "c"]),
         (make_pipeline(SplineTransformer(3), LagTransformer(4, basis=RaisedCosineTransformer(2))), ["d"]),
     ),
+    "smooth and monotone": lambda: make_column_transformer(
+        (SmoothSplineTransformer(4), ["a", "few"]), (MonotoneSplineTransformer(4), ["few", "b"])
+    ),
     "products": lambda: make_column_transformer((PolynomialFeatures(2, include_bias=False), ["a", "b", "c"])),
     "chain": lambda: make_pipeline(
         make_column_transformer((StandardScaler(), ["a", "b"]), ("passthrough", ["c"])),
@@ -88,7 +93,7 @@ TRANSFORMERS = {
         FeatureUnion([("s", SplineTransformer()), ("same", "passthrough"), ("none", "drop"), ("p", PCA(1))]),
     ),
     "positions": lambda: make_column_transformer((SplineTransformer(), [1, 0]), (StandardScaler(), slice(2, 4))),
-    "mask": lambda: make_column_transformer((SplineTransformer(), [True, False, True, False, False, False, False])),
+    "mask": lambda: make_column_transformer((SplineTransformer(), [True, False, True] + [False] * 5)),
 }
 
 

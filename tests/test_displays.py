@@ -1,9 +1,11 @@
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import statsmodels.api as sm
 from scipy.optimize import minimize_scalar
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, clone
@@ -590,6 +592,132 @@ def test_effects_of_many_categories_are_legible(pyplot, n_categories):
     assert_apart(display.ax_.get_xticklabels(), renderer)
     assert len(display.line_.get_xdata()) == n_categories
     assert display.ax_.get_xlabel() == ("place (25 of 200 are named)" if n_categories == 200 else "place")
+
+
+@pytest.fixture(scope="module")
+def unpenalised(rides):
+    X, y = rides
+    covariates = make_grouped_column_transformer(
+        (SplineTransformer(include_bias=False), ["temp"]), (OneHotEncoder(drop="first"), ["sky", "holiday"])
+    )
+    return make_pipeline(covariates, GroupLassoPoisson(alpha=0, tol=1e-12)).fit(X, y)
+
+
+@pytest.mark.parametrize("reference", ["clear", "mist", "rain"])
+def test_intervals_of_categories_are_those_of_statsmodels(pyplot, rides, unpenalised, reference):
+    """Of a fit whose base level is the reference."""
+    X, y = rides
+    columns = unpenalised[:-1].transform(X)
+    covariance = unpenalised[-1].covariance(columns, y, kind="quasi")
+    display = GroupEffectDisplay.from_estimator(
+        unpenalised, X, "sky", reference=reference, covariance=covariance, level=0.8
+    )
+    others = [sky for sky in ("clear", "mist", "rain") if sky != reference]
+    spline, holiday = columns.filter(like="temp"), columns.filter(like="holiday")
+    design = np.column_stack([*((X["sky"] == sky) for sky in others), spline, holiday]).astype(float)
+    fit = sm.GLM(y, sm.add_constant(design), family=sm.families.Poisson()).fit(tol=1e-14, scale="X2")
+    table = display.to_frame()
+    assert list(table) == ["rate_ratio", "rate_ratio_low", "rate_ratio_high"]
+    assert list(table.index) == list(display.values)
+    assert table.index.name == "sky"
+    wanted = np.exp(np.column_stack([fit.params, fit.conf_int(0.2)]))[1:3]
+    np.testing.assert_allclose(table.loc[others], wanted, rtol=1e-6)
+    np.testing.assert_allclose(table.loc[reference], 1, rtol=1e-6)
+    bars = [path.vertices[:, 1] for path in display.band_.get_paths()]
+    np.testing.assert_allclose(np.transpose(bars), display.intervals)
+    assert display.ax_.get_ylabel() == f"effect on the rate, 80% intervals\n(1 = sky {reference})"
+
+
+@pytest.mark.parametrize("reference", [None, 10.0])
+def test_bands_of_splines_are_those_of_statsmodels(pyplot, rides, unpenalised, reference):
+    X, y = rides
+    columns = unpenalised[:-1].transform(X)
+    covariance = unpenalised[-1].covariance(columns, y, kind="sandwich")
+    display = GroupEffectDisplay.from_estimator(unpenalised, X, "temp", reference=reference, covariance=covariance)
+    glm = sm.GLM(y, sm.add_constant(np.asarray(columns)), family=sm.families.Poisson())
+    fit = glm.fit(start_params=glm.fit(tol=1e-14).params, cov_type="HC0")
+    spline = SplineTransformer(include_bias=False).fit(X[["temp"]].to_numpy())
+    centre = spline.transform(X[["temp"]].to_numpy() if reference is None else [[reference]]).mean(axis=0)
+    moves = np.zeros((100, len(fit.params)))
+    moves[:, 1 : 1 + len(centre)] = spline.transform(display.values[:, None]) - centre
+    test = fit.t_test(moves)
+    np.testing.assert_allclose(display.effects, np.exp(test.effect), rtol=1e-6)
+    np.testing.assert_allclose(display.intervals, np.exp(test.conf_int()).T, rtol=1e-6)
+    band = display.band_.get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((display.intervals.min(), display.intervals.max()))
+    draw(display)
+
+
+@pytest.mark.parametrize("form", ["sparse", "float32", "no intercept", "alone", "search"])
+def test_bands_of_all_that_has_a_covariance(pyplot, rides, form):
+    """exp(coef * x -+ 1.96 error * |x|), of standardised columns, whatever they come in."""
+    X, y = rides
+    X = X[["temp", "holiday"]].astype(np.float32 if form == "float32" else np.float64)
+    intercept = form != "no intercept"
+    last = PoissonGLMRegressor(alpha=0.1, fit_intercept=intercept, tol=1e-10)
+    if form == "alone":
+        model = last.fit(X, y)
+        fitted, columns = model, X
+    else:
+        steps = [StandardScaler()] + [FunctionTransformer(csr_array)] * (form == "sparse")
+        model = make_pipeline(*steps, last)
+        if form == "search":
+            model = GridSearchCV(model, {"poissonglmregressor__alpha": [0.1]}, cv=2)
+        model.fit(X, y)
+        fitted = model.best_estimator_ if form == "search" else model
+        fitted, columns = fitted[-1], fitted[:-1].transform(X)
+    covariance = fitted.covariance(columns, y)
+    display = GroupEffectDisplay.from_estimator(model, X, "temp", reference=10, covariance=covariance)
+    scale = 1.0 if form == "alone" else X["temp"].std(ddof=0)
+    moves = (display.values - 10) / scale
+    half = 1.959964 * np.sqrt(np.diag(covariance)[int(intercept)]) * np.abs(moves)
+    wanted = np.exp(fitted.coef_[0] * moves + np.array([-half, half]))
+    np.testing.assert_allclose(display.intervals, wanted, rtol=1e-4 if form == "float32" else 1e-6)
+
+
+def test_bands_of_one_output(pyplot, rides):
+    X, y = rides
+    X = X[["temp", "holiday"]]
+    both = PoissonGLMRegressor(alpha=0.1, tol=1e-10).fit(X, np.column_stack([y[::-1], y]))
+    one = PoissonGLMRegressor(alpha=0.1, tol=1e-10).fit(X, y)
+    draws = [
+        GroupEffectDisplay.from_estimator(model, X, "temp", output=output, covariance=model.covariance(X))
+        for model, output in ((both, 1), (one, None))
+    ]
+    np.testing.assert_allclose(draws[0].intervals, draws[1].intervals, rtol=1e-6)
+    with pytest.raises(ValueError, match="The target has 2 outputs"):
+        GroupEffectDisplay.from_estimator(both, X, "temp", covariance=both.covariance(X))
+
+
+def test_intervals_of_values_without_counts(pyplot):
+    """They have no end that could be drawn."""
+    X = pd.DataFrame({"place": np.repeat(list("abcd"), 50)})
+    y = np.repeat([3, 5, 0, 2], 50)
+    dummies = make_grouped_column_transformer((OneHotEncoder(drop="first"), ["place"]))
+    model = make_pipeline(dummies, GroupLassoPoisson(alpha=0, tol=1e-12)).fit(X, y)
+    covariance = model[-1].covariance(model[:-1].transform(X))
+    display = GroupEffectDisplay.from_estimator(model, X, "place", reference="a", covariance=covariance)
+    draw(display)
+    assert display.to_frame().loc["c", ["rate_ratio_low", "rate_ratio_high"]].tolist() == [0, np.inf]
+    wanted = np.exp(np.log(5 / 3) + 1.959964 * np.sqrt(1 / 150 + 1 / 250))
+    assert display.to_frame().loc["b", "rate_ratio_high"] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_bad_covariances(pyplot, rides, unpenalised):
+    X, y = rides
+    columns = unpenalised[:-1].transform(X)
+    covariance = unpenalised[-1].covariance(columns, y)
+    effect = partial(GroupEffectDisplay.from_estimator, unpenalised, X, "temp")
+    assert effect().band_ is None
+    assert list(effect().to_frame()) == ["rate_ratio"]
+    for wrong in (True, covariance.to_numpy(), covariance.iloc[1:, 1:], covariance.iloc[1:], covariance[::-1].T):
+        with pytest.raises(ValueError, match=r"covariance must be the DataFrame that covariance\(\) of the last step"):
+            effect(covariance=wrong)
+    with pytest.raises(ValueError, match="level == 95, must be < 1"):
+        effect(covariance=covariance, level=95)
+    other = make_pipeline(StandardScaler(), PoissonRegressor()).fit(X[["temp"]], y)
+    with pytest.raises(TypeError, match="covariance is for pipelines whose last step is one of skprox's Poisson"):
+        GroupEffectDisplay.from_estimator(other, X[["temp"]], "temp", covariance=covariance)
 
 
 def test_bad_effects(pyplot, rides, model):

@@ -123,8 +123,8 @@ def test_rows_that_hold_nothing_become_one(rng, storage, intercept, n_threads, w
     objective, exact = make(X, storage, intercept, n_threads, weight=weight)
     part, coefs = objective.restrict(columns), np.zeros((3, 30))
     coefs[:, columns] = rng.normal(size=(3, 3))
-    if not isinstance(objective.X, np.ndarray):
-        assert len(part.X.data) == np.count_nonzero(X[:, columns])
+    if not isinstance(objective.design.X, np.ndarray):
+        assert len(part.design.X.data) == np.count_nonzero(X[:, columns])
         assert part.shape == (np.count_nonzero(X[:, columns].any(axis=1)) + 1, 3)
     got, wanted = part.evaluate(coefs[:, columns], OUTPUTS), exact.evaluate(coefs, OUTPUTS)
     np.testing.assert_allclose(got[0], wanted[0], rtol=1e-11)

@@ -24,6 +24,7 @@ from skprox import (
     RegularizationPathDisplay,
     StabilitySelection,
     mcfadden_scorer,
+    multi_split_test,
     poisson_deviance_scorer,
     regularization_path,
 )
@@ -91,6 +92,9 @@ def test_labels_that_are_no_strings(X, Y, labels):
         np.testing.assert_allclose(found, np.abs(coef))
     path = regularization_path(GroupLassoPoisson(), X, Y, n_alphas=2)
     assert [output for _, output in path.to_frame().index] == 2 * list(Y.columns)
+    ridge = PoissonGLMRegressor(alpha=0.1).fit(X, Y)
+    for table in (ridge.covariance(X), ridge.coef_table(X), ridge.group_tests(X)):
+        assert list(table.index.unique("output")) == list(Y.columns)
     strengths = pd.DataFrame(np.arange(1, 13).reshape(3, 4) / 100, index=Y.columns, columns=list(X))
     found = PoissonGLMRegressor(alpha=strengths.iloc[::-1]).fit(X, Y).coef_
     np.testing.assert_array_equal(found, PoissonGLMRegressor(alpha=strengths.to_numpy()).fit(X, Y).coef_)
@@ -275,3 +279,50 @@ def test_what_is_no_population(X, Y):
     with pytest.raises(TypeError, match="ProxSGDRegressor has no groups_; give an estimator of skprox"):
         PopulationDisplay.from_estimator(ProxSGDRegressor(max_iter=1, tol=None).fit(X, Y[UNITS[0]]))
     plt.close("all")
+
+
+def test_tables(X, Y):
+    """Of a fit without an L1 penalty, and which output has one."""
+    model = GroupLassoPoisson(alpha=0).fit(X, Y)
+    alone = GroupLassoPoisson(alpha=0).fit(X, Y["V1-2"])
+    for name in ("coef_table", "group_tests"):
+        table = getattr(model, name)(X, Y, kind="quasi")
+        assert list(table.index.unique("output")) == UNITS
+        wanted = getattr(alone, name)(X, Y["V1-2"], kind="quasi")
+        pd.testing.assert_frame_equal(table.loc["V1-2"], wanted, rtol=1e-5)
+        with pytest.raises(ValueError, match="columns of y must be those that GroupLassoPoisson was fitted to"):
+            getattr(model, name)(X, Y[UNITS[::-1]], kind="quasi")
+    with pytest.raises(ValueError, match="columns of y must be those that GroupLassoPoisson was fitted to"):
+        model.dispersion(X, Y[UNITS[::-1]])
+    with pytest.raises(ValueError, match=r"dispersion must be at least 1; got 0.5 for output CA1-7"):
+        model.predict_distribution(X, dispersion=[1.0, 0.5, 1.0])
+    alpha = pd.DataFrame(0.0, index=UNITS, columns=list(model.groups_))
+    alpha.loc["CA1-7"] = 0.02
+    mixed = GroupLassoPoisson(alpha=alpha).fit(X, Y)
+    with pytest.warns(UserWarning, match=r"coef_table gives NaN for outputs \['CA1-7'\]: this GroupLassoPoisson"):
+        table = mixed.coef_table(X)
+    assert table["std_error"].isna().groupby("output").all().to_dict() == {unit: unit == "CA1-7" for unit in UNITS}
+
+
+def test_intervals_of_an_effect(X, Y):
+    model = GroupLassoPoisson(alpha=0).fit(X, Y)
+    alone = GroupLassoPoisson(alpha=0).fit(X, Y["V1-2"])
+    shown = {"feature": X.columns[0], "reference": 0.0}
+    display = GroupEffectDisplay.from_estimator(model, X, output="V1-2", covariance=model.covariance(X), **shown)
+    wanted = GroupEffectDisplay.from_estimator(alone, X, covariance=alone.covariance(X), **shown)
+    pd.testing.assert_frame_equal(display.to_frame(), wanted.to_frame(), rtol=1e-5)
+    plt.close("all")
+
+
+def test_p_values_after_selection(X, Y):
+    """Halves know strengths by the names of outputs."""
+    alpha = pd.DataFrame(0.1, index=UNITS[::-1], columns=list(X))
+    alpha.loc["CA1-7"] = np.inf
+    settings = {"n_splits": 4, "random_state": 0}
+    with warnings.catch_warnings(action="error"):  # that a half selects nothing is no news
+        table = multi_split_test(GroupLassoPoisson(alpha=alpha), X, Y, **settings)
+    wanted = multi_split_test(GroupLassoPoisson(alpha=alpha.loc[UNITS].to_numpy()), X, Y.to_numpy(), **settings)
+    assert list(table.index.unique("output")) == UNITS
+    np.testing.assert_allclose(table, wanted)
+    assert (table.loc["CA1-7", "selection_probability"] == 0).all()
+    assert table.loc[("V1-2", "c"), "p_value"] < 0.01

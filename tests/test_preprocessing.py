@@ -270,7 +270,7 @@ class TestLostHistory:
 @pytest.mark.parametrize("fill_value", [0.0, np.nan, -2.5])
 @pytest.mark.parametrize("batch", [1, 2**20])
 def test_lags_are_shifts_within_epochs(trials, fill_value, batch, monkeypatch):
-    monkeypatch.setattr("skprox.preprocessing.BATCH", batch)
+    monkeypatch.setattr("skprox.preprocessing.lags.BATCH", batch)
     lags = LagTransformer(3, min_lag=1, epoch="trial", fill_value=fill_value).set_output(transform="pandas")
     found = lags.fit_transform(trials)
     runs = (trials["trial"] != trials["trial"].shift()).cumsum()

@@ -22,6 +22,7 @@ from skprox import (
     poisson_deviance_scorer,
     regularization_path,
 )
+from skprox.model import check_data
 
 RNG = np.random.default_rng(0)
 TEXT = pd.DataFrame({"city": RNG.choice(list("abc"), 120), "kind": RNG.choice(list("xy"), 120)})
@@ -130,7 +131,7 @@ def test_nothing_dense_is_made():
     X = pd.get_dummies(pd.Series(np.arange(20_000) % 300).astype(str), sparse=True)
     model = PoissonGLMRegressor()
     tracemalloc.start()
-    model._check_rows(X, np.ones(len(X)), None, None)
+    check_data(model, X, np.ones(len(X)), None, None)
     model._check_covariates(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

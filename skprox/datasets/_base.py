@@ -2,7 +2,8 @@ from importlib.resources import as_file, files
 
 import pandas as pd
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
+
+from skprox._compat import validate_params
 
 COUNTS = ["casual", "registered", "bikers"]
 

@@ -3,10 +3,9 @@
 from itertools import cycle, product
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
@@ -28,7 +27,8 @@ class DevianceCurveDisplay:
     folds / sqrt(n_folds)) either way. Two strengths are marked: that of the least mean, and by the rule of
     one standard error [1]_ the largest whose mean is within one standard error of the least. The strongest
     penalty is at the left; along the top stand the numbers of groups that the models have selected. Where
-    several values of `l1_ratio` were tried, grey lines are the means of those that were not chosen.
+    several values of `l1_ratio` were tried, grey lines are the means of those that were not chosen. Where the model
+    is a relaxed one, the means are those of relaxed fits.
 
     Make one with `from_estimator`. All parameters are stored as attributes.
 
@@ -46,6 +46,8 @@ class DevianceCurveDisplay:
         The chosen ratio, where there was a choice.
     others : dict, default=None
         The other ratios, each to its strengths and mean deviances.
+    relaxed : bool, default=False
+        Whether the deviances are those of fits without a penalty on what is selected.
 
     Attributes
     ----------
@@ -88,13 +90,14 @@ class DevianceCurveDisplay:
     (0.1, 0.3)
     """
 
-    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None):
+    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None, relaxed=False):
         self.alphas = alphas
         self.deviance_path = deviance_path
         self.n_groups = n_groups
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.others = others
+        self.relaxed = relaxed
 
     @classmethod
     def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
@@ -124,13 +127,15 @@ class DevianceCurveDisplay:
                 "PoissonGLMRegressorCV or GroupLassoPoissonCV."
             )
         ratio = chosen_ratio(model)
-        alphas, deviances = np.broadcast_to(model.alphas_, model.deviance_path_.shape[:-1]), model.deviance_path_
+        relaxed = getattr(model, "relaxed_", False)
+        deviances = model.relaxed_deviance_path_ if relaxed else model.deviance_path_
+        alphas = np.broadcast_to(model.alphas_, deviances.shape[:-1])
         others = {}
         if ratio is not ...:
             others = {
                 value: (alphas[k], deviances[k].mean(axis=1)) for k, value in enumerate(model.l1_ratio) if k != ratio
             }
-        done = followed(model)
+        done = followed(model) & ~np.isnan(deviances[ratio]).any(axis=1)
         display = cls(
             alphas=alphas[ratio][done],
             deviance_path=deviances[ratio][done],
@@ -138,6 +143,7 @@ class DevianceCurveDisplay:
             alpha=model.alpha_,
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
+            relaxed=relaxed,
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
@@ -173,7 +179,8 @@ class DevianceCurveDisplay:
         for (other, curve), (grey, dash) in zip((self.others or {}).items(), looks, strict=False):
             label = f"mean, l1_ratio = {other:g}"
             self.other_lines_ += ax.plot(*curve, color=grey, linewidth=1, linestyle=dash, label=label)
-        label = f"mean ± 1 SE over {n_folds} folds" + (f", l1_ratio = {self.l1_ratio:g}" if self.others else "")
+        label = f"mean ± 1 SE over {n_folds} folds" + ", relaxed" * self.relaxed
+        label += f", l1_ratio = {self.l1_ratio:g}" if self.others else ""
         style = _validate_style_kwargs({"color": COLORS[0], "marker": ".", "label": label}, line_kwargs or {})
         (self.line_,) = ax.plot(alphas, mean, **style)
         band = {"color": self.line_.get_color(), "alpha": 0.2, "linewidth": 0}
@@ -182,7 +189,8 @@ class DevianceCurveDisplay:
         self.alpha_lines_ = []
         for what, k, dash in [("minimum", best, ":"), ("1 SE rule", simplest, "--")]:
             chosen = ", chosen" if self.alpha is not None and np.isclose(alphas[k], self.alpha, rtol=1e-9) else ""
-            n, end = self.n_groups[k], ", where the grid ends" if k == len(alphas) - 1 > 0 else ""
+            what_ends = "relaxed fits end" if self.relaxed else "the grid ends"
+            n, end = self.n_groups[k], f", where {what_ends}" if k == len(alphas) - 1 > 0 else ""
             label = f"{what}: alpha = {alphas[k]:.3g}, {n} group{'' if n == 1 else 's'}{chosen}{end}"
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 

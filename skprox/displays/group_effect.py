@@ -5,14 +5,15 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from scipy.sparse import issparse
 from sklearn.utils import check_scalar
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
-from skprox.columns import Columns, labels_of, listing
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox.columns import Columns, column_names, labels_of, listing
 from skprox.displays._shared import COLORS, literal, open_axes, shorten, split_pipeline, take_output
+from skprox.inference import InferenceMixin
 
 FEW = 10  # distinct numbers are drawn as points, up to that many
 MOST_MARKERS = 40  # that stand apart
@@ -25,13 +26,13 @@ class GroupEffectDisplay:
 
     Shown is exp(f(x) - r) against x, on the covariate's own scale: f is the model's log rate where the
     covariate is x and all others are held at one row, and r is its mean over the rows of X, or its value at
-    `reference`. 2 is twice the rate, 1 the rate at the reference. Where the covariate has columns of its
+    `reference`. These are rate ratios: 2 is twice the rate at the reference. Where the covariate has columns of its
     own, splines or one-hot columns say, the row at which the others are held makes no difference. Where the
     pipeline multiplies it with others, the effect is the one at that row.
 
     A numeric covariate is a line, with a rug of the data below, and points where it has 10 distinct values
     or fewer. Categories are points: in their own order if they are an ordered pandas Categorical, otherwise
-    by effect.
+    by effect. Given the covariance of the coefficients, there is an interval at each value.
 
     Make one with `from_estimator`. All parameters are stored as attributes.
 
@@ -47,11 +48,17 @@ class GroupEffectDisplay:
         The value whose effect is 1; None is the mean of log effects over rows.
     observed : ndarray, default=None
         Values for the rug: quantiles of the data. None for categories.
+    intervals : ndarray of shape (2, n_values), default=None
+        The lower and the upper end of an interval of each effect.
+    level : float, default=None
+        Share of samples in which such an interval covers the effect.
 
     Attributes
     ----------
     line_ : matplotlib Line2D
         The effect.
+    band_ : matplotlib PolyCollection or LineCollection, or None
+        The intervals: a band along a line, a line through each point.
     rug_ : matplotlib Line2D or None
         The rug.
     ax_ : matplotlib Axes
@@ -78,14 +85,24 @@ class GroupEffectDisplay:
     >>> display = GroupEffectDisplay.from_estimator(model, X, "position")
     >>> display.effects.shape
     (100,)
+
+    A model without an L1 penalty has intervals:
+
+    >>> model = make_pipeline(splines, GroupLassoPoisson(alpha=0)).fit(X, y)
+    >>> covariance = model[-1].covariance(model[:-1].transform(X), y, kind="quasi")
+    >>> display = GroupEffectDisplay.from_estimator(model, X, "position", reference=0.5, covariance=covariance)
+    >>> list(display.to_frame())
+    ['rate_ratio', 'rate_ratio_low', 'rate_ratio_high']
     """
 
-    def __init__(self, *, values, effects, feature, reference=None, observed=None):
+    def __init__(self, *, values, effects, feature, reference=None, observed=None, intervals=None, level=None):
         self.values = values
         self.effects = effects
         self.feature = feature
         self.reference = reference
         self.observed = observed
+        self.intervals = intervals
+        self.level = level
 
     @classmethod
     def from_estimator(
@@ -98,6 +115,8 @@ class GroupEffectDisplay:
         at=None,
         grid_resolution=100,
         output=None,
+        covariance=None,
+        level=0.95,
         ax=None,
         line_kwargs=None,
     ):
@@ -126,6 +145,13 @@ class GroupEffectDisplay:
             more, it is shown at so many on an even grid.
         output : str or int, default=None
             Which output of a 2-D target to show: its name, or its number.
+        covariance : DataFrame, default=None
+            What ``covariance(...)`` of the last step of the pipeline gives, for intervals of effects: with V that of
+            the coefficients, d_x the columns that the last step sees at x less those at the reference (or less their
+            mean over rows), and q the quantile of the normal distribution at (1 + level) / 2, they end at
+            exp(f(x) - r -+ q sqrt(d_x' V d_x)). At the reference there is nothing to be unsure of.
+        level : float, default=0.95
+            Share of samples in which such an interval covers the effect at a value.
         ax, line_kwargs
             As in `plot`.
 
@@ -136,7 +162,10 @@ class GroupEffectDisplay:
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         check_scalar(grid_resolution, "grid_resolution", Integral, min_val=2)
+        check_scalar(level, "level", Real, min_val=0, max_val=1, include_boundaries="neither")
         check_is_fitted(estimator)
+        if covariance is not None:
+            covariance = _of_coefficients(covariance, split_pipeline(estimator)[1], output)
         if issparse(X):
             raise TypeError("X must be dense, with the covariates as they are before the transformers; got sparse.")
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X), columns=getattr(X, "columns", None))
@@ -178,19 +207,42 @@ class GroupEffectDisplay:
         log_rates, counts = np.log(rates), np.bincount(codes[codes >= 0])
         centre = np.average(log_rates[: len(values)], weights=counts) if reference is None else log_rates[-1]
         shown = slice(len(values), len(values) + len(grid)) if even else slice(len(values))
-        values, effects = asked[shown], np.exp(log_rates[shown] - centre)
+        half = np.zeros(len(asked))
+        if covariance is not None:
+            columns = _columns_behind(estimator, given)
+            columns -= np.average(columns[: len(values)], axis=0, weights=counts) if reference is None else columns[-1]
+            half = stats.norm.isf((1 - level) / 2) * np.sqrt(((columns @ covariance) * columns).sum(axis=1))
+        values, log_effects, half = asked[shown], log_rates[shown] - centre, half[shown]
         if not numeric:
             ordered = isinstance(values, pd.CategoricalIndex) and values.ordered
-            order = np.argsort(values.codes if ordered else effects, kind="stable")
-            values, effects = values[order], effects[order]
+            order = np.argsort(values.codes if ordered else log_effects, kind="stable")
+            values, log_effects, half = values[order], log_effects[order], half[order]
+        with np.errstate(over="ignore"):  # of values that the counts tell nothing of
+            intervals = None if covariance is None else np.exp([log_effects - half, log_effects + half])
         display = cls(
             values=values.to_numpy(),
-            effects=effects,
+            effects=np.exp(log_effects),
             feature=str(column),
             reference=reference,
             observed=_quantiles(frame[column]) if numeric else None,
+            intervals=intervals,
+            level=None if covariance is None else level,
         )
         return display.plot(ax, line_kwargs=line_kwargs)
+
+    def to_frame(self):
+        """The effects as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a value of the covariate, with the columns `rate_ratio`, and where there are intervals
+            `rate_ratio_low` and `rate_ratio_high`.
+        """
+        table = {"rate_ratio": self.effects}
+        if self.intervals is not None:
+            table |= dict(zip(("rate_ratio_low", "rate_ratio_high"), self.intervals, strict=True))
+        return pd.DataFrame(table, index=pd.Index(self.values, name=self.feature))
 
     def plot(self, ax=None, *, line_kwargs=None):
         """Draw the effect.
@@ -220,6 +272,13 @@ class GroupEffectDisplay:
         places = np.arange(n_values) if categories else self.values
         ax.axhline(1, color="0.4", linewidth=0.8, linestyle=":", zorder=1)
         (self.line_,) = ax.plot(places, self.effects, **style)
+        self.band_, color = None, self.line_.get_color()
+        if self.intervals is not None:
+            ends = np.where(np.isfinite(self.intervals), self.intervals, np.nan)
+            if points:
+                self.band_ = ax.vlines(places, *ends, color=color, alpha=0.5, linewidth=1.5)
+            else:
+                self.band_ = ax.fill_between(places, *ends, color=color, alpha=0.2, linewidth=0)
         self.rug_, label = None, literal(self.feature)
         if categories:
             ticks = np.unique(np.linspace(0, n_values - 1, min(n_values, MOST_TICKS)).astype(int))
@@ -240,7 +299,8 @@ class GroupEffectDisplay:
                 ax.set_xticks(self.values)
         ax.set_xlabel(label)
         what = "geometric mean" if self.reference is None else literal(f"{self.feature} {self.reference}")
-        ax.set_ylabel(f"effect on the rate\n(1 = {what})")
+        sure = "" if self.intervals is None else f", {100 * self.level:g}% intervals"
+        ax.set_ylabel(f"effect on the rate{sure}\n(1 = {what})")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -251,6 +311,33 @@ def _find(frame, name, argument):
     if position is not None:
         return frame.columns[position]
     raise ValueError(f"{argument} names {name!r}, but the columns of X are {listing(frame.columns)}.")
+
+
+def _of_coefficients(covariance, model, output):
+    """Their part of what `covariance` of a model gives, for one output."""
+    if not isinstance(model, InferenceMixin):
+        raise TypeError(
+            f"covariance is for pipelines whose last step is one of skprox's Poisson regressions; got {model!r}."
+        )
+    terms = ["intercept"] * model.fit_intercept + column_names(model)
+    n_outputs = 1 if np.ndim(model.coef_) == 1 else len(model.coef_)
+    if list(getattr(covariance, "columns", [])) != terms or len(covariance) != n_outputs * len(terms):
+        raise ValueError(
+            "covariance must be the DataFrame that covariance() of the last step gives for what it was fitted to, as "
+            "model[-1].covariance(model[:-1].transform(X), y, kind='quasi'), with a row and a column for each of "
+            f"{listing(terms)} (of each output)."
+        )
+    matrices = covariance.to_numpy(dtype=np.float64).reshape(-1, len(terms), len(terms))
+    names = getattr(model, "output_names_", None)
+    matrix = take_output(matrices if n_outputs > 1 else matrices[0], output, names, axis=0, ndim=2)
+    return matrix[model.fit_intercept :, model.fit_intercept :]
+
+
+def _columns_behind(estimator, rows):
+    """What the last step of a pipeline sees of rows, a dense array in double precision."""
+    steps, model = split_pipeline(estimator)
+    columns = model._check_covariates(rows if steps is None else steps.transform(rows))
+    return (columns.toarray() if issparse(columns) else columns).astype(np.float64)
 
 
 def _is_numeric(series):

@@ -5,11 +5,10 @@ from numbers import Integral
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length, check_scalar
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.base import name_arguments
 from skprox.columns import check_columns
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output

@@ -1,10 +1,9 @@
 """Which groups matter to which outputs."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.displays._shared import COLORS, MUTED, check_choice, open_axes, shorten, split_pipeline
 from skprox.groups import group_norms
 from skprox.outputs import output_titles

@@ -5,9 +5,8 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_scalar
-from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._plotting import _validate_style_kwargs
 
+from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.base import name_arguments
 from skprox.displays._shared import (
     COLORS,

@@ -1,7 +1,6 @@
 """The Poisson loss, with the intercept profiled out."""
 
 from copy import copy
-from functools import reduce
 from math import prod
 from mmap import ACCESS_COPY, mmap
 
@@ -12,6 +11,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
+from skprox.design import Design, add
 from skprox.objectives import Point
 from skprox.objectives.compiled import Compiled
 
@@ -58,8 +58,8 @@ class PoissonObjective:
     ----------
     weighting, counting : ndarray of shape (n_outputs,)
         Which row of weights, and which of counts, each output has.
-    chunk_bytes : int
-        Memory that each thread may take for what it works on at once.
+    design : Design
+        The rows of X.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -81,13 +81,12 @@ class PoissonObjective:
     """
 
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
-        self.X, self.profiled, self.map = storage.prepare(X), fit_intercept, map
+        self.profiled, self.map = fit_intercept, map
         self.dtype = X.dtype if dtype is None else dtype
-        self.occupied, self.n_all = storage.occupied(self.X), X.shape[1]
-        if self.occupied is not None:
-            self.X = self.X[:, self.occupied]
-        self.columns, self.n_threads, self.negligible = None, n_threads, NEGLIGIBLE / X.shape[0]
-        self.blocks, self.chunk_bytes = storage.blocks(self.X, n_threads), storage.chunk_bytes(self.X, n_threads)
+        X = storage.prepare(X)
+        self.occupied, self.n_all = storage.occupied(X), X.shape[1]
+        self.design = Design(X if self.occupied is None else X[:, self.occupied], n_threads, map)
+        self.negligible = NEGLIGIBLE / X.shape[0]
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
@@ -97,15 +96,16 @@ class PoissonObjective:
 
     @property
     def shape(self):
-        return self.X.shape[0], self.moments.shape[1]
+        return self.design.shape
 
     @property
     def precision(self):
-        return self.X.dtype
+        return self.design.dtype
 
     @property
     def is_in_cache(self):
-        return isinstance(self.X, np.ndarray) and self.X.dtype == np.float64 and self.X.size <= storage.CACHED
+        X = self.design.whole
+        return isinstance(X, np.ndarray) and X.dtype == np.float64 and X.size <= storage.CACHED
 
     def value_size(self, output, value, *intercepts):
         """The size of what values at points with these intercepts are sums of, by which they round."""
@@ -114,7 +114,7 @@ class PoissonObjective:
     def compiled(self, output):
         """The arrays of one output for compiled descents."""
         if self._transposed is None:
-            self._transposed = np.ascontiguousarray(self.X.T)
+            self._transposed = np.ascontiguousarray(self.design.whole.T)
         features = np.array([self.moments[output], self.center, self.spread[output] == 0], dtype=np.float64)
         mass, scalars = self.log_mass[self.weighting[output]], (self.total, self.scale, self.constant)
         return Compiled(self._transposed, mass, features, self.profiled, *(each[output] for each in scalars))
@@ -140,14 +140,13 @@ class PoissonObjective:
         Has no `null`.
         """
         part = copy(self)
-        part.X, part.columns, rows = storage.gather(self.X, columns)
+        part.design, rows = self.design.restrict(columns)
         if rows is not None:
-            others = np.ones(self.X.shape[0], dtype=bool)
+            others = np.ones(self.shape[0], dtype=bool)
             others[rows] = False
             rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
             part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
-        part.blocks = storage.blocks(part.X, self.n_threads)
         part.null = part._kernel = part._transposed = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
@@ -163,13 +162,13 @@ class PoissonObjective:
         slopes = self._slopes(coefs, support)
 
         def task(rows):
-            chunk = self._cut(rows)
+            chunk = self.design.cut(rows)
             top, mass = self._masses(
-                rows, chunk if len(support) == width else self._cut(rows, support), slopes, outputs
+                rows, chunk if len(support) == width else self.design.cut(rows, support), slopes, outputs
             )
             return top, *_double(mass.sum(axis=1), self._pull(mass, chunk))
 
-        top, mass, pulled = self._reduce(_add_scaled, task, width, len(coefs))
+        top, mass, pulled = self.design.reduce(_add_scaled, task, width, len(coefs))
         total, moments = self.total[outputs], self.moments[outputs]
         against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
         with np.errstate(all="ignore"):  # infinite where coefficients overflow
@@ -201,12 +200,12 @@ class PoissonObjective:
         """
         support = np.flatnonzero(point.coef)
         slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
-        center = self.center[columns].astype(self.X.dtype)
+        center = self.center[columns].astype(self.precision)
 
         def task(where):
-            mass = np.exp(self._cut(where, support) @ slopes + log_mass[where] + point.intercept)
+            mass = np.exp(self.design.cut(where, support) @ slopes + log_mass[where] + point.intercept)
             root = np.sqrt(mass)
-            chunk = self._cut(where, columns)
+            chunk = self.design.cut(where, columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
@@ -218,7 +217,7 @@ class PoissonObjective:
             second = second.toarray() if sparse.issparse(second) else second
             return _double(mass.sum(), chunk.T @ root, second)
 
-        mass, first, second = self._reduce(_add, task, len(columns), 1)
+        mass, first, second = self.design.reduce(add, task, len(columns), 1)
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
             second /= mass
@@ -233,10 +232,12 @@ class PoissonObjective:
         rates = np.empty_like(log_mass)
 
         def task(rows):
-            np.exp(_predict(self._cut(rows, support), slopes)[0] + log_mass[rows] + point.intercept, out=rates[rows])
+            np.exp(
+                _predict(self.design.cut(rows, support), slopes)[0] + log_mass[rows] + point.intercept, out=rates[rows]
+            )
             return ()
 
-        self._reduce(lambda first, second: (), task, len(support), 1)
+        self.design.reduce(lambda first, second: (), task, len(support), 1)
         return rates
 
     def hessian_times(self, point, rates, output, move):
@@ -246,21 +247,21 @@ class PoissonObjective:
         shift = self._shift([point], slopes, [output], support)[0]
 
         def task(rows):
-            chunk = self._cut(rows)
-            change = _predict(chunk if len(support) == len(move) else self._cut(rows, support), slopes)[0]
+            chunk = self.design.cut(rows)
+            change = _predict(chunk if len(support) == len(move) else self.design.cut(rows, support), slopes)[0]
             return _double((rates[rows] * (change - shift)) @ chunk)
 
-        is_view = self.columns is None and len(support) == len(move)
-        n_columns = storage.copied_columns(self.X, len(move)) if is_view else len(move)
-        (product,) = self._reduce(_add, task, n_columns, 2)
+        n_columns = self.design.copied_columns() if len(support) == len(move) else len(move)
+        (product,) = self.design.reduce(add, task, n_columns, 2)
         product[self.spread[output] == 0] = 0.0
         return product / self.scale[output]
 
     @property
     def is_short(self):
         """Whether a system with an equation a row is worth it: X is dense, with half as many rows as columns."""
-        (n_rows, n_columns), whole = self.shape, self.columns is None and isinstance(self.X, np.ndarray)
-        return whole and 2 * n_rows <= n_columns and n_rows <= SHORT_ROWS and self.X.size <= SHORT_ENTRIES
+        (n_rows, n_columns), X = self.shape, self.design.whole
+        small = isinstance(X, np.ndarray) and X.size <= SHORT_ENTRIES
+        return small and 2 * n_rows <= n_columns and n_rows <= SHORT_ROWS
 
     def solve(self, rates, output, ridge, right):
         """Solve (Hessian + diag(ridge)) step = right at a point with these `rates`; returns step and Hessian @ step.
@@ -268,16 +269,16 @@ class PoissonObjective:
         With X' W X the Hessian and R the ridge, the change X step of the linear predictor solves
         (I + X R^-1 X' W) X step = X R^-1 right (Sherman, Morrison and Woodbury).
         """
-        scale, total = self.scale[output], rates.sum() if self.profiled else np.inf
+        X, scale, total = self.design.whole, self.scale[output], rates.sum() if self.profiled else np.inf
         if self._kernel is None or not np.array_equal(self._kernel[0], ridge):
-            rows = self.X / np.sqrt(ridge)
+            rows = X / np.sqrt(ridge)
             self._kernel = ridge, rows @ rows.T
         kernel = self._kernel[1]
         system = kernel * rates - np.outer(kernel @ rates, rates / total)
         system /= scale
         system[np.diag_indices_from(system)] += 1.0
-        change = np.linalg.solve(system, self.X @ (right / ridge))
-        image = (rates * (change - rates @ change / total) / scale) @ self.X
+        change = np.linalg.solve(system, X @ (right / ridge))
+        image = (rates * (change - rates @ change / total) / scale) @ X
         image[self.spread[output] == 0] = 0.0
         return (right - image) / ridge, image
 
@@ -288,15 +289,15 @@ class PoissonObjective:
         """
         support = np.flatnonzero(point.coef)
         slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
-        everything = slice(0, self.X.shape[0])
-        mass = np.exp(self._cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
+        everything = slice(0, self.shape[0])
+        mass = np.exp(self.design.cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
         if self.profiled:
             mass /= mass.sum()
         root, flat = np.sqrt(mass), self.spread[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
         def task(part):
-            rows = self._cut(everything, columns[part])
+            rows = self.design.cut(everything, columns[part])
             rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
             if self.profiled:
                 rows -= (rows @ mass)[:, None]
@@ -316,11 +317,11 @@ class PoissonObjective:
         total, shift = self.total[outputs], self._shift(points, moves, outputs, support)
 
         def task(rows):
-            chunk = self._cut(rows, support)
+            chunk = self.design.cut(rows, support)
             top, mass = self._masses(rows, chunk, slopes, outputs)
             return top, *_double(mass.sum(axis=1), losses.mean_excess(mass, _predict(chunk, moves), shift))
 
-        top, mass, excess = self._reduce(_add_scaled, task, len(support), 2 * len(coefs))
+        top, mass, excess = self.design.reduce(_add_scaled, task, len(support), 2 * len(coefs))
         return total * np.log1p(excess / mass) if self.profiled else np.exp(top) * excess
 
     def reach(self, points, moves, outputs, far):
@@ -337,7 +338,7 @@ class PoissonObjective:
         least = (np.log(self.total[outputs] * self.negligible) - intercepts)[:, None]
 
         def task(rows):
-            chunk = self._cut(rows, support)
+            chunk = self.design.cut(rows, support)
             change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
             weighted = self._log_masses(outputs, rows)
             gap = np.maximum(least - (gap + weighted), 0.0)
@@ -346,21 +347,21 @@ class PoissonObjective:
             return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
 
         with np.errstate(over="ignore", invalid="ignore"):
-            highest, lowest = self._reduce(np.maximum, task, len(support), 2 * len(moves))
+            highest, lowest = self.design.reduce(np.maximum, task, len(support), 2 * len(moves))
             reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
         return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow
 
     def _measure(self, counts, weights, offset):
         """Set the attributes that don't depend on coefficients. One pass over X."""
-        n_features, which = self.X.shape[1], self.weighting
-        heaviest, dense = self.log_mass.max(axis=1, keepdims=True), not sparse.issparse(self.X)
-        eps = np.finfo(self.X.dtype).eps
+        n_features, which = self.design.shape[1], self.weighting
+        heaviest, dense = self.log_mass.max(axis=1, keepdims=True), self.design.is_dense
+        eps = np.finfo(self.precision).eps
 
         @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite where squares overflow
         def task(rows):
             weighted = (weights[:, None, rows] * counts[:, rows]).reshape(len(which), -1)
             share = np.vstack([weighted, np.exp(self.log_mass[:, rows] - heaviest)])
-            chunk = self._cut(rows)
+            chunk = self.design.cut(rows)
             sums = share.sum(axis=1, keepdims=True, dtype=np.float64)
             means, sizes, squares = np.empty((3, len(share), n_features))
             center = np.zeros(n_features)
@@ -386,7 +387,7 @@ class PoissonObjective:
             # rounding grows with the rows: where there may be no more than that, the values are looked at
             doubtful = (means != 0) & (squares <= share.shape[1] * eps * sums * means**2)
             columns = np.flatnonzero(doubtful.any(axis=0))
-            values = self._cut(rows, columns)
+            values = self.design.cut(rows, columns)
             values = values.toarray() if sparse.issparse(values) else values
             for k in np.flatnonzero(doubtful.any(axis=1)):
                 mine = values[share[k] > 0]
@@ -394,7 +395,7 @@ class PoissonObjective:
                 means[k, columns[same]], squares[k, columns[same]] = mine[0, same], 0.0
             return sums, means, squares, sizes
 
-        sums, means, squares, sizes = self._reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
+        sums, means, squares, sizes = self.design.reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
         counted, rated = means[: len(which)], means[len(which) :][which]
         self.total = sums[: len(which), 0]
         log_mass = (heaviest + np.log(sums[len(which) :]))[which, 0]
@@ -413,7 +414,7 @@ class PoissonObjective:
         sizes = self.total[:, None] * sizes[: len(which)] + level[:, None] * sizes[len(which) :][which]
         # Of balanced columns of 200, 2,000 and 2,000,000 rows the sums were off by up to 3, 15 and 24 units in the last
         # place of their size, the most where scipy adds up row by row.
-        self.rounding = (4 * np.finfo(self.dtype).eps + np.sqrt(min(self.X.shape[0], 4096)) / 2 * eps) * sizes
+        self.rounding = (4 * np.finfo(self.dtype).eps + np.sqrt(min(self.shape[0], 4096)) / 2 * eps) * sizes
         points = zip(intercepts, values, gradients, strict=True)
         self.null = [Point(np.zeros(n_features), *point) for point in points]
         self.center = rated[0] if self.profiled and dense else np.zeros(n_features)
@@ -433,12 +434,6 @@ class PoissonObjective:
             self.flattest = self.spread.min(axis=0)
         gradients[self.spread == 0] = 0.0
 
-    def _cut(self, rows, columns=None):
-        """Rows of X, at some positions among the columns of the objective (None is all)."""
-        if self.columns is not None:
-            columns = self.columns if columns is None else self.columns[columns]
-        return storage.cut(self.X, rows, columns)
-
     def _shift(self, points, moves, outputs, support):
         """How far the intercept moves back, to first order: the mean change of the linear predictor under the rates."""
         if not self.profiled:
@@ -451,7 +446,7 @@ class PoissonObjective:
 
     def _slopes(self, coefs, support):
         with np.errstate(over="ignore"):
-            return coefs[:, support].astype(self.X.dtype)
+            return coefs[:, support].astype(self.precision)
 
     def _masses(self, rows, chunk, slopes, outputs):
         """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
@@ -464,19 +459,9 @@ class PoissonObjective:
 
     def _pull(self, masses, chunk):
         """masses @ chunk, one by one on the threads where these don't share the rows."""
-        if len(self.blocks) > 1 or not sparse.issparse(chunk):
+        if len(self.design.blocks) > 1 or not sparse.issparse(chunk):
             return masses @ chunk
         return np.array(list(self.map(lambda mass: mass @ chunk, masses)))
-
-    def _reduce(self, merge, task, n_columns, n_problems):
-        """What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems."""
-        size = storage.chunk_rows(self.X, self.chunk_bytes, n_columns, n_problems)
-
-        def run(block):
-            starts = range(block.start, block.stop, size)
-            return reduce(merge, (task(slice(start, min(start + size, block.stop))) for start in starts))
-
-        return run(*self.blocks) if len(self.blocks) == 1 else reduce(merge, self.map(run, self.blocks))
 
 
 def _predict(chunk, slopes):
@@ -487,12 +472,6 @@ def _predict(chunk, slopes):
 
 def _double(*arrays):
     return [np.asarray(array, dtype=np.float64) for array in arrays]
-
-
-def _add(first, second):
-    for a, b in zip(first, second, strict=True):
-        a += b
-    return first
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -515,5 +494,5 @@ def _add_scaled(first, second):
         if (scale != 1.0).any():
             for array in part[1:]:
                 array *= scale.reshape(-1, *[1] * (array.ndim - 1))
-    _add(first[1:], second[1:])
+    add(first[1:], second[1:])
     return top, *first[1:]

@@ -87,7 +87,8 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
     """A descent at each of `alphas` in turn, from `coefs[0]` on.
 
     Writes coefficients into `coefs`, and a row of `out` for each: value, intercept, largest KKT residual in units, the
-    same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns, or take too many steps.
+    same as a share of the null model's, number of steps. Returns how many it did: a model may get too many columns, or
+    take too many steps.
     """
     n_features, n = d.features.shape[1], objective.log_mass.size
     s, features = d.state[0], d.features

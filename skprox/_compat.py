@@ -1,0 +1,31 @@
+"""What is used of the private parts of scikit-learn: all of it is imported here."""
+
+from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._plotting import _validate_style_kwargs
+from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
+from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, _num_samples
+
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "_check_feature_names_in",
+    "_check_sample_weight",
+    "_fit_context",
+    "_num_samples",
+    "_raise_for_params",
+    "_routing_enabled",
+    "_safe_indexing",
+    "_validate_style_kwargs",
+    "check_matplotlib_support",
+    "validate_parameters",
+    "validate_params",
+]
+
+
+def validate_parameters(estimator):
+    """Check the parameters of an estimator before `fit` does."""
+    estimator._validate_params()

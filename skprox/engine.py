@@ -1,0 +1,156 @@
+"""The door of the engine: data, penalties and settings go in, results come out.
+
+numba takes as long to import as all else: nothing here imports it before there is something to fit.
+"""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import gen_batches
+
+from skprox import parallel
+from skprox.columns import Columns
+from skprox.validation import check_spread
+
+START = 16  # problems in lockstep at first, or one strength
+# Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
+NEAR_STEPS, FAR_STEPS = 6, 8
+
+
+@dataclass(frozen=True)
+class Data:
+    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs."""
+
+    X: object
+    counts: np.ndarray
+    weight: np.ndarray
+    offset: np.ndarray
+    columns: Columns
+    n_outputs: int | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How far and how to go: as the parameters of the estimators."""
+
+    solver: str
+    tol: float
+    max_iter: int
+
+    @classmethod
+    def of(cls, estimator):
+        return cls(estimator.solver, estimator.tol, estimator.max_iter)
+
+    @property
+    def arguments(self):
+        return self.solver, self.tol, self.max_iter
+
+
+@contextmanager
+def open_objective(data, weights, fit_intercept, n_jobs):
+    """The objective of the rows under each of some weights, with threads to evaluate it on."""
+    from skprox import storage
+    from skprox.objectives.poisson import PoissonObjective
+
+    X, dtype = storage.in_cache(data.X), data.X.dtype
+    rows = [X, *(each.astype(X.dtype, copy=False) for each in (data.counts, weights, data.offset))]
+    size = X.nnz if issparse(X) else X.size
+    n_outputs = len(data.counts) * len(weights)
+    with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
+        n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
+        objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype)
+        check_spread(objective, data.columns.titles)
+        yield objective
+
+
+def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
+    """Results for each of some outputs, which may repeat, under a penalty of its own, from a point of its own.
+
+    `monitor`, where there is one, is called with the output, the number of its steps, its value, certificate and number
+    of groups after each step, and ends it by returning true.
+    """
+    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
+
+    if monitor is None:
+        found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
+        if found is not None:
+            return [result for (result,) in found]
+    results = []
+    for batch in gen_batches(len(penalties), LOCKSTEP):
+        some, points = outputs[batch], starts[batch]
+        if any(point.gradient is None for point in points):
+            points = objective.points(np.array([point.coef for point in points]), some)
+        certificates = [Certificate.of(objective, *each) for each in zip(penalties[batch], some, strict=True)]
+        problems = [*map(Problem, some, certificates, points)]
+
+        def report(k, *state, some=some):
+            return monitor(some[k], *state)
+
+        results += solve(objective, problems, *settings.arguments, None if monitor is None else report)[0]
+    return results
+
+
+def without_penalised(objective, output, pattern, settings):
+    """The solution where all penalised groups are held at zero: the one at the critical strength."""
+    null = objective.null[output]
+    if pattern.kinked.all():
+        return null
+    point = fit_each(objective, [pattern.held()], [output], [null], settings)[0].point
+    return point if point.gradient is not None else objective.points(point.coef[None], [output])[0]
+
+
+def ignore(alpha, results):
+    """Say nothing of a strength that is done."""
+
+
+def follow(objective, outputs, patterns, points, alphas, settings, reports):
+    """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
+
+    The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
+    strengths, start from a list of points, and end early where a report, called with a strength and its results,
+    says so.
+    """
+    from skprox.solvers import solve_in_memory
+
+    if all(report is ignore for report in reports):
+        every, starts = list(chain(*outputs)), list(chain(*points))
+        penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
+        found = solve_in_memory(objective, penalties, every, starts, np.asarray(alphas), *settings.arguments)
+        if found is not None:
+            found = iter(found)
+            return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
+    ways = zip(outputs, patterns, points, reports, strict=True)
+    return [_follow(objective, each, pattern, at, alphas, settings, report) for each, pattern, at, report in ways]
+
+
+def _follow(objective, outputs, pattern, points, alphas, settings, report):
+    """The same for one list, a batch of strengths at a time."""
+    from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
+
+    results, model = [], None
+    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    certificates = [Certificate.of(objective, pattern, output) for output in outputs]
+    while len(results) < len(alphas):
+        batch = alphas[len(results) : len(results) + size]
+        problems = [
+            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
+            for output, certificate, point in zip(outputs, certificates, points, strict=True)
+            for alpha in batch
+        ]
+        found, model = solve(objective, problems, *settings.arguments, model=model)
+        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
+        points = [way[-1].point for way in ways]
+        for alpha, *at_alpha in zip(batch, *ways, strict=True):
+            results.append([result.without_gradient() for result in at_alpha])
+            if report(alpha, at_alpha):
+                return results
+        # far from where they start problems take many steps, each of its own Hessian: then fewer go together;
+        # and where steps cost more than passes, there is little to share
+        most = max(result.n_iter for result in found)
+        size = max(1, size // 2) if most > FAR_STEPS else 2 * size if most <= NEAR_STEPS else size
+        width = max(1, *(np.count_nonzero(point.coef) for point in points))
+        size = min(size, max(2, 2 * objective.shape[0] // width), most_at_once)
+    return results

@@ -1,0 +1,44 @@
+"""Fits of what penalised models have selected, without the penalty."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skprox.engine import fit_each
+
+MOST_COLUMNS = 0.5  # of a fit, as a share of its rows: with more it tells noise rather than effects
+
+
+def refit(settings, objective, pattern, output, n_rows, results):
+    """Results without a penalty on what each of `results` along a path of `output` has selected.
+
+    Where that is more than half as many columns as `n_rows`, those of the fit with a positive weight, the intercept is
+    NaN. Models that have selected the same share a fit.
+    """
+    found, wanted, keys = {}, {}, []
+    for result in results:
+        active = (pattern.norms(result.point.coef) > 0) | ~pattern.kinked
+        of_active = pattern.restrict(np.flatnonzero(active)).by_column()
+        keys.append(active.tobytes())
+        if not of_active.any():
+            found[keys[-1]] = result
+        elif of_active.shape[1] > MOST_COLUMNS * n_rows:
+            found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan))
+        else:
+            wanted[keys[-1]] = active, result.point
+    if wanted:
+        penalties = [_without(pattern, active) for active, _ in wanted.values()]
+        starts = [point for _, point in wanted.values()]
+        results = fit_each(objective, penalties, [output] * len(penalties), starts, settings)
+        found |= zip(wanted, [result.without_gradient() for result in results], strict=True)
+    return [found[key] for key in keys]
+
+
+def _without(pattern, active):
+    """No penalty on the active groups, and all others at zero."""
+    from skprox.penalties import Penalty
+    from skprox.prox import LOWER, UPPER
+
+    indices, indptr, _, columns = pattern.arrays
+    strength = np.where(active, 0.0, np.inf)
+    return Penalty.of(indices, indptr, strength, 0.0, lower=columns[LOWER], upper=columns[UPPER])
