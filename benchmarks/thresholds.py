@@ -293,7 +293,7 @@ def column_entries():
     coefs = np.random.default_rng(1).normal(size=(4, whole.shape[1])) / 100
 
     def work():
-        whole.blocks = storage.blocks(whole.X, 1)
+        whole.design.blocks = storage.blocks(whole.design.X, 1)
         whole.evaluate(coefs, np.zeros(4, int))
 
     yield "a pass for 4 strengths, 100,000 x 20,000 CSC", values("storage.COLUMN_ENTRIES", (1, 8, 128), work)
