@@ -75,7 +75,7 @@ for k, kind in enumerate(riders):
 
 predicted = model.predict(X[testing])
 for k, kind in enumerate(riders):
-    score = d2_tweedie_score(riders[kind][testing], predicted[:, k], power=1)
+    score = d2_tweedie_score(riders[kind][testing], predicted[kind], power=1)
     print(f"{kind}: D² = {score:.3f} on the weeks held out, certificate {model.optimality_[k]:.0e}")
 
 # %%
