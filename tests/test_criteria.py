@@ -185,7 +185,7 @@ def test_storages_and_precisions(data, storage):
 
 def test_columns_without_an_entry(rng, sparse_stays):
     """They are left out of the fit, but not of the path."""
-    X = sparse.random_array((60, 400), density=0.003, rng=rng, format="csr")
+    X = sparse.random(60, 400, density=0.003, random_state=rng, format="csr")
     y = rng.poisson(2.0, size=60)
     lasso = PoissonGLMRegressor(l1_ratio=1)
     path = regularization_path(lasso, X, y, n_alphas=5)

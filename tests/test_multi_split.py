@@ -206,7 +206,7 @@ def test_random_state(data):
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, sparse.csc_array, sparse.coo_array, pl.from_pandas])
 def test_forms_of_rows(data, form):
     X, y = data
-    model = GROUP_LASSO if form is pl.from_pandas else clone(GROUP_LASSO).set_params(groups=GROUPS)
+    model = clone(GROUP_LASSO).set_params(groups=GROUPS)
     wanted = multi_split_test(GROUP_LASSO, X, y, **SMALL)
     pd.testing.assert_frame_equal(multi_split_test(model, form(X), y.tolist(), **SMALL), wanted, rtol=1e-5)
 

@@ -168,7 +168,8 @@ def test_tables(pair, y):
     clusters = np.arange(N) % 30
     model = PoissonGLMRegressor(alpha=0.1).fit(pair[0], y)
     for kind in ({"kind": "model"}, {"kind": "sandwich", "clusters": clusters}):
-        for name in ("covariance", "coef_table", "group_tests"):
+        # all levels of a feature together have a sandwich without an inverse, but for rounding
+        for name in ("covariance", "coef_table", "group_tests")[: 3 if kind["kind"] == "model" else 2]:
             found, wanted = (getattr(model, name)(X, y, **kind) for X in pair)
             pd.testing.assert_frame_equal(found, wanted, rtol=1e-6)
     assert model.dispersion(pair[0], y) == pytest.approx(model.dispersion(pair[1], y))
