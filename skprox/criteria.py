@@ -1,7 +1,6 @@
 """Degrees of freedom of penalised models: how many free coefficients they are worth."""
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -54,16 +53,14 @@ class Sample:
     def _degrees_of_freedom(self, penalty, coef, intercept):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
-        groups = np.flatnonzero((penalty.norms(coef) > 0) | ~penalty.kinked)
-        columns, penalty = penalty.columns(groups), penalty.restrict(groups)
-        X, coef = self.X[:, columns], coef[columns]
-        means = self.exposure * np.exp(X @ coef + intercept)
-        if len(columns) > X.shape[0] and penalty.is_smooth and penalty.ridge.all():
-            return self.fit_intercept + _trace_by_rows(X, self.weight * means, penalty.ridge, self.fit_intercept)
-        X, weight = X.tocsr() if sparse.issparse(X) else X, self.weight.astype(np.float64)
-        members = [penalty.arrays.indices[start:stop] for start, stop in pairwise(penalty.arrays.indptr)]
-        found = Information(X, weight, means, coef, *penalty.by_column(), members, self.fit_intercept)
-        return found.degrees_of_freedom
+        selected, (_, diagonal, radial) = np.flatnonzero(coef), penalty.expansion(coef)
+        means = self.exposure * np.exp(self.X[:, selected] @ coef[selected] + intercept)
+        played = np.flatnonzero(np.isfinite(diagonal))
+        if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
+            masses, diagonal = self.weight * means, diagonal[played]
+            return self.fit_intercept + _trace_by_rows(self.X[:, played], masses, diagonal, self.fit_intercept)
+        weight = self.weight.astype(np.float64)
+        return Information(self.X, weight, means, coef, penalty, self.fit_intercept).degrees_of_freedom
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

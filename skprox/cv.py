@@ -517,7 +517,9 @@ class GroupLassoPoissonCV(_CrossValidated):
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
-        Factors on the strength, as in `GroupLassoPoisson`.
+        Factors on the norms, as in `GroupLassoPoisson`.
+    l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
+        Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -598,6 +600,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         relax=False,
         groups="auto",
         group_weights="sqrt_size",
+        l1_ratio=0.0,
+        l2_ratio=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -612,6 +616,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.relax = relax
         self.groups = groups
         self.group_weights = group_weights
+        self.l1_ratio = l1_ratio
+        self.l2_ratio = l2_ratio
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

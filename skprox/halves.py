@@ -5,10 +5,19 @@ from scipy.sparse import issparse
 
 from skprox._compat import _safe_indexing
 from skprox.model import CountModel
+from skprox.patterns import pattern_of
 
 
 def check_selects(estimator):
-    if isinstance(estimator, CountModel) and np.array_equal(getattr(estimator, "l1_ratio", 1), 0):
+    if not isinstance(estimator, CountModel):
+        return
+    if pattern_of(estimator).of_groups:
+        if np.array_equal(estimator.l2_ratio, 1):
+            raise ValueError(
+                f"estimator {estimator} has l2_ratio=1: a ridge penalty, which selects nothing. Give it an l2_ratio "
+                "below 1."
+            )
+    elif np.array_equal(estimator.l1_ratio, 0):
         raise ValueError(
             f"estimator {estimator} has l1_ratio=0: a ridge penalty, which selects nothing. Give it an "
             "l1_ratio above 0 (1 is the lasso), or pass a GroupLassoPoisson."

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import StrOptions, validate_params
@@ -208,7 +207,7 @@ class InferenceMixin:
 
     def _has_l1(self):
         """Whether each output (or all, if they have the same strengths) has an L1 penalty."""
-        strength = self._strengths[:, 0]
+        strength = self._strengths[:, :2].sum(axis=1)  # of norms, and within them
         return ((strength > 0) & np.isfinite(strength)).any(axis=1)
 
     def _why_not(self):
@@ -227,26 +226,19 @@ class InferenceMixin:
         means = self._expect(X, exposure)
         counts, means = (None, means.reshape(len(means), -1)) if y is None else check_counts_like(y, means)
         counts = None if y is None else counts.T.astype(np.float64)
-        X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
         return X, counts, weight.astype(np.float64), means.T.astype(np.float64)
 
     def _informations(self, X, weight, means):
         """What the rows tell about each output, one after the other."""
-        coefs = self._coefs()
+        from skprox.penalties import Penalty
+
+        coefs, norms = self._coefs(), pattern_of(self).norms(self.groups_, self.n_features_in_)
         strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
-        if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected
-            strengths = np.stack([np.where(coefs == 0, np.inf, 0.0), np.zeros_like(coefs)], axis=1)
-        for coef, mean, (strength, ridge) in zip(coefs, means, strengths, strict=True):
-            yield Information(
-                X,
-                weight,
-                mean,
-                coef,
-                strength,
-                ridge,
-                pattern_of(self).norms(self.groups_, self.n_features_in_),
-                self.fit_intercept,
-            )
+        if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
+            strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
+            strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
+        for coef, mean, strength in zip(coefs, means, strengths, strict=True):
+            yield Information(X, weight, mean, coef, Penalty.from_columns(norms, strength), self.fit_intercept)
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""

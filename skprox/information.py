@@ -13,29 +13,28 @@ CHUNK_ROWS = 4096  # of X, copied in float64
 class Information:
     """Second derivatives of the objective, times the sum of weights, in the intercept and the coefficients in play.
 
-    In play are coefficients that neither an infinite strength nor a norm holds at zero.
+    In play are coefficients at which the penalty has derivatives: no kink holds them at zero, nor a bound.
 
     Parameters
     ----------
-    X : {ndarray, CSR matrix} of shape (n_samples, n_features)
+    X : {ndarray, CSR or CSC matrix} of shape (n_samples, n_features)
     weight, means : ndarray of shape (n_samples,)
         The weight of each row, and the count expected of it, in double precision.
-    coef, strength, ridge : ndarray of shape (n_features,)
-        The coefficients, the strength of the norm that each is in, and that of its ridge penalty.
-    groups : sequence of ndarray
-        Positions of the coefficients of each norm.
+    coef : ndarray of shape (n_features,)
+        The coefficients, in double precision.
+    penalty : Penalty
     fit_intercept : bool
     """
 
-    def __init__(self, X, weight, means, coef, strength, ridge, groups, fit_intercept):
+    def __init__(self, X, weight, means, coef, penalty, fit_intercept):
         self.weight, self.means, self.size = weight, means, weight.sum()
-        self.coef, self.strength, self.ridge, self.groups = coef, strength, ridge, groups
+        self.coef, self.penalty = coef, penalty
         self.first = 0 if fit_intercept else 1  # of the terms, the intercept and the coefficients
-        played = strength == 0
-        for group in groups:
-            played[group] |= (strength[group] < np.inf) & coef[group].any()
+        _, self.diagonal, self.radial = penalty.expansion(coef)
+        played = np.isfinite(self.diagonal)
         self.played = np.flatnonzero(played)
-        self.X = X if played.all() else X[:, self.played]
+        X = X if played.all() else X[:, self.played]
+        self.X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
 
     @cached_property
     def degrees_of_freedom(self):
@@ -93,13 +92,12 @@ class Information:
 
     @cached_property
     def hessian(self):
-        curvature = np.diag(np.r_[0.0, self.ridge[self.played]])
-        places = 1 + np.searchsorted(self.played, np.arange(len(self.coef)))
-        for group in self.groups:
-            norm, strength = np.linalg.norm(self.coef[group]), self.strength[group[0]]
-            if len(group) > 1 and norm > 0 and strength > 0:  # the absolute value of a single one is straight
-                across = np.eye(len(group)) - np.outer(self.coef[group], self.coef[group]) / norm**2
-                curvature[np.ix_(places[group], places[group])] += strength / norm * across
+        curvature = np.diag(np.r_[0.0, self.diagonal[self.played]])
+        for start, stop in self.penalty.curved(self.radial):
+            group = self.penalty.arrays.indices[start:stop]
+            group = group[self.radial[group] != 0]
+            places = 1 + np.searchsorted(self.played, group)
+            curvature[np.ix_(places, places)] -= np.outer(self.radial[group], self.radial[group])
         return self.fisher + self.size * curvature[self.first :, self.first :]
 
     @cached_property

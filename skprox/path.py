@@ -366,7 +366,7 @@ def check_alphas(alphas, patterns):
     if any((pattern.norms(pattern.ridge)[~pattern.kinked] > 0).any() for pattern in patterns):
         raise ValueError(
             "A grid of alphas needs an L1 penalty on each column that has a ridge penalty; give alphas, or an l1_ratio "
-            "above 0."
+            "above 0 (in a group lasso, an l2_ratio below 1)."
         )
     if not any(pattern.can_enter.any() for pattern in patterns):
         raise ValueError("A grid of alphas needs a group with a positive and finite weight; give alphas.")

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skprox.groups import group_of_column
 from skprox.strengths import per_coefficient, per_group
+
+ROUNDING = 1e-14  # of the sum of two ratios
 
 
 def pattern_of(estimator):
     """The parameters of an estimator, or one that cross-validates, that stay as they are whatever `alpha`."""
     if hasattr(estimator, "group_weights"):
-        return GroupPattern(estimator.group_weights)
+        return GroupPattern(estimator.group_weights, estimator.l1_ratio, estimator.l2_ratio)
     return ColumnPattern(estimator.penalty_weights, estimator.l1_ratio)
 
 
@@ -50,24 +53,51 @@ class GroupPattern:
     """Those of a group lasso: for each group."""
 
     group_weights: object
+    l1_ratio: object
+    l2_ratio: object
     of_groups = True
 
     def arrays(self, columns, n_outputs):
         """The parameters as arrays of shape (n_outputs or 1, n_groups)."""
         if isinstance(self.group_weights, str):
-            return {"group_weights": np.sqrt([[len(group) for group in columns.groups.values()]])}
-        return {"group_weights": per_group("group_weights", self.group_weights, columns, n_outputs)}
+            weights = np.sqrt([[len(group) for group in columns.groups.values()]])
+        else:
+            weights = per_group("group_weights", self.group_weights, columns, n_outputs)
+        l1_ratio = per_group("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
+        l2_ratio = per_group("l2_ratio", self.l2_ratio, columns, n_outputs, most=1.0)
+        _check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
+        return {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
 
     def penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import Penalty
 
-        (weights,) = self.arrays(columns, n_outputs).values()
-        strength = _times(per_group("alpha", alpha, columns, n_outputs), weights, "group_weights")
-        return [Penalty.from_groups(list(columns.groups.values()), s, 0.0) for s in strength]
+        groups, (weights, l1_ratio, l2_ratio) = list(columns.groups.values()), self.arrays(columns, n_outputs).values()
+        alpha, rest = per_group("alpha", alpha, columns, n_outputs), 1 - (l1_ratio + l2_ratio)
+        rest[np.abs(rest) < ROUNDING] = 0.0
+        removed = np.isinf(_times(alpha, weights, "group_weights"))
+        finite, weights = np.where(removed, 0.0, alpha), np.where(np.isinf(weights), 0.0, weights)
+        norms = np.where(removed, np.inf, finite * rest * weights)
+        strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
+        group_of = group_of_column(columns.groups)
+        return [
+            Penalty.from_groups(groups, strength, ridge[group_of], l1[group_of])
+            for strength, ridge, l1 in zip(*strengths, strict=True)
+        ]
 
     def norms(self, groups, n_features):
         """Positions of the coefficients of each norm of the penalty."""
         return list(groups.values())
+
+
+def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
+    sums = l1_ratio + l2_ratio
+    if (sums > 1 + ROUNDING).any():
+        output, g = np.argwhere(sums > 1 + ROUNDING)[0]
+        of = f" of output {columns.output_titles(n_outputs)[output]!r}" if len(sums) > 1 else ""
+        raise ValueError(
+            f"l1_ratio + l2_ratio must be at most 1, for they are shares of one penalty; got {sums[output, g]:g} for "
+            f"group {list(columns.groups)[g]!r}{of}. Make one of them smaller."
+        )
 
 
 def _times(alpha, weights, name):

@@ -46,6 +46,12 @@ class Penalty:
         strengths[MIXED, label[mixed]] = 1.0
         return cls(Arrays(indices, indptr, strengths, columns))
 
+    @classmethod
+    def from_columns(cls, groups, by_column):
+        """Build from groups and what `by_column` gives."""
+        strength, l1, ridge, lower, upper = by_column
+        return cls.from_groups(groups, strength[[group[0] for group in groups]], ridge, l1, lower, upper)
+
     @property
     def n_groups(self):
         return self.arrays.groups.shape[1]
@@ -156,10 +162,10 @@ class Penalty:
         return np.transpose([self.arrays.indptr[groups], self.arrays.indptr[groups + 1]])
 
     def by_column(self):
-        """Strength of the norm or `l1` that holds each coefficient, and of its ridge: shape (2, n_features)."""
-        strength = self.arrays.columns[L1].copy()
-        strength[self.arrays.indices] += np.repeat(self.arrays.groups[STRENGTH], self.sizes)
-        return np.array([strength, self.arrays.columns[RIDGE]])
+        """The strength of the norm that each coefficient is in, then the rows of `columns`: shape (5, n_features)."""
+        strength = np.empty(len(self.arrays.indices))
+        strength[self.arrays.indices] = np.repeat(self.arrays.groups[STRENGTH], self.sizes)
+        return np.vstack([strength, self.arrays.columns])
 
     def feasible(self, coef):
         """`coef` within its bounds, with zeros where the strength is infinite."""

@@ -247,10 +247,12 @@ class GroupLassoPoisson(_Penalised):
     For each output on its own, over the intercept b and the coefficients beta::
 
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
-                  + sum_g alpha_g omega_g ||beta_g||_2
+                  + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_g||_2
+                                    + rho_g ||beta_g||_1 + kappa_g / 2 ||beta_g||_2^2 )
 
-    with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights and omega the
-    `group_weights`. The intercept is not penalised. The penalty is that of Yuan and Lin [1]_.
+    with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, omega the
+    `group_weights`, rho the `l1_ratio` and kappa the `l2_ratio`. The intercept is not penalised. Without ratios
+    the penalty is that of Yuan and Lin [1]_, with an `l1_ratio` the sparse-group lasso [2]_.
 
     Parameters
     ----------
@@ -277,8 +279,14 @@ class GroupLassoPoisson(_Penalised):
           numbers), positions, or a regular expression; a list with a label for each column, or a Series
           of labels by column; a 0/1 mask of shape (n_groups, n_features).
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
-        Factors on `alpha`, in the same forms. "sqrt_size" is the square root of the number of columns
-        of a group. A group of weight 0 is not penalised.
+        Factors on the norms, in the same forms. "sqrt_size" is the square root of the number of columns
+        of a group. The norm of a group of weight 0 is not penalised; an infinite weight removes a group.
+    l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
+        Share of the L1 norm in the penalty, in the forms of `alpha`: above 0 single coefficients of the groups
+        that stay may be 0, and 1 is the lasso. At most 1 together with `l2_ratio`.
+    l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
+        Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
+        share their effect, and 1 is ridge.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -342,6 +350,8 @@ class GroupLassoPoisson(_Penalised):
     ----------
     .. [1] Yuan and Lin (2006), "Model selection and estimation in regression with grouped variables",
        Journal of the Royal Statistical Society B 68(1).
+    .. [2] Simon, Friedman, Hastie and Tibshirani (2013), "A Sparse-Group Lasso", Journal of Computational and
+       Graphical Statistics 22(2).
 
     Examples
     --------
@@ -367,6 +377,8 @@ class GroupLassoPoisson(_Penalised):
             "array-like",
             dict,
         ],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
+        "l2_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
     }
 
     def __init__(
@@ -375,6 +387,8 @@ class GroupLassoPoisson(_Penalised):
         alpha=1.0,
         groups="auto",
         group_weights="sqrt_size",
+        l1_ratio=0.0,
+        l2_ratio=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -386,6 +400,8 @@ class GroupLassoPoisson(_Penalised):
         self.alpha = alpha
         self.groups = groups
         self.group_weights = group_weights
+        self.l1_ratio = l1_ratio
+        self.l2_ratio = l2_ratio
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

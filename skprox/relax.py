@@ -15,14 +15,17 @@ def refit(settings, objective, pattern, output, n_rows, results):
     Where that is more than half as many columns as `n_rows`, those of the fit with a positive weight, the intercept is
     NaN. Models that have selected the same share a fit.
     """
-    found, wanted, keys = {}, {}, []
+    found, wanted, keys, strengths = {}, {}, [], pattern.by_column()
     for result in results:
-        active = (pattern.norms(result.point.coef) > 0) | ~pattern.kinked
-        of_active = pattern.restrict(np.flatnonzero(active)).by_column()
+        coef = result.point.coef
+        groups = np.flatnonzero((pattern.norms(coef) > 0) | ~pattern.kinked)
+        active = np.zeros(len(coef), dtype=bool)
+        active[pattern.columns(groups)] = True
+        active &= (coef != 0) | (strengths[1] == 0)  # zeros within groups that their L1 norm has selected stay
         keys.append(active.tobytes())
-        if not of_active.any():
+        if not strengths[:3, active].any():
             found[keys[-1]] = result
-        elif of_active.shape[1] > MOST_COLUMNS * n_rows:
+        elif np.count_nonzero(active) > MOST_COLUMNS * n_rows:
             found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan))
         else:
             wanted[keys[-1]] = active, result.point
@@ -35,10 +38,11 @@ def refit(settings, objective, pattern, output, n_rows, results):
 
 
 def _without(pattern, active):
-    """No penalty on the active groups, and all others at zero."""
+    """No penalty on the active coefficients, and all others at zero."""
     from skprox.penalties import Penalty
     from skprox.prox import LOWER, UPPER
 
     indices, indptr, _, columns = pattern.arrays
-    strength = np.where(active, 0.0, np.inf)
-    return Penalty.of(indices, indptr, strength, 0.0, lower=columns[LOWER], upper=columns[UPPER])
+    strength = np.where(pattern.norms(active) > 0, 0.0, np.inf)
+    l1 = np.where(active, 0.0, np.inf)
+    return Penalty.of(indices, indptr, strength, 0.0, l1, columns[LOWER], columns[UPPER])

@@ -310,9 +310,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
-    strength = np.array(
-        [pattern.by_column()[0] for pattern in pattern_of(estimator).penalties(1.0, columns, n_outputs)]
-    )
+    patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
+    strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
     group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True

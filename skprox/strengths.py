@@ -22,8 +22,8 @@ def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     return out
 
 
-def per_group(name, value, columns, n_outputs=None):
-    """A non-negative number for each group, shape (n_outputs or 1, n_groups).
+def per_group(name, value, columns, n_outputs=None, most=np.inf):
+    """A number between 0 and `most` for each group, shape (n_outputs or 1, n_groups).
 
     An array has an entry for each group, in the order of `columns.groups`; where it has one for each
     column instead, as where a mapping gives arrays, entries must agree within a group.
@@ -33,14 +33,14 @@ def per_group(name, value, columns, n_outputs=None):
         array = _to_numbers(name, value, "")
         if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
             out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
-            _check_range(name, out, columns, n_outputs, titles, "group", np.inf)
+            _check_range(name, out, columns, n_outputs, titles, "group", most)
             return out
-    each = per_coefficient(name, value, columns, n_outputs)
+    each = per_coefficient(name, value, columns, n_outputs, most)
     out = np.empty((len(each), len(titles)))
     for g, members in enumerate(columns.groups.values()):
         out[:, g] = each[:, members[0]]
         if (each[:, members] != out[:, [g]]).any():
-            raise ValueError(f"{name} differs within group {titles[g]!r}: a group lasso has one strength for a group.")
+            raise ValueError(f"{name} differs within group {titles[g]!r}: a group lasso has one for a group.")
     return out
 
 

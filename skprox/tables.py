@@ -39,8 +39,9 @@ class TablesMixin(InferenceMixin):
 
             - `size`: number of columns of the group;
             - `norm`: Euclidean norm of its coefficients, the absolute value in a group of one;
-            - `strength`: of its penalty, `alpha` times `group_weights`; of a PoissonGLMRegressor
-              `alpha` times `penalty_weights`, the mean over the group's columns;
+            - `strength`: of its penalty, `alpha` times `group_weights`, or with ratios the sum of the factors of the
+              norm, of the L1 norm and of the squares; of a PoissonGLMRegressor `alpha` times `penalty_weights`, the
+              mean over the group's columns;
             - `selected`: whether a coefficient is other than 0;
             - `share`: of the variance of the linear predictor eta = X coef over the rows,
               cov(X_g coef_g, eta) / var(eta). Shares sum to one. That of a group that others work against
@@ -67,7 +68,7 @@ class TablesMixin(InferenceMixin):
         check_is_fitted(self)
         groups, coefs = list(self.groups_.values()), self._coefs()
         norms = group_norms(coefs, self.groups_)
-        strengths = np.broadcast_to(self._strengths.sum(axis=1), coefs.shape)
+        strengths = np.broadcast_to(self._strengths[:, :3].sum(axis=1), coefs.shape)
         table = {
             "size": np.broadcast_to([len(group) for group in groups], norms.shape),
             "norm": norms,
