@@ -14,6 +14,9 @@ from skprox.validation import warn
 POSITION = np.dtype(np.int64 if numba.config.DISABLE_JIT else np.uint64)
 
 
+FAST = {"reassoc", "contract", "nsz"}  # what may be done to sums, for `fastmath`: numbers that are not finite stay so
+
+
 def njit(function=None, **options):
     """`numba.njit` that releases the lock of the interpreter, divides by zero as NumPy does, and caches.
 

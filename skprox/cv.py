@@ -161,7 +161,7 @@ class _CrossValidated(CountModel):
 
     def _common(self, kind):
         """The parameters that an estimator of this kind has as well."""
-        names = kind._get_param_names()
+        names = kind().get_params(deep=False)
         return {name: value for name, value in self.get_params(deep=False).items() if name in names}
 
     def _warn_of_ends(self, alphas, deviance, where):

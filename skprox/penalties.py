@@ -69,10 +69,12 @@ class Penalty:
     def is_bounded(self):
         return bool(np.isfinite(self.arrays.columns[LOWER:]).any())
 
-    @cached_property
-    def is_smooth(self):
-        """Whether it has a derivative everywhere, and no bound."""
-        return not (self.arrays.groups[STRENGTH].any() or self.arrays.columns[L1].any() or self.is_bounded)
+    def is_smooth(self, groups=slice(None)):
+        """Whether it has a derivative everywhere, and no bound, in all of some groups."""
+        if self.arrays.groups[STRENGTH, groups].any():
+            return False
+        columns = self.arrays.columns[:, self.columns(np.arange(self.n_groups)[groups])]
+        return not (columns[L1].any() or np.isfinite(columns[LOWER:]).any())
 
     @property
     def has_norms_alone(self):

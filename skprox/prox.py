@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skprox._jit import inner, njit
+from skprox._jit import FAST, inner, njit
 
-FAST = {"reassoc", "contract", "nsz"}
 # Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group.
 STRENGTH, MIXED = range(2)
 # Rows of `Arrays.columns`: for each coefficient.

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skprox._jit import inner
+from skprox._jit import FAST, inner
 from skprox.losses import exp_excess
-from skprox.objectives.passes import FAST, ROWS, exp_in_place, predict, sums
+from skprox.objectives.passes import ROWS, exp_in_place, predict, sums
 
 # Rows of `Compiled.features`: weighted means of counts times columns, where columns are centered, which do nothing.
 MOMENTS, CENTER, FLAT = range(3)

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from skprox._jit import inner
+from skprox._jit import FAST, inner
 
-FAST = {"reassoc", "contract", "nsz"}
 ROWS = 512  # of a block that stays in the first level of the cache with the columns that are worked on
 
 

@@ -59,7 +59,7 @@ class Descent(NamedTuple):
 def is_implicit(objective, penalty):
     """Whether the few products with X that a step takes cost less than a Hessian: many columns under ridge."""
     n_rows, n_features = objective.shape
-    return n_rows < n_features and penalty.is_smooth
+    return n_rows < n_features and penalty.is_smooth()
 
 
 def new_descent(objective, certificate, output):

@@ -26,6 +26,7 @@ from skprox.solvers.descent import (
     VALUES,
     WORK,
 )
+from skprox.solvers.implicit import COLUMNS_A_PRODUCT, PRODUCTS
 from skprox.solvers.model_problem import add_eigenbases, minimise, model_residual
 from skprox.solvers.steps import (
     CHECK,
@@ -42,8 +43,6 @@ from skprox.solvers.steps import (
     receive,
 )
 
-# Products in a step of conjugate gradients, at most, and one more for so many columns.
-PRODUCTS, COLUMNS_A_PRODUCT = 50, 30
 MOST_NEWTON = 500  # Newton steps of model problems at a strength: beyond, scales differ too much for these
 
 

@@ -2,9 +2,8 @@
 
 from math import inf, sqrt
 
-from skprox._jit import inner
+from skprox._jit import FAST, inner
 from skprox.prox import (
-    FAST,
     LOWER,
     RIDGE,
     STRENGTH,
@@ -154,9 +153,9 @@ def sweep(d, tol):
     for g in range(d.state[0].n_groups):
         first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
         if size == 1:
-            value, strength, ridge = values[first], p.groups[STRENGTH, g], p.columns[RIDGE, first]
-            lower, upper, pulled = p.columns[LOWER, first], p.columns[UPPER, first], value * end[first] - slope[first]
-            moves[first] = step_of_one(pulled, value, strength, ridge, lower, upper) - end[first]
+            bend, strength, ridge = values[first], p.groups[STRENGTH, g], p.columns[RIDGE, first]
+            lower, upper, pulled = p.columns[LOWER, first], p.columns[UPPER, first], bend * end[first] - slope[first]
+            moves[first] = step_of_one(pulled, bend, strength, ridge, lower, upper) - end[first]
         else:
             moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves)
         steepest = 0.0

@@ -71,7 +71,7 @@ def _kind_of_model(objective, descents, groups, max_entries):
     """What makes a model of `groups` for some descents, and how many entries it has."""
     penalties, n_rows = [descent.penalty for descent in descents], objective.shape[0]
     n_columns = len(penalties[0].columns(groups))
-    is_smooth = all(penalty.restrict(groups).is_smooth for penalty in penalties)
+    is_smooth = all(penalty.is_smooth(groups) for penalty in penalties)
     if (
         is_smooth
         and n_columns > EXPLICIT_COLUMNS

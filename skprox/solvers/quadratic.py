@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skprox._jit import njit
+from skprox._jit import FAST, njit
 from skprox.prox import LOWER, RIDGE, STRENGTH, UPPER, moves_of_group, step_of_one
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
@@ -119,7 +119,7 @@ class QuadraticModel:
         if self.factored:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
-        if certificate.penalty.is_smooth:
+        if certificate.penalty.is_smooth():
             self._solve_smooth(gradient, coef, certificate, tol)
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS))
         for _ in range(ROUNDS):
@@ -226,7 +226,7 @@ def is_factored(penalties, groups, n_rows, spread):
     return ((spread == 0) | ((spread > 1e-15) & (spread < 1e15))).all()
 
 
-@njit(fastmath={"reassoc", "contract", "nsz"})
+@njit(fastmath=FAST)
 def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, unit, tol, n_sweeps):
     """Minimise over each of `groups` in turn, at most `n_sweeps` times.
 
