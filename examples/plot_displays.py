@@ -30,7 +30,7 @@ covariates = make_grouped_column_transformer(
     (SplineTransformer(include_bias=False), ["temp", "hum", "windspeed", "noise"]),
     (OneHotEncoder(), ["mnth", "weekday"]),
 )
-model = make_pipeline(covariates, GroupLassoPoissonCV(alphas=40, cv=KFold(5), selection="1se")).fit(X, y)
+model = make_pipeline(covariates, GroupLassoPoissonCV(alphas=40, cv=KFold(10), selection="1se")).fit(X, y)
 
 # %%
 # Each display draws into the axes that it is given.
