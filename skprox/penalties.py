@@ -129,7 +129,9 @@ class Penalty:
 
         Infinite for groups that nothing holds.
         """
-        return prox.entries(gradient, self.arrays)
+        out = np.empty(self.n_groups)
+        prox.entries(gradient, self.arrays, self.n_groups, out)
+        return out
 
     def critical(self, gradient, rounding):
         """The largest of these factors that is finite.
@@ -185,10 +187,11 @@ class Penalty:
         return Penalty(Arrays(indices, indptr, groups, columns))
 
     def scaled(self, factor):
-        """The same penalty times `factor`, within the same bounds."""
-        scaled = Arrays(*self.arrays[:2], self.arrays.groups.copy(), self.arrays.columns.copy())
-        prox.scale(self.arrays, factor, scaled)
-        return Penalty(scaled)
+        """The same penalty times a positive `factor`, within the same bounds."""
+        groups, columns = self.arrays.groups.copy(), self.arrays.columns.copy()
+        groups[STRENGTH] *= factor
+        columns[:LOWER] *= factor
+        return Penalty(Arrays(*self.arrays[:2], groups, columns))
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""

@@ -252,49 +252,36 @@ def residuals(coef, gradient, p, n_groups, rounding, unit, out):
     return largest
 
 
-@inner(inline="always")
-def entry_of_group(p, g, gradient):
-    """The factor on the strengths above which a group at zero stays there; infinite where nothing holds it.
+@njit
+def entries(gradient, p, n_groups, out):
+    """Write the factor on the strengths above which each group at zero stays there; infinite where nothing holds it.
 
     With `l1` it is the root of a convex, decreasing function, which Newton's iteration from zero does not pass.
     """
-    squares, strength = 0.0, p.groups[STRENGTH, g]
-    if p.groups[MIXED, g] == 0.0:
-        for k in range(p.indptr[g], p.indptr[g + 1]):
-            squares += gradient[p.indices[k]] ** 2
-        return sqrt(squares) / strength if strength > 0.0 else inf
-    if strength == inf:
-        return 0.0
-    factor = 0.0
-    for _ in range(100):
-        squares, along = 0.0, 0.0
-        for k in range(p.indptr[g], p.indptr[g + 1]):
-            j = p.indices[k]
-            l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
-            rest = abs(pull_beyond(-gradient[j], factor * l1, lower, upper))
-            if rest > 0.0:
-                squares += rest**2
-                along += rest * l1
-        norm = sqrt(squares)
-        excess, slope = norm - factor * strength, strength + (along / norm if norm > 0.0 else 0.0)
-        if not excess > 0.0:
-            break
-        if slope == 0.0:
-            return inf
-        further = factor + excess / slope
-        if not further > factor:
-            break
-        factor = further
-    return factor
-
-
-@njit
-def entries(gradient, p):
-    """The factor of `entry_of_group`, for each."""
-    out = np.empty(p.indptr.size - 1)
-    for g in range(out.size):
-        out[g] = entry_of_group(p, g, gradient)
-    return out
+    for g in range(n_groups):
+        strength, squares, factor = p.groups[STRENGTH, g], 0.0, 0.0
+        if p.groups[MIXED, g] == 0.0:
+            for k in range(p.indptr[g], p.indptr[g + 1]):
+                squares += gradient[p.indices[k]] ** 2
+            out[g] = sqrt(squares) / strength if strength > 0.0 else inf
+            continue
+        for _ in range(100 if strength < inf else 0):
+            squares, along = 0.0, 0.0
+            for k in range(p.indptr[g], p.indptr[g + 1]):
+                j = p.indices[k]
+                l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
+                rest = abs(pull_beyond(-gradient[j], factor * l1, lower, upper))
+                if rest > 0.0:
+                    squares += rest**2
+                    along += rest * l1
+            norm = sqrt(squares)
+            excess, slope = norm - factor * strength, strength + (along / norm if norm > 0.0 else 0.0)
+            if not excess > 0.0:
+                break
+            before, factor = factor, factor + excess / slope if slope > 0.0 else inf
+            if factor == inf or not factor > before:
+                break
+        out[g] = factor
 
 
 @njit
@@ -368,7 +355,7 @@ def advance(coef, step, length, p, n_groups, out):
             out[j] = clip(there, p.columns[LOWER, j], p.columns[UPPER, j])
 
 
-@njit
+@inner
 def scale(p, factor, out):
     """Write `factor` times the penalty into the arrays of `out`, which has the same groups."""
     for g in range(p.groups.shape[1]):
@@ -377,13 +364,19 @@ def scale(p, factor, out):
         out.columns[L1, j], out.columns[RIDGE, j] = p.columns[L1, j] * factor, p.columns[RIDGE, j] * factor
 
 
-@inner(inline="always")
-def append(p, g, first, local, where, divisor):
-    """Add group g over `divisor`, with its coefficients from `first` on, as group `where` of a penalty with room."""
-    local.groups[STRENGTH, where], local.groups[MIXED, where] = p.groups[STRENGTH, g] / divisor, p.groups[MIXED, g]
-    for k in range(p.indptr[g], p.indptr[g + 1]):
-        a, j = first + k - p.indptr[g], p.indices[k]
-        local.indices[a] = a
-        local.columns[L1, a], local.columns[RIDGE, a] = p.columns[L1, j] / divisor, p.columns[RIDGE, j] / divisor
-        local.columns[LOWER, a], local.columns[UPPER, a] = p.columns[LOWER, j], p.columns[UPPER, j]
-    local.indptr[where + 1] = first + p.indptr[g + 1] - p.indptr[g]
+@inner
+def gather(p, groups, start, stop, local, divisor):
+    """Write some `groups` over `divisor`, from one place to another among them, as those of a penalty with room.
+
+    Its coefficients are in their order.
+    """
+    for where in range(start, stop):
+        g, a = groups[where], local.indptr[where]
+        local.groups[STRENGTH, where], local.groups[MIXED, where] = p.groups[STRENGTH, g] / divisor, p.groups[MIXED, g]
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            j = p.indices[k]
+            local.indices[a] = a
+            local.columns[L1, a], local.columns[RIDGE, a] = p.columns[L1, j] / divisor, p.columns[RIDGE, j] / divisor
+            local.columns[LOWER, a], local.columns[UPPER, a] = p.columns[LOWER, j], p.columns[UPPER, j]
+            a += 1
+        local.indptr[where + 1] = a

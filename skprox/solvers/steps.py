@@ -7,13 +7,14 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 from math import inf
 
 from skprox._jit import inner
-from skprox.prox import append, entry_of_group, residuals, scale, value
+from skprox.prox import entries, gather, residuals, scale, value
 from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
     COEF,
     COLUMNS,
     END,
+    ENTRY,
     GRADIENT,
     GROUPS,
     HERE,
@@ -29,6 +30,7 @@ from skprox.solvers.descent import (
     START,
     TRIAL,
     UNIT,
+    WANTED,
 )
 from skprox.solvers.model_problem import model_residual
 
@@ -61,13 +63,14 @@ def begin(d, alpha):
 
 
 @inner
-def belongs(d, g, tol, needed):
-    """Whether a group is to be in the model: not zero, or with a gradient that asks for it."""
-    for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):
-        if d.features[COEF, d.penalty.indices[k]] != 0.0:
-            return True
-    entry = entry_of_group(d.penalty, g, d.features[GRADIENT])
-    return entry == inf or entry >= needed or d.groups[RESIDUAL, g] > tol / 2
+def want(d, tol, needed):
+    """Mark the groups that are to be in the model: not zero, or with a gradient that asks for it."""
+    entries(d.features[GRADIENT], d.penalty, d.groups.shape[1], d.groups[ENTRY])
+    for g in range(d.groups.shape[1]):
+        wanted = d.groups[ENTRY, g] >= needed or d.groups[RESIDUAL, g] > tol / 2
+        for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):
+            wanted = wanted or d.features[COEF, d.penalty.indices[k]] != 0.0
+        d.groups[WANTED, g] = 1.0 if wanted else 0.0
 
 
 @inner
@@ -77,8 +80,9 @@ def check(d, tol, max_iter):
     s.residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
     if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
         return DONE
+    want(d, tol, inf)
     for g in range(d.groups.shape[1]):
-        if d.groups[INSIDE, g] == 0.0 and belongs(d, g, tol, inf):
+        if d.groups[INSIDE, g] == 0.0 and d.groups[WANTED, g] > 0.0:
             return EXTEND if s.n_columns > 0 else HESSIAN
     return MINIMISE
 
@@ -91,18 +95,19 @@ def choose(d, tol, anew):
         s.n_groups, s.n_columns = 0, 0
         for g in range(d.groups.shape[1]):
             d.groups[INSIDE, g] = 0.0
-    indices, indptr = d.penalty.indices, d.penalty.indptr
+    want(d, tol, NEEDED)
+    indices, indptr, old = d.penalty.indices, d.penalty.indptr, s.n_groups
     for g in range(d.groups.shape[1]):
-        if d.groups[INSIDE, g] == 0.0 and belongs(d, g, tol, NEEDED):
+        if d.groups[INSIDE, g] == 0.0 and d.groups[WANTED, g] > 0.0:
             if s.n_columns + indptr[g + 1] - indptr[g] > d.local.shape[1]:
                 return False
             d.groups[INSIDE, g] = 1.0
             d.layout[GROUPS, s.n_groups] = g
-            append(d.penalty, g, s.n_columns, d.model, s.n_groups, s.scale)
             for k in range(indptr[g], indptr[g + 1]):
                 d.layout[COLUMNS, s.n_columns] = indices[k]
                 s.n_columns += 1
             s.n_groups += 1
+    gather(d.penalty, d.layout[GROUPS], old, s.n_groups, d.model, s.scale)
     return True
 
 
@@ -110,8 +115,7 @@ def choose(d, tol, anew):
 def depart(d):
     """Start a step: the model problem at the point."""
     s, local, features = d.state[0], d.local, d.features
-    for g in range(s.n_groups):
-        append(d.penalty, d.layout[GROUPS, g], d.model.indptr[g], d.model, g, s.scale)
+    gather(d.penalty, d.layout[GROUPS], 0, s.n_groups, d.model, s.scale)
     for a in range(s.n_columns):
         j = d.layout[COLUMNS, a]
         local[HERE, a] = local[END, a] = features[COEF, j]
