@@ -73,8 +73,10 @@ class _Cache(FunctionCache):
 
 @cache
 def _stamp():
-    """When a file of the package was last changed."""
-    return max(path.stat().st_mtime_ns for path in Path(__file__).parent.rglob("*.py"))
+    """When a file was last changed that kernels may be made of: all but those beside this one that compile nothing."""
+    package = Path(__file__).parent
+    files = [path for path in package.rglob("*.py") if path.parent != package or b"skprox._jit" in path.read_bytes()]
+    return max(path.stat().st_mtime_ns for path in [Path(__file__), *files])
 
 
 _warned = False

@@ -104,3 +104,13 @@ def test_kernels_have_a_cache_in_common():
     own = {str(path.relative_to(package)) for path in package.rglob("*.py") if "numba.njit" in path.read_text("utf-8")}
     assert own == {"_jit.py"}
     assert not [path for path in package.rglob("*.py") if "from numba import" in path.read_text("utf-8")]
+
+
+def test_the_cache_knows_of_all_files_that_kernels_are_made_of():
+    """Each of them changes the stamp: files in folders do, and those that compile."""
+    package = Path(skprox.__file__).parent
+    kernels = [path for path in package.rglob("*.py") if "skprox._jit import" in path.read_text("utf-8")]
+    for path in kernels:
+        for module, names in re.findall(r"^from skprox\.(\w+) import ([\w, ]+)", path.read_text("utf-8"), re.M):
+            if re.search(r"\b[A-Z]{2,}\b", names) and not module.startswith("_"):
+                assert package / f"{module}.py" in kernels
