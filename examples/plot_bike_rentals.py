@@ -59,7 +59,9 @@ circle = ColumnTransformer(
     remainder="passthrough",
     verbose_feature_names_out=False,
 )
-hour = make_pipeline(circle, FunctionTransformer(by_day, feature_names_out=names_by_day))
+hour = make_pipeline(
+    circle, FunctionTransformer(by_day, feature_names_out=names_by_day)
+)
 splines = SplineTransformer(n_knots=6, include_bias=False)
 levels = OneHotEncoder(drop="first", sparse_output=False)
 covariates = ColumnTransformer(

@@ -9,9 +9,9 @@ level with its interval, and does the tariff tell good risks from bad ones?
 # %%
 # A portfolio
 # -----------
-# Policies that are insured for parts of a year, simulated so that the truth is known. The frequency falls and rises again
-# with the driver's age, rises with the power of the car, and differs between areas. The colour of the car, and a score
-# that somebody sells, have no effect. The second half of the policies is kept for the tariff's test.
+# Policies that are insured for parts of a year, simulated so that the truth is known. The frequency falls and rises
+# again with the driver's age, rises with the power of the car, and differs between areas. The colour of the car, and a
+# score that somebody sells, have no effect. The second half of the policies is kept for the tariff's test.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,20 +41,24 @@ area = X["area"].map({"city": 0.35, "suburb": 0.0, "country": -0.2})
 truth = 0.07 * np.exp(1.2 * young + old + 0.003 * (X["power"] - 100) + area)
 claims = rng.poisson(years * truth)
 train, test = np.arange(n) < n // 2, np.arange(n) >= n // 2
-print(f"{claims.sum()} claims in {years.sum():.0f} years, {claims.sum() / years.sum():.3f} a year")
+print(
+    f"{claims.sum()} claims in {years.sum():.0f} years, {claims.sum() / years.sum():.3f} a year"
+)
 
 # %%
 # Which covariates matter
 # -----------------------
-# Effects are small beside the noise of single claims, so the strength of least deviance is taken, not that of one standard
-# error; `relax` lets a fit without shrinkage of what is selected stand for it.
+# Effects are small beside the noise of single claims, so the strength of least deviance is taken, not that of one
+# standard error; `relax` lets a fit without shrinkage of what is selected stand for it.
 
 covariates = make_grouped_column_transformer(
     (SplineTransformer(5, include_bias=False), ["age", "power", "score"]),
     (OneHotEncoder(drop="first"), ["area", "colour"]),
 )
 columns = covariates.fit_transform(X[train])
-selection = GroupLassoPoissonCV(relax=True).fit(columns, claims[train], exposure=years[train])
+selection = GroupLassoPoissonCV(relax=True).fit(
+    columns, claims[train], exposure=years[train]
+)
 kept = selection.selected_groups_
 print("selected:", kept)
 DevianceCurveDisplay.from_estimator(selection)
@@ -105,9 +109,13 @@ rate = first.predict(X[test], exposure=1)
 ranks = np.argsort(np.argsort(rate))
 risk = pd.Series(np.cumsum(exposure[np.argsort(rate)])[ranks] / exposure.sum())
 classes = np.minimum((10 * risk).astype(int), 9) + 1
-table = pd.DataFrame(
-    {"years": exposure, "claims": claims[test], "expected": rate * exposure}
-).groupby(classes.to_numpy()).sum()
+table = (
+    pd.DataFrame(
+        {"years": exposure, "claims": claims[test], "expected": rate * exposure}
+    )
+    .groupby(classes.to_numpy())
+    .sum()
+)
 table.index.name = "class"
 print(table.round(0).astype(int))
 score = cohen_r2(claims[test], rate * exposure)
@@ -120,6 +128,7 @@ ax.plot(table.index, table["expected"] / table["years"], "-", label="expected")
 ax.set(xlabel="class of risk, a tenth of the exposure each", ylabel="claims a year")
 ax.set(xticks=table.index, ylim=(0, None))
 ax.legend()
+fig.savefig("claims.png", dpi=120)
 plt.show()
 
 # %%

@@ -2,8 +2,8 @@
 Demand: a daily forecast with lags
 ==================================
 
-How many bikes will be rented tomorrow? The past of the series, the calendar and the weather are candidates. A group lasso
-picks among them, and the forecast comes with an interval.
+How many bikes will be rented tomorrow? The past of the series, the calendar and the weather are candidates. A group
+lasso picks among them, and the forecast comes with an interval.
 """
 
 # %%
@@ -41,8 +41,8 @@ print(f"{len(days)} days, {days['bikers'].mean():.0f} rentals a day")
 # %%
 # Columns of all days first
 # -------------------------
-# Lags look back over the border between training and test, which is no leak: yesterday is known today. So columns are made
-# of all days, and split then. The first two weeks have no full past, and are left out.
+# Lags look back over the border between training and test, which is no leak: yesterday is known today. So columns are
+# made of all days, and split then. The first two weeks have no full past, and are left out.
 
 splines = SplineTransformer(4, include_bias=False)
 columns = ColumnTransformer(
@@ -88,7 +88,9 @@ forecast = pd.concat(parts)
 low, high = forecast["low"], forecast["high"]
 inside = ((low <= y[test]) & (y[test] <= high)).mean()
 naive = days["bikers"].shift(7)[14:][test]  # as a week ago
-print(f"dispersion {dispersion:.0f}; {inside:.0%} of the days lie in their 90 % interval")
+print(
+    f"dispersion {dispersion:.0f}; {inside:.0%} of the days lie in their 90 % interval"
+)
 for name, each in [("group lasso", forecast["forecast"]), ("as a week ago", naive)]:
     error = np.abs(each - y[test]).mean()
     print(f"{name}: D² {cohen_r2(y[test], each):.2f}, mean error {error:.0f} rentals")
@@ -100,4 +102,9 @@ ax.plot(day, forecast["forecast"], color="C0", label="forecast")
 ax.plot(day, y[test], "k.", ms=5, label="rentals")
 ax.set(xlabel="day of the year", ylabel="rentals a day", ylim=(0, 8500))
 ax.legend(loc="upper right", ncols=3)
+fig.savefig("demand.png", dpi=120)
 plt.show()
+
+# %%
+# The past and the weather make the forecast, the noise is out, and its errors are two thirds of those of
+# last week's rentals. Days of storms lie outside, and the intervals of 90 % held 79 % of the days: autumn varied more than summer.
