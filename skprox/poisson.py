@@ -389,13 +389,16 @@ class GroupLassoPoisson(_Penalised):
     >>> model[-1].selected_groups_
     ['position']
 
-    A product that comes with its features only:
+    A product that comes with its features:
 
-    >>> X["position speed"] = X["position"] * X["speed"]
-    >>> y = rng.poisson(np.exp(2 * X["position speed"]))
+    >>> X = pd.DataFrame(rng.normal(size=(500, 3)), columns=["a", "b", "c"])
+    >>> X["a b"], X["b c"] = X["a"] * X["b"], X["b"] * X["c"]
+    >>> y = rng.poisson(np.exp(0.5 * X["a b"]))
     >>> model = GroupLassoPoisson(alpha=0.1, groups="hierarchy", overlap="latent").fit(X, y)
-    >>> {group: part.round(1).tolist() for group, part in model.latent_coef_.items()}
-    {}
+    >>> model.selected_groups_
+    ['a b']
+    >>> model.feature_names_in_[model.coef_ != 0].tolist()
+    ['a', 'b', 'a b']
     """
 
     _parameter_constraints = _Penalised._parameter_constraints | {
