@@ -8,6 +8,7 @@ import pytest
 from oracles import Norms, Oracle
 from scipy.sparse import csc_array, csr_array
 from sklearn.base import clone
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 
 from skprox import (
@@ -259,6 +260,19 @@ def test_cross_validation(data, in_place):
     np.testing.assert_array_equal(counts, DevianceCurveDisplay.from_estimator(other).n_groups)
     assert len(RegularizationPathDisplay.from_estimator(search).lines_) == 5
     assert not hasattr(search.set_params(overlap="error", groups=LABELS[:10]).fit(X, y), "latent_coef_path_")
+
+
+def test_callbacks_score_what_is_fitted_so_far(data):
+    pytest.importorskip("sklearn.callback")
+    from sklearn.callback import ScoringMonitor
+
+    X, y, _ = data
+    model, monitor = GroupLassoPoissonCV(alphas=3, cv=2, groups=GROUPS, overlap="latent"), ScoringMonitor(scoring="r2")
+    model.set_callbacks(monitor).fit(X, y)
+    path = regularization_path(GroupLassoPoisson(groups=GROUPS, overlap="latent"), X, y, alphas=model.alphas_)
+    means = np.exp(X @ path.coefs.T + path.intercepts)
+    wanted = [r2_score(y, each) for each in [model.predict(X), *means.T]]
+    np.testing.assert_allclose(monitor.get_logs().data_as_pandas["r2"], wanted, rtol=1e-4, atol=1e-8)
 
 
 def test_relaxed_fits_are_those_of_the_union(data, in_place):
