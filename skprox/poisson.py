@@ -9,6 +9,7 @@ from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
 from skprox.model import CountModel, check_data
+from skprox.overdispersion import CONSTRAINTS, check_overdispersion, estimated, is_estimated
 from skprox.patterns import pattern_of
 
 
@@ -18,6 +19,7 @@ class _Penalised(CountModel):
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
         "groups": [str, Integral, dict, callable, "array-like"],
+        "overdispersion": CONSTRAINTS,
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", "fista", "newton"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -56,11 +58,19 @@ class _Penalised(CountModel):
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
             penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
-        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
+        overdispersion = check_overdispersion(self, data)
+        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs, overdispersion) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
-            starts, monitor = self._starts(objective, inner), self._monitor(tasks)
-            results = fit_each(objective, inner, outputs, starts, Settings.of(self), monitor)
+            monitor, settings = self._monitor(tasks), Settings.of(self)
+
+            def fit(objective, starts, monitor=None):
+                return fit_each(objective, inner, outputs, starts, settings, monitor)
+
+            starts = self._starts(objective, inner)
+            if is_estimated(self):
+                objective, starts = estimated(objective, starts, fit, self.tol)
+            results = fit(objective, starts, monitor)
             self._unpack(results, objective, penalties, patterns, data)
             self._warn_of_empty(self.alpha, inner, objective)
             tasks.end()
@@ -123,6 +133,10 @@ class PoissonGLMRegressor(_Penalised):
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names to
         strengths and coefficients.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        omega, by which counts vary more than Poisson counts do: their variance is mu + omega mu^2, that of the
+        negative binomial distribution (NB2). 0 is Poisson. "estimate" takes, for each output, the one under which
+        the counts are the most likely; fits and estimates take turns until neither changes.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -166,6 +180,8 @@ class PoissonGLMRegressor(_Penalised):
         Name of a group to the Euclidean norm of its coefficients (for each output).
     selected_groups_ : list
         Names of the groups with a coefficient other than 0 (in any output).
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
@@ -220,6 +236,7 @@ class PoissonGLMRegressor(_Penalised):
         l1_ratio=0.0,
         penalty_weights=None,
         groups="auto",
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -232,6 +249,7 @@ class PoissonGLMRegressor(_Penalised):
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
         self.groups = groups
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -287,6 +305,10 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        omega, by which counts vary more than Poisson counts do: their variance is mu + omega mu^2, that of the
+        negative binomial distribution (NB2). 0 is Poisson. "estimate" takes, for each output, the one under which
+        the counts are the most likely; fits and estimates take turns until neither changes.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -330,6 +352,8 @@ class GroupLassoPoisson(_Penalised):
         Name of a group to the Euclidean norm of its coefficients (for each output).
     selected_groups_ : list
         Names of the groups with a coefficient other than 0 (in any output).
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
@@ -389,6 +413,7 @@ class GroupLassoPoisson(_Penalised):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -402,6 +427,7 @@ class GroupLassoPoisson(_Penalised):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

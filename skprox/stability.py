@@ -218,6 +218,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
         X = checked if issparse(checked) else X
         estimator, X, among = _on_occupied(self.estimator, X, columns, n_outputs)
+        estimator.set_params(overdispersion=path.overdispersion)  # for all halves
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))
         selections[..., free[among]] = True
