@@ -345,7 +345,8 @@ def _weighted_loss(weight, counts, eta, omega):
     from skprox.losses import nb_values
 
     nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)
-    return nb_values(eta.T.copy(), nothing, nothing, weight[None], counts[None], first, first, np.full(len(first), omega))
+    rows = nothing, weight[None], counts[None], first, first
+    return nb_values(eta.T.copy(), nothing, *rows, np.full(len(first), omega))
 
 
 def _least_loss(counts, omega):

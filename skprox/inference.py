@@ -249,7 +249,8 @@ class InferenceMixin:
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
             strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
-        for coef, mean, strength, omega in zip(coefs, means, strengths, np.atleast_1d(self.overdispersion_), strict=True):
+        overdispersion = np.atleast_1d(self.overdispersion_)
+        for coef, mean, strength, omega in zip(coefs, means, strengths, overdispersion, strict=True):
             penalty = Penalty.from_columns(norms, strength)
             yield Information(X, weight, mean, coef, penalty, self.fit_intercept, omega)
 

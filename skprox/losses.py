@@ -33,9 +33,14 @@ def mean_excess(weight, moves, shift):
 
 
 @inner
+def _bounded(eta):
+    return LARGEST if eta > LARGEST else eta  # what is not a number stays so
+
+
+@inner
 def nb_value(eta, y, omega):
     """The loss of a row."""
-    eta = min(eta, LARGEST)
+    eta = _bounded(eta)
     mean = exp(eta)
     z = omega * mean
     if z < TINY:
@@ -47,7 +52,7 @@ def nb_value(eta, y, omega):
 @inner
 def nb_slope(eta, y, omega):
     """Its derivative in eta, (mu - y) / (1 + omega mu)."""
-    eta = min(eta, LARGEST)
+    eta = _bounded(eta)
     if eta < 0.0:
         mean = exp(eta)
         return (mean - y) / (1.0 + omega * mean)
@@ -58,7 +63,7 @@ def nb_slope(eta, y, omega):
 @inner
 def nb_curvature(eta, y, omega):
     """Its second derivative in eta, (1 + omega y) mu / (1 + omega mu)^2."""
-    small = exp(-abs(min(eta, LARGEST)))
+    small = exp(-abs(_bounded(eta)))
     whole = 1.0 + omega * small if eta < 0.0 else small + omega
     return (1.0 + omega * y) * small / whole / whole
 
@@ -75,10 +80,10 @@ def _log_excess(z):
 def nb_excess(eta, move, y, omega):
     """The loss at eta + move less its linear expansion at eta, without cancellation.
 
-    With p = omega mu / (1 + omega mu) it is (y + 1/omega) (log(1 + p (exp(move) - 1)) - p move), in which p and move may
-    change places with 1 - p and -move: one of them is at most a half.
+    With p = omega mu / (1 + omega mu) it is (y + 1/omega) (log(1 + p (exp(move) - 1)) - p move), in which p and move
+    may change places with 1 - p and -move: one of them is at most a half.
     """
-    eta = min(eta, LARGEST)
+    eta = _bounded(eta)
     mean = exp(eta)
     z = omega * mean
     factor, p = (1.0 + omega * y) * mean / (1.0 + z), z / (1.0 + z)
@@ -106,8 +111,8 @@ def nb_score(weight, y, means, theta):
     return out
 
 
-# Kernels over rows: eta[k, i] + offset[i] + intercepts[k] is the linear predictor of problem k, and the others say which
-# row of weights and of counts it has, and its omega.
+# Kernels over rows: eta[k, i] + offset[i] + intercepts[k] is the linear predictor of problem k, and the others say
+# which row of weights and of counts it has, and its omega.
 
 
 @njit

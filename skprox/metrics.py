@@ -98,8 +98,9 @@ def mcfadden_r2(
     """McFadden's pseudo-R², one less the ratio of the log-likelihoods of a model and of the null model.
 
     1 - loglik(y_true, y_pred) / loglik(y_true, exposure * null_rate), with the Poisson log-likelihood
-    sum_i w_i (y_i log(mu_i) - mu_i - log(y_i!)), or the negative binomial one [1]_. 0 for a model as good as the null model, and lower for a
-    worse one. A model that expects exactly the counts stays below 1, as counts vary around their means even so.
+    sum_i w_i (y_i log(mu_i) - mu_i - log(y_i!)), or the negative binomial one [1]_. 0 for a model as good as the
+    null model, and lower for a worse one. A model that expects exactly the counts stays below 1, as counts vary
+    around their means even so.
     Of counts that are all alike the null model itself expects exactly these. Where they are all 0, its
     log-likelihood is 0 as well: the score is then 1 for a model that expects 0, and 0 for any other.
 
@@ -145,8 +146,7 @@ def mcfadden_r2(
     """
     counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
     omega = _check_overdispersion(overdispersion, counts)
-    best = weight @ saturated(counts, omega) / weight.sum()
-    losses = [mean_deviance(counts, each, weight, omega) / 2 - best for each in (means, null)]  # -log-likelihoods
+    losses = [-mean_log_likelihood(counts, each, weight, omega) for each in (means, null)]
     shares = share_explained(*losses, weight @ counts / weight.sum())
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
@@ -156,6 +156,12 @@ def mean_deviance(y, means, weight, omega=0.0):
     finite = np.isfinite(means)
     each = np.where(finite, 2 * _half_deviance(y, np.where(finite, means, 1.0), np.asarray(omega)), np.inf)
     return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
+
+
+def mean_log_likelihood(y, means, weight, omega=0.0):
+    """Mean log-likelihood of each output."""
+    best = weight @ np.where(weight[:, None] > 0, saturated(y, omega), 0.0) / weight.sum()
+    return best - mean_deviance(y, means, weight, omega) / 2
 
 
 def _half_deviance(y, means, omega):

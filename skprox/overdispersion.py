@@ -28,8 +28,8 @@ def check_overdispersion(model, data):
         np.atleast_1d(given), ensure_2d=False, dtype=np.float64, input_name="overdispersion", ensure_min_samples=0
     )
     if np.ndim(given) and (data.n_outputs is None or found.shape != (data.n_outputs,)):
-        shape = "" if data.n_outputs is None else f", or an array of shape ({data.n_outputs},), with one for each output"
-        raise ValueError(f'overdispersion must be a number, "estimate"{shape}; got shape {np.shape(given)}.')
+        each = "" if data.n_outputs is None else f", or an array of shape ({data.n_outputs},), one for each output"
+        raise ValueError(f'overdispersion must be a number, "estimate"{each}; got shape {np.shape(given)}.')
     if (found < 0).any():
         first = np.argmax(found < 0)
         where = f" for output {data.columns.output_titles(data.n_outputs)[first]!r}" if len(found) > 1 else ""
@@ -57,8 +57,8 @@ def estimated(objective, points, fit, tol):
     else:
         worst = np.max(np.abs(overdispersion - before) / np.maximum(overdispersion, before))
         warn(
-            f"overdispersion still changes by {worst:.1e} of itself after {MOST_FITS} fits. To remedy it, raise tol, or "
-            f"give a number.",
+            f"overdispersion still changes by {worst:.1e} of itself after {MOST_FITS} fits. To remedy it, raise tol, "
+            "or give a number.",
             ConvergenceWarning,
         )
     return objective.at(overdispersion), _elsewhere(points)

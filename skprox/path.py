@@ -345,7 +345,8 @@ def regularization_path(
     null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight, omega)
     with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
         n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
-        deviance, log_likelihood = n_samples * deviances, n_samples * (weight @ saturated(counts.T, omega) - deviances / 2)
+        log_likelihoods = weight @ saturated(counts.T, omega) - deviances / 2
+        deviance, log_likelihood = n_samples * deviances, n_samples * log_likelihoods
     coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,

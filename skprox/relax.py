@@ -42,7 +42,8 @@ def _active(pattern, coef):
     """Which coefficients are selected, or have no penalty."""
     active = np.zeros(len(coef), dtype=bool)
     active[pattern.columns(np.flatnonzero((pattern.norms(coef) > 0) | ~pattern.kinked))] = True
-    return active & ((coef != 0) | (pattern.by_column()[1] == 0))  # zeros in groups that their L1 norm has selected stay
+    active &= (coef != 0) | (pattern.by_column()[1] == 0)  # zeros within groups that their L1 norm has selected stay
+    return active
 
 
 def _without(pattern, active):

@@ -119,7 +119,8 @@ class NegativeBinomialObjective(PoissonObjective):
         slopes, means = self._slopes(point.coef[None], support), np.empty(self.shape[0])
 
         def task(rows):
-            means[rows] = np.exp(_predict(self.design.cut(rows, support), slopes)[0] + self.offset[rows] + point.intercept)
+            eta = _predict(self.design.cut(rows, support), slopes)[0] + self.offset[rows] + point.intercept
+            means[rows] = np.exp(eta)
             return ()
 
         self.design.reduce(lambda first, second: (), task, len(support), 1)
@@ -214,7 +215,8 @@ class NegativeBinomialObjective(PoissonObjective):
         return np.einsum("kj,kj->k", moves, self.moments[outputs][:, support]) / self.total[outputs]
 
     def _curvatures(self, point, output):
-        weight, counts, omega = self.weights[self.weighting[output]], self.counts[self.counting[output]], self.omega[output]
+        weight, counts = self.weights[self.weighting[output]], self.counts[self.counting[output]]
+        omega = self.omega[output]
 
         def curvatures(rows, eta):
             return losses.nb_curvatures(eta, point.intercept, self.offset[rows], weight[rows], counts[rows], omega)
