@@ -384,7 +384,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -415,8 +415,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do, as in `PoissonGLMRegressor`. Deviances are those of the
-        negative binomial distribution where it is not 0. "estimate" takes one value for the path of all rows and of
-        the folds, and estimates that of the model chosen anew. See Notes.
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -439,7 +439,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out.
+        Mean deviance of the rows held out: Poisson, or negative binomial.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -475,6 +475,13 @@ class PoissonGLMRegressorCV(_CrossValidated):
     GroupLassoPoissonCV : Keeps or drops whole groups of columns.
     regularization_path : Models at many strengths.
     sklearn.linear_model.ElasticNetCV : The same for squared errors.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. Of several ratios the first one counts. The model chosen is then fitted anew with an estimate of its own, as the estimator
+    without CV in its name fits it, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------
@@ -550,7 +557,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -580,8 +587,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
-        negative binomial distribution where it is not 0. "estimate" takes one value for the path of all rows and of
-        the folds, and estimates that of the model chosen anew. See Notes.
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -602,7 +609,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out.
+        Mean deviance of the rows held out: Poisson, or negative binomial.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -637,6 +644,13 @@ class GroupLassoPoissonCV(_CrossValidated):
     --------
     PoissonGLMRegressorCV : Lasso and elastic net.
     regularization_path : Models at many strengths.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. The model chosen is then fitted anew with an estimate of its own, as the estimator
+    without CV in its name fits it, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------

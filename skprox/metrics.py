@@ -169,11 +169,14 @@ def _half_deviance(y, means, omega):
     half = kl_div(y, means)
     if not omega.any():
         return half
-    z = omega * means
-    x = omega * (y - means) / (1 + z)  # log(1 + x) is the logarithm above
+    z, theta = omega * means, 1 / np.maximum(omega, np.finfo(np.float64).tiny)
+    x = omega * (y - means) / (1 + z)  # log(1 + x) is the logarithm of the second ratio
     rest = np.where(np.abs(x) < 1e-3, x**2 * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x / 5))), x - np.log1p(x))
-    theta = 1 / np.where(omega > 0, omega, np.inf)  # then x and z are 0
-    few, many = half - x * (y - means) + (y + theta) * rest, half + y - means - (y + theta) * np.log1p(x)
+    few = half - x * (y - means) + (y + theta) * rest
+    counts = np.where(y > 0, y, 1.0)  # of none the deviance is twice log(1 + z) / omega
+    between = np.log1p((means - counts) / (counts * (1 + z)))  # the difference of the logarithms of both ratios
+    with np.errstate(over="ignore", invalid="ignore"):  # where omega is next to nothing, and it is not taken
+        many = np.where(y > 0, -theta * np.log(counts / means) - (y + theta) * between, theta * np.log1p(z))
     return np.maximum(np.where(z < 1, few, many), 0.0)
 
 
@@ -182,9 +185,10 @@ def saturated(y, omega):
     poisson = xlogy(y, y) - y - gammaln(y + 1)
     if not np.any(omega):
         return poisson
-    theta = 1 / np.where(omega > 0, omega, 1.0)
+    tiny = np.finfo(np.float64).tiny
+    theta = 1 / np.maximum(omega, tiny)
     beta = betaln(y + 1, theta) + np.log(y + theta)  # gamma functions of a large theta would cancel
-    return np.where(omega > 0, xlogy(y, omega * y) - (y + theta) * np.log1p(omega * y) - beta, poisson)
+    return np.where(omega > tiny, xlogy(y, omega * y) - (y + theta) * np.log1p(omega * y) - beta, poisson)
 
 
 def share_explained(deviance, null, mean):
