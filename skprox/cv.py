@@ -480,8 +480,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
     -----
     ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
     and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
-    for why that is safe. Of several ratios the first one counts. The model chosen is then fitted anew with an estimate of its own, as the estimator
-    without CV in its name fits it, and differs by that little from the row of `coef_path_`.
+    for why that is safe. Of several ratios the first one counts. The model chosen is then fitted anew with an estimate
+    of its own, as the estimator without CV in its name is, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------

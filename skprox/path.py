@@ -278,12 +278,12 @@ def regularization_path(
 
     Notes
     -----
-    ``overdispersion="estimate"`` of the estimator is estimated once, beside the fit at the geometric mean of the largest
-    and the smallest strength (by default a tenth of the largest one), and held along the path. That is safe, as an
-    overdispersion says how rows are weighed, and not what is estimated: with any of them coefficients tell the same
-    means, if not with the same precision. Held, it lets deviances and likelihoods compare models by their means. On the
-    null model it would take in what covariates explain; on the weakest penalty, which may fit noise, too little
-    would be left of it. `PoissonGLMRegressor` and `GroupLassoPoisson` at one strength have the estimate of their own.
+    ``overdispersion="estimate"`` of the estimator is estimated once, beside the fit at the geometric mean of the
+    largest and the smallest strength (by default a tenth of the largest one), and held along the path. That is safe,
+    as an overdispersion says how rows are weighed, and not what is estimated: with any of them coefficients tell the
+    same means, if not with the same precision. Held, it lets deviances and likelihoods compare models by their means.
+    On the null model it would take in what covariates explain; on the weakest penalty, which may fit noise, too little
+    would be left of it. `PoissonGLMRegressor` and `GroupLassoPoisson` at one strength have an estimate of their own.
 
     References
     ----------
