@@ -64,14 +64,14 @@ def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
     n_outputs = len(data.counts) * len(weights)
     with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
         n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-        arguments = *rows, fit_intercept, n_threads, run, dtype
+        arguments = *rows, fit_intercept, n_threads, run, dtype, data.columns.repeats
         if overdispersion is None:
             objective = PoissonObjective(*arguments)
         else:
             from skprox.objectives.negative_binomial import NegativeBinomialObjective
 
             objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
-        check_spread(objective, data.columns.titles)
+        check_spread(objective, data.columns.parts.titles)
         yield objective
 
 

@@ -26,10 +26,12 @@ class Information:
         The coefficients, in double precision.
     penalty : Penalty
     fit_intercept : bool
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, where columns repeat.
     overdispersion : float
     """
 
-    def __init__(self, X, weight, means, coef, penalty, fit_intercept, overdispersion=0.0):
+    def __init__(self, X, weight, means, coef, penalty, fit_intercept, columns=None, overdispersion=0.0):
         self.weight, self.means, self.size = weight, means, weight.sum()
         self.share = 1 / (1 + overdispersion * means)  # of the mean in the variance
         self.coef, self.penalty = coef, penalty
@@ -37,7 +39,8 @@ class Information:
         _, self.diagonal, self.radial = penalty.expansion(coef)
         played = np.isfinite(self.diagonal)
         self.played = np.flatnonzero(played)
-        X = X if played.all() else X[:, self.played]
+        if columns is not None or not played.all():
+            X = X[:, self.played if columns is None else columns[self.played]]
         self.X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
 
     @cached_property

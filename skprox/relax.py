@@ -21,7 +21,7 @@ def refit(settings, objective, pattern, output, n_rows, results):
         keys.append(active.tobytes())
         if not strengths[:3, active].any():
             found[keys[-1]] = result
-        elif np.count_nonzero(active) > MOST_COLUMNS * n_rows:
+        elif _n_columns(objective, active) > MOST_COLUMNS * n_rows:
             found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan))
         else:
             wanted[keys[-1]] = active, result.point
@@ -44,6 +44,10 @@ def _active(pattern, coef):
     active[pattern.columns(np.flatnonzero((pattern.norms(coef) > 0) | ~pattern.kinked))] = True
     active &= (coef != 0) | (pattern.by_column()[1] == 0)  # zeros within groups that their L1 norm has selected stay
     return active
+
+
+def _n_columns(objective, active):
+    return np.count_nonzero(active) if objective.columns is None else len(np.unique(objective.columns[active]))
 
 
 def _without(pattern, active):
