@@ -68,10 +68,13 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
-        """D², the share of the Poisson deviance of `y` that the model explains.
+        """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
-        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
+        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one. The deviance is
+        that of Poisson counts, and of negative binomial ones with the model's `overdispersion_` where that is not 0:
+        a measure of its own for each overdispersion, so that `poisson_deviance_scorer` is what compares models of
+        several, or `log_likelihood_scorer`.
         Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
         where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
         model that expects exactly these, and 0 for any other.
@@ -94,7 +97,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         """
         need_exposure(self, exposure, "score")
         check_outputs(self, y)
-        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
+        rows = {"sample_weight": sample_weight, "exposure": exposure}
+        return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
     def split_coef(self):
         """The coefficients of each group.
@@ -133,6 +137,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         self.intercept_ = shape([result.point.intercept for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
         fits = zip(results, penalties, parts, strict=True)
+        self.overdispersion_ = shape(objective.omega[: len(results)].tolist())
         self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits])
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups

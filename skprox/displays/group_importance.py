@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.extmath import safe_sparse_dot
@@ -179,7 +180,7 @@ class GroupImportanceDisplay:
         if self.kind == "norm":
             label = "Euclidean norm of the group's coefficients"
         else:
-            label = "rise in mean Poisson deviance without the group"
+            label = "rise in mean deviance without the group"
         if len(others):
             label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
         ax.set_xlabel(label)
@@ -198,11 +199,13 @@ def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
     check_rates(counts[None], weight)
 
+    omega = np.atleast_1d(getattr(model, "overdispersion_", np.zeros(output + 1)))[output]  # not of ProxSGDRegressor
+
     def deviance(eta):
         eta = eta + log_exposure
         if model.fit_intercept:
-            eta += np.log(weight @ counts) - logsumexp(eta, b=weight)
-        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight)[0]
+            eta += _best_intercept(counts, eta, weight, omega)
+        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight, omega)[0]
 
     eta = safe_sparse_dot(X, np.atleast_2d(model.coef_)[output].astype(np.float64))
     whole = deviance(eta)
@@ -211,3 +214,21 @@ def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
         if term.any():
             rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], term)) - whole
     return rises
+
+
+def _best_intercept(counts, eta, weight, omega):
+    """What added to eta makes the counts the most likely."""
+    log_total = np.log(weight @ counts)
+    if omega == 0:
+        return log_total - logsumexp(eta, b=weight)
+
+    def slope(intercept):
+        small = np.exp(-np.clip(eta + intercept, -700, 700))
+        return weight @ ((1 - counts * small) / (small + omega))
+
+    # the weighted sum of (1 + omega y) mu / (1 + omega mu) is to be that of the counts, and mu is never less than that
+    low = log_total - logsumexp(eta, b=weight * (1 + omega * counts))
+    high = low + 1
+    while slope(high) < 0:
+        high += high - low
+    return brentq(slope, low - 1e-9, high)

@@ -10,6 +10,8 @@ map
     A `map` whose calls may run on several threads.
 counting
     Which of the outputs are nearly the same problem: equal numbers.
+omega
+    By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
 null
     The `Point` where all coefficients are 0, for each output.
 scale
