@@ -90,6 +90,7 @@ sphinx_gallery_conf = {
             "plot_population.py",
             "plot_displays.py",
             "plot_strengths_by_structure.py",
+            "plot_interactions.py",
             "plot_covariate_selection.py",
             "*",
         ]

@@ -107,4 +107,5 @@ plt.show()
 
 # %%
 # The past and the weather make the forecast, the noise is out, and its errors are two thirds of those of
-# last week's rentals. Days of storms lie outside, and the intervals of 90 % held 79 % of the days: autumn varied more than summer.
+# last week's rentals. Days of storms lie outside, and the intervals of 90 % held 79 % of the days: autumn varied more
+# than summer.

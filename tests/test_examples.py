@@ -34,6 +34,7 @@ PRINTED = {
         r"position: 15 of 15 found",
         r"speed: 10 of 10 found",
     ],
+    "plot_interactions": [r"on their own +1\d +[5-9] +0\.81", r"hierarchy +1\d +0 +0\.81"],
     "plot_overparametrized_linear": [
         r"L1 1 \(three after \d+ epochs\), L2 600",
         r"lasso: .* 0.99\d+\n",
