@@ -443,6 +443,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         cv=None,
         selection="min",
         relax=False,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
         fit_intercept=True,
@@ -458,6 +460,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.fit_intercept = fit_intercept
@@ -602,6 +606,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -618,6 +624,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

@@ -17,6 +17,8 @@ class _Penalised(CountModel):
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
+        "penalty": [StrOptions({"lasso", "mcp", "scad"})],
+        "gamma": [Interval(Real, 1, None, closed="neither"), None],
         "groups": [str, Integral, dict, callable, "array-like"],
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", "fista", "newton"})],
@@ -218,6 +220,8 @@ class PoissonGLMRegressor(_Penalised):
         *,
         alpha=1.0,
         l1_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
         fit_intercept=True,
@@ -230,6 +234,8 @@ class PoissonGLMRegressor(_Penalised):
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.fit_intercept = fit_intercept
@@ -389,6 +395,8 @@ class GroupLassoPoisson(_Penalised):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -402,6 +410,8 @@ class GroupLassoPoisson(_Penalised):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

@@ -11,8 +11,9 @@ import numpy as np
 
 from skprox._jit import FAST, inner, njit
 
-# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group.
-STRENGTH, MIXED = range(2)
+# Rows of `Arrays.groups`: the strength of the norm, whether anything but it and one ridge acts within the group, and how
+# much of the strength is that of a concave penalty at zero.
+STRENGTH, MIXED, LEVEL = range(3)
 # Rows of `Arrays.columns`: for each coefficient.
 L1, RIDGE, LOWER, UPPER = range(4)
 
@@ -380,3 +381,29 @@ def gather(p, groups, start, stop, local, divisor):
             local.columns[LOWER, a], local.columns[UPPER, a] = p.columns[LOWER, j], p.columns[UPPER, j]
             a += 1
         local.indptr[where + 1] = a
+
+
+@njit
+def lower(coef, p, factor, gamma, curvature, out):
+    """Write the strengths that norms have at `coef` into `out`: the slopes there of a concave penalty.
+
+    `factor` is on the strengths of the penalty. With level = factor * LEVEL, gamma and curvature are those of
+    slope(t) = min(level, max(gamma * level - t, 0) * curvature) in the norm t. Returns how much the
+    concave penalty is below the sum of these strengths times norms.
+    """
+    below = 0.0
+    for g in range(p.indptr.size - 1):
+        level, squares = factor * p.groups[LEVEL, g], 0.0
+        out[g] = factor * p.groups[STRENGTH, g] if p.groups[STRENGTH, g] > 0.0 else 0.0
+        if level == 0.0:
+            continue
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            squares += coef[p.indices[k]] ** 2
+        norm = sqrt(squares)
+        slope = min(level, max(gamma * level - norm, 0.0) * curvature)
+        straight = gamma * level - level / curvature  # up to here the slope is the level
+        if norm > straight:
+            bent = min(norm, gamma * level) - straight
+            below += slope * norm - level * straight - bent * (level + slope) / 2
+        out[g] = factor * (p.groups[STRENGTH, g] - p.groups[LEVEL, g]) + slope
+    return below

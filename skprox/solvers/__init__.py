@@ -9,7 +9,7 @@ from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate, Problem
 
-__all__ = ["LOCKSTEP", "Certificate", "Problem", "solve", "solve_in_memory"]
+__all__ = ["LOCKSTEP", "Certificate", "Problem", "settle_in_memory", "solve", "solve_in_memory"]
 
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
@@ -71,6 +71,10 @@ def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, 
             last = found[k][i].point
         found[k] = _rounded(objective, problems, found[k])
     return found
+
+
+def settle_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, max_iter):
+    return [[None] * len(each) for each in alphas]
 
 
 def _rounded(objective, problems, results):

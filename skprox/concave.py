@@ -1,0 +1,78 @@
+"""Penalties that flatten out: concave in the norms of groups, with a lasso above them that touches at any point."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from skprox.penalties import Penalty
+from skprox.prox import LEVEL, STRENGTH, lower
+
+
+class Concavity(NamedTuple):
+    """P'(t) = min(level, max(gamma * level - t, 0) * curvature)  with P(0) = 0"""
+
+    gamma: float
+    curvature: float
+
+
+@dataclass(frozen=True)
+class ConcavePenalty(Penalty):
+    """sum_g P_g(||coef_g||_2) and what else a `Penalty` is of; in P_g the level of each group is the slope at zero.
+
+    What it inherits speaks of the lasso with the same slopes at zero, as long as all coefficients are zero.
+    """
+
+    concavity: Concavity
+    is_concave = True
+
+    @classmethod
+    def above(cls, penalty, level, concavity):
+        """The concave penalty below another, in whose strengths there is a finite `level` for each group."""
+        groups = penalty.arrays.groups.copy()
+        groups[LEVEL] = level
+        return cls(penalty.arrays._replace(groups=groups), concavity)
+
+    @property
+    def lasso(self):
+        """The convex penalty with the same slopes at zero."""
+        return Penalty(self.arrays)
+
+    @property
+    def strengths(self):
+        """The strength of each norm at zero."""
+        return self.arrays.groups[STRENGTH]
+
+    @property
+    def least_strengths(self):
+        """What is left of it where the penalty is flat."""
+        return self.arrays.groups[STRENGTH] - self.arrays.groups[LEVEL]
+
+    def slopes(self, coef):
+        """The strength of each norm at `coef`."""
+        return self._lower(coef)[0]
+
+    def with_strengths(self, strengths):
+        """The lasso with other strengths of norms."""
+        groups = self.arrays.groups.copy()
+        groups[STRENGTH] = strengths
+        return Penalty(self.arrays._replace(groups=groups))
+
+    def at(self, coef):
+        """The lasso that is this penalty plus a constant at `coef`, with the same slopes there, and above elsewhere."""
+        return self.with_strengths(self.slopes(coef))
+
+    def value(self, coef):
+        strengths, below = self._lower(coef)
+        return self.with_strengths(strengths).value(coef) - below
+
+    def violation(self, coef, gradient, rounding=None, unit=None):
+        return self.at(coef).violation(coef, gradient, rounding, unit)
+
+    def expansion(self, coef):
+        return self.at(coef).expansion(coef)
+
+    def _lower(self, coef):
+        strengths = np.empty(self.n_groups)
+        below = lower(np.asarray(coef, dtype=np.float64), self.arrays, 1.0, *self.concavity, strengths)
+        return strengths, below
