@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skprox.penalties import Penalty
-from skprox.prox import LEVEL, STRENGTH, lower
+from skprox.prox import LEVEL, REST, STRENGTH, lower
 
 
 class Concavity(NamedTuple):
@@ -31,6 +31,7 @@ class ConcavePenalty(Penalty):
         """The concave penalty below another, in whose strengths there is a finite `level` for each group."""
         groups = penalty.arrays.groups.copy()
         groups[LEVEL] = level
+        groups[REST] = groups[STRENGTH] - level
         return cls(penalty.arrays._replace(groups=groups), concavity)
 
     @property
@@ -46,11 +47,11 @@ class ConcavePenalty(Penalty):
     @property
     def least_strengths(self):
         """What is left of it where the penalty is flat."""
-        return self.arrays.groups[STRENGTH] - self.arrays.groups[LEVEL]
+        return np.where(self.arrays.groups[LEVEL] > 0, self.arrays.groups[REST], self.strengths)
 
     def slopes(self, coef):
         """The strength of each norm at `coef`."""
-        return self._lower(coef)[0]
+        return self._lowered(coef)[0].arrays.groups[STRENGTH]
 
     def with_strengths(self, strengths):
         """The lasso with other strengths of norms."""
@@ -58,21 +59,20 @@ class ConcavePenalty(Penalty):
         groups[STRENGTH] = strengths
         return Penalty(self.arrays._replace(groups=groups))
 
-    def at(self, coef):
-        """The lasso that is this penalty plus a constant at `coef`, with the same slopes there, and above elsewhere."""
-        return self.with_strengths(self.slopes(coef))
-
     def value(self, coef):
-        strengths, below = self._lower(coef)
-        return self.with_strengths(strengths).value(coef) - below
+        lasso, below = self._lowered(coef)
+        return lasso.value(coef) - below
 
     def violation(self, coef, gradient, rounding=None, unit=None):
-        return self.at(coef).violation(coef, gradient, rounding, unit)
+        return self._lowered(coef)[0].violation(coef, gradient, rounding, unit)
 
     def expansion(self, coef):
-        return self.at(coef).expansion(coef)
+        return self._lowered(coef)[0].expansion(coef)
 
-    def _lower(self, coef):
-        strengths = np.empty(self.n_groups)
-        below = lower(np.asarray(coef, dtype=np.float64), self.arrays, 1.0, *self.concavity, strengths)
-        return strengths, below
+    def _lowered(self, coef):
+        """The lasso with the slopes of this penalty at `coef` as strengths, and how much it is above it there.
+
+        Elsewhere it is above it by as much or more.
+        """
+        lasso = self.with_strengths(self.strengths)
+        return lasso, lower(np.asarray(coef, dtype=np.float64), lasso.arrays, self.n_groups, *self.concavity)

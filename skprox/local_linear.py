@@ -4,7 +4,6 @@ from dataclasses import replace
 from itertools import islice
 
 import numpy as np
-from sklearn.utils import gen_batches
 
 from skprox.solvers import LOCKSTEP, Certificate, Problem, settle_in_memory, solve
 from skprox.solvers.anderson import Anderson
@@ -26,13 +25,13 @@ def settle(objective, outputs, patterns, alphas, starts, settings, monitor=None)
     else:
         found = [[None] * len(each) for each in alphas]
     places = [(k, i) for k, way in enumerate(found) for i, result in enumerate(way) if result is None]
-    for batch in gen_batches(len(places), LOCKSTEP):
-        problems = []
-        for k, i in places[batch]:
+    for first in range(0, len(places), LOCKSTEP):
+        batch, problems = places[first : first + LOCKSTEP], []
+        for k, i in batch:
             certificate = Certificate.of(objective, patterns[k], outputs[k])
             certificate = certificate.at_null(patterns[k].scaled(alphas[k][i]), objective.null[outputs[k]])
             problems.append(Problem(outputs[k], certificate, starts[k][i]))
-        for (k, i), result in zip(places[batch], _settle(objective, problems, settings, monitor), strict=True):
+        for (k, i), result in zip(batch, _settle(objective, problems, settings, monitor), strict=True):
             found[k][i] = result
     return found
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from skprox import prox
-from skprox.prox import L1, LEVEL, LOWER, MIXED, RIDGE, STRENGTH, UPPER, Arrays
+from skprox.prox import L1, LEVEL, LOWER, MIXED, REST, RIDGE, STRENGTH, UPPER, Arrays
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Penalty:
     def of(cls, indices, indptr, strength, ridge, l1=0.0, lower=-np.inf, upper=np.inf):
         """Build from numbers for each group or each coefficient."""
         sizes = np.diff(indptr)
-        strengths, columns = np.zeros((3, len(sizes))), np.zeros((4, len(indices)))
+        strengths, columns = np.zeros((4, len(sizes))), np.zeros((4, len(indices)))
         strengths[STRENGTH], columns[RIDGE] = strength, ridge
         held = np.broadcast_to(np.isinf(l1), len(indices))
         columns[L1] = np.where(held, 0.0, l1)
@@ -190,7 +190,7 @@ class Penalty:
     def scaled(self, factor):
         """The same penalty times a positive `factor`, within the same bounds."""
         groups, columns = self.arrays.groups.copy(), self.arrays.columns.copy()
-        groups[[STRENGTH, LEVEL]] *= factor
+        groups[[STRENGTH, LEVEL, REST]] *= factor
         columns[:LOWER] *= factor
         return replace(self, arrays=Arrays(*self.arrays[:2], groups, columns))
 

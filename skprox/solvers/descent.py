@@ -15,9 +15,10 @@ CAPACITY = 300  # columns of a model
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
     + [(name, "f8") for name in ("trial_value", "trial_intercept", "null", "scale")]
+    + [(name, "f8") for name in ("gamma", "bent", "best")]
     + [
         (name, "i8")
-        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton")
+        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton", "n_lassos")
     ]
 )
 # Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the gradient of the
@@ -70,6 +71,8 @@ def new_descent(objective, certificate, output):
     n_groups, capacity = penalty.n_groups, n_features if implicit else min(n_features, CAPACITY)
     state, size = np.zeros(1, STATE), 0 if implicit else capacity
     state["implicit"] = implicit
+    if penalty.is_concave:
+        state["gamma"], state["bent"] = penalty.concavity
     features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
     features[SCALE], features[NOISE] = certificate.move, certificate.rounding
