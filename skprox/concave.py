@@ -51,7 +51,7 @@ class ConcavePenalty(Penalty):
 
     def slopes(self, coef):
         """The strength of each norm at `coef`."""
-        return self._lowered(coef)[0].arrays.groups[STRENGTH]
+        return self.at(coef).arrays.groups[STRENGTH]
 
     def with_strengths(self, strengths):
         """The lasso with other strengths of norms."""
@@ -59,20 +59,21 @@ class ConcavePenalty(Penalty):
         groups[STRENGTH] = strengths
         return Penalty(self.arrays._replace(groups=groups))
 
+    def at(self, coef):
+        """The lasso that touches this penalty, less a constant, at `coef` from above."""
+        return self._lowered(coef)[0]
+
     def value(self, coef):
         lasso, below = self._lowered(coef)
         return lasso.value(coef) - below
 
     def violation(self, coef, gradient, rounding=None, unit=None):
-        return self._lowered(coef)[0].violation(coef, gradient, rounding, unit)
+        return self.at(coef).violation(coef, gradient, rounding, unit)
 
     def expansion(self, coef):
-        return self._lowered(coef)[0].expansion(coef)
+        return self.at(coef).expansion(coef)
 
     def _lowered(self, coef):
-        """The lasso with the slopes of this penalty at `coef` as strengths, and how much it is above it there.
-
-        Elsewhere it is above it by as much or more.
-        """
+        """The same, and that constant."""
         lasso = self.with_strengths(self.strengths)
         return lasso, lower(np.asarray(coef, dtype=np.float64), lasso.arrays, self.n_groups, *self.concavity)

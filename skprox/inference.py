@@ -233,7 +233,8 @@ class InferenceMixin:
         from skprox.penalties import Penalty
 
         coefs, norms = self._coefs(), pattern_of(self).norms(self.groups_, self.n_features_in_)
-        strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
+        strengths = getattr(self, "_slopes", self._strengths)
+        strengths = np.broadcast_to(strengths, (len(coefs), *strengths.shape[1:]))
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
             strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0

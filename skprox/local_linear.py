@@ -52,7 +52,7 @@ def _settle(objective, problems, settings, monitor):
             return monitor(running[k].problem.output, *state)
 
         lassos = [way.lasso() for way in running]
-        tol = max(settings.tol, ENOUGH * min(way.result.shortfall for way in running))
+        tol = max(settings.tol / 2, ENOUGH * min(way.result.shortfall for way in running))
         found, model = solve(
             objective, lassos, settings.solver, tol, settings.max_iter, None if monitor is None else report, model
         )
@@ -88,7 +88,7 @@ class _Way:
         point, n_iter = result.point, self.result.n_iter + result.n_iter
         value, before = point.value + self.penalty.value(point.coef), self.result.point
         slack = np.finfo(objective.precision).eps * objective.value_size(self.problem.output, value, point.intercept)
-        if value > self.value + slack and self.extrapolated:
+        if self.extrapolated and (value > self.value + slack or np.array_equal(point.coef, before.coef)):
             self.result = replace(self.result, n_iter=n_iter)
             self.begin()
             return

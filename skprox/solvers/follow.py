@@ -167,7 +167,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             if wants == DONE and s.bent > 0.0:
                 rounding = 8.9e-16 * value_size(objective, s.value, s.intercept, s.intercept)
                 if touch_again(d, tol, max_iter, rounding):
-                    goal, wants = max(tol, ENOUGH * s.residual), foresee(d, AHEAD * s.residual)
+                    goal, wants = max(tol / 2, ENOUGH * s.residual), foresee(d, AHEAD * s.residual)
         for j in range(n_features):
             coefs[which, j], features[TRIAL, j] = features[COEF, j], 1.0
         out[which, 0], out[which, 1], out[which, 2] = s.value, s.intercept, s.residual
