@@ -53,6 +53,11 @@ class ConcavePenalty(Penalty):
         """The strength of each norm at `coef`."""
         return self.at(coef).arrays.groups[STRENGTH]
 
+    def pieces(self, coef):
+        """Where the norms are: 0 where the penalty is straight, 1 where it bends, 2 where it is flat."""
+        slopes = self.slopes(coef)
+        return (slopes < self.strengths) * 1 + (slopes <= self.least_strengths) * (self.arrays.groups[LEVEL] > 0)
+
     def with_strengths(self, strengths):
         """The lasso with other strengths of norms."""
         groups = self.arrays.groups.copy()

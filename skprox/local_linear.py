@@ -52,7 +52,7 @@ def _settle(objective, problems, settings, monitor):
             return monitor(running[k].problem.output, *state)
 
         lassos = [way.lasso() for way in running]
-        tol = max(settings.tol / 2, ENOUGH * min(way.result.shortfall for way in running))
+        tol = max(settings.tol / 2, min(way.enough for way in running))
         found, model = solve(
             objective, lassos, settings.solver, tol, settings.max_iter, None if monitor is None else report, model
         )
@@ -72,34 +72,38 @@ class _Way:
 
     def begin(self):
         """From the strengths at the point itself."""
-        self.strengths, self.past = self.penalty.slopes(self.result.point.coef), Anderson()
+        self.strengths, self.past, self.enough = self.penalty.slopes(self.result.point.coef), Anderson(), 0.0
         self.extrapolated = False
 
     def lasso(self):
         penalty = self.penalty.with_strengths(self.strengths)
-        return replace(
-            self.problem,
-            certificate=replace(self.problem.certificate, penalty=penalty),
-            start=self.result.point,
-        )
+        certificate = replace(self.problem.certificate, penalty=penalty)
+        return replace(self.problem, certificate=certificate, start=self.result.point)
 
     def receive(self, objective, result):
-        """Go to where a lasso led, if that is better; extrapolate the strengths from the last few."""
+        """Go to where a lasso led, if that is better.
+
+        As long as norms come to other pieces of the penalty, what is reached depends on each lasso. Then the strengths
+        are extrapolated from the last few.
+        """
         point, n_iter = result.point, self.result.n_iter + result.n_iter
         value, before = point.value + self.penalty.value(point.coef), self.result.point
         slack = np.finfo(objective.precision).eps * objective.value_size(self.problem.output, value, point.intercept)
-        if self.extrapolated and (value > self.value + slack or np.array_equal(point.coef, before.coef)):
+        same = np.array_equal(point.coef, before.coef)
+        if self.extrapolated and (value > self.value + slack or same):
             self.result = replace(self.result, n_iter=n_iter)
             self.begin()
             return
-        self.value = value
-        self.result = self.problem.result(point, n_iter, result.stalled)
-        self.stopped = result.stalled or (not self.extrapolated and np.array_equal(point.coef, before.coef))
+        pieces = self.penalty.pieces(before.coef)
+        self.value, self.result = value, self.problem.result(point, n_iter, result.stalled)
+        self.stopped = same or result.stalled
+        if not np.array_equal(pieces, self.penalty.pieces(point.coef)):
+            self.begin()
+            return
         slopes = self.penalty.slopes(point.coef)
-        step = slopes - self.strengths
-        step[~np.isfinite(step)] = 0.0
+        step = np.where(np.isfinite(slopes), slopes - self.strengths, 0.0)
         (further,) = self.past.extrapolate(step, step, slopes)
-        self.extrapolated = len(self.past.past) > 1
+        self.extrapolated, self.enough = len(self.past.past) > 1, ENOUGH * self.result.shortfall
         self.strengths = np.clip(further, self.penalty.least_strengths, self.penalty.strengths)
 
 

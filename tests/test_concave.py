@@ -293,24 +293,24 @@ def test_path(data, kind, gamma, server):
             assert_stationary(case, path.coefs[pick], path.intercepts[pick])
 
 
-def test_path_keeps_the_better_of_two_stationary_points(rng, server):
+def test_path_keeps_the_better_of_two_stationary_points(server):
     """With rare counts the loss bends less than the penalty, and what is reached depends on the start."""
-    X = rng.normal(size=(400, 12)) + rng.normal(size=(400, 1))
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(400, 20)) + 2 * rng.normal(size=(400, 1))
     y = rng.poisson(0.15 * np.exp(X[:, :3] @ [0.6, -0.6, 0.4] - 0.3))
-    model, oracle = PoissonGLMRegressor(l1_ratio=1, penalty="mcp", tol=TOL), oracle_of(X, y, {})
-    path = regularization_path(model, X, y, n_alphas=30, alpha_min_ratio=0.02)
+    model, oracle = PoissonGLMRegressor(l1_ratio=1, penalty="mcp", gamma=2.0, tol=1e-8), oracle_of(X, y, {})
+    path = regularization_path(model, X, y, n_alphas=20, alpha_min_ratio=0.02)
     gains, before = [], oracle.null()
-    for k, alpha in enumerate(path.alphas):
-        case = Concave(oracle, range(12), alpha, "mcp", 3.0)
-        assert_stationary(case, path.coefs[k], path.intercepts[k])
-        here = case.value(path.coefs[k], path.intercepts[k])
-        assert here <= case.value(*before) + 1e-9  # descents from there go down
-        single = clone(model).set_params(alpha=alpha)
-        single.fit(X, y) if k else None
-        if k:
+    for alpha, *point in zip(path.alphas, path.coefs, path.intercepts, strict=True):
+        case = Concave(oracle, range(20), alpha, "mcp", 2.0)
+        assert_stationary(case, *point)
+        here = case.value(*point)
+        assert here <= case.value(*before) + 1e-9  # what starts there goes down
+        if alpha < path.alphas[0]:
+            single = clone(model).set_params(alpha=alpha).fit(X, y)
             assert here <= single.objective_ + 1e-8
             gains.append(single.objective_ - here)
-        before = path.coefs[k], path.intercepts[k]
+        before = point
     assert max(gains) > 1e-5
 
 
@@ -344,13 +344,12 @@ def test_by_output_and_by_group(data):
 @pytest.mark.parametrize(
     "model",
     [
-        GroupLassoPoissonCV(groups=GROUPS, penalty="scad", alphas=10, alpha_min_ratio=0.05, tol=TOL),
-        PoissonGLMRegressorCV(l1_ratio=[0.5, 1.0], penalty="mcp", alphas=10, alpha_min_ratio=0.05, tol=TOL),
+        GroupLassoPoissonCV(groups=GROUPS, penalty="scad", alphas=8, alpha_min_ratio=0.05, tol=1e-8),
+        PoissonGLMRegressorCV(l1_ratio=[0.5, 1.0], penalty="mcp", alphas=8, alpha_min_ratio=0.05, tol=1e-8),
     ],
 )
 def test_cross_validation(data, model, relax, server):
     X, y, rows = data
-    rows = {"sample_weight": rows["sample_weight"], "exposure": rows["exposure"]}
     model = clone(model).set_params(relax=relax).fit(X, y, **rows)
     oracle, alpha = oracle_of(X, y, rows), model.alpha_
     if isinstance(model, GroupLassoPoissonCV):
@@ -361,7 +360,7 @@ def test_cross_validation(data, model, relax, server):
         base = PoissonGLMRegressor(l1_ratio=ratio)
     if not model.relaxed_:
         assert_stationary(case, model.coef_, model.intercept_, model.objective_)
-    base.set_params(penalty=model.penalty, tol=TOL)
+    base.set_params(penalty=model.penalty, tol=1e-8)
     alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[[0.5, 1.0].index(ratio)]
     deviances = model.deviance_path_
     deviances = deviances if deviances.ndim == 2 else deviances[[0.5, 1.0].index(ratio)]
@@ -402,7 +401,6 @@ def test_planted_support_beside_the_lasso(rng):
 def test_degrees_of_freedom_and_tables_are_those_of_the_lasso_that_touches(data):
     """A column counts 1, and a group by the curvature P'(t) / t of its norm across it."""
     X, y, rows = data
-    y = y[: len(X)]
     model = PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty="mcp", tol=TOL).fit(X, y)
     kept = np.count_nonzero(model.coef_)
     means = model.predict(X)
@@ -535,7 +533,7 @@ def test_values_are_integrals_of_slopes(kind, gamma):
         coef = t * np.array([0.6, -0.8])
         area, _ = quad(lambda u: slope(kind, 0.7, u, gamma), 0, t, points=sorted({min(0.7, t), min(0.7 * gamma, t)}))
         assert penalty.value(coef) == pytest.approx(area, abs=1e-9)
-        assert penalty.slopes(coef) == pytest.approx(slope(kind, 0.7, t, gamma), abs=1e-12)
+        assert penalty.slopes(coef)[0] == pytest.approx(slope(kind, 0.7, t, gamma), abs=1e-12)
         other = np.array([0.3, 0.9])
         lasso = penalty.at(coef)
         assert penalty.value(other) - penalty.value(coef) <= lasso.value(other) - lasso.value(coef) + 1e-12

@@ -25,8 +25,8 @@ STATE = np.dtype(
 # null model, the scale and the rounding of gradients, and the curvature; the unit of the KKT residual; and work.
 COEF, GRADIENT, TRIAL, AFTER, NULL, SCALE, NOISE, CURVATURE, UNIT, WORK = range(10)
 # Rows of `Descent.groups`: the KKT residual, the factor at which a group enters, whether it is wanted in the model, and
-# whether it is there.
-RESIDUAL, ENTRY, WANTED, INSIDE = range(4)
+# whether it is there; and which piece of a concave penalty its norm is at.
+RESIDUAL, ENTRY, WANTED, INSIDE, PIECE = range(5)
 # Rows of `Descent.local`, in the order of the model's columns: where a step starts and ends, with the gradients of the
 # quadratic; unit and rounding over the scale of the Hessian; the eigenvalues of diagonal blocks; the expansion of the
 # penalty; and work.
@@ -79,7 +79,7 @@ def new_descent(objective, certificate, output):
     return Descent(
         state.view(np.recarray),  # whose fields are attributes without numba, too
         features,
-        np.zeros((4, n_groups)),
+        np.zeros((5, n_groups)),
         at_one,
         Arrays(*map(np.array, penalty.arrays)),
         Arrays(np.zeros(capacity, np.int64), np.zeros(capacity + 1, np.int64), *np.zeros((2, 4, capacity))),

@@ -41,6 +41,7 @@ from skprox.solvers.steps import (
     depart,
     foresee,
     kkt_residuals,
+    on_same_pieces,
     receive,
     touch,
     touch_again,
@@ -167,7 +168,11 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             if wants == DONE and s.bent > 0.0:
                 rounding = 8.9e-16 * value_size(objective, s.value, s.intercept, s.intercept)
                 if touch_again(d, tol, max_iter, rounding):
-                    goal, wants = max(tol / 2, ENOUGH * s.residual), foresee(d, AHEAD * s.residual)
+                    if on_same_pieces(d):
+                        goal, wants = max(tol / 2, ENOUGH * s.residual), foresee(d, AHEAD * s.residual)
+                    else:
+                        goal = tol / 2
+                        wants = check(d, goal, max_iter)
         for j in range(n_features):
             coefs[which, j], features[TRIAL, j] = features[COEF, j], 1.0
         out[which, 0], out[which, 1], out[which, 2] = s.value, s.intercept, s.residual

@@ -7,7 +7,7 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 from math import inf
 
 from skprox._jit import inner
-from skprox.prox import STRENGTH, entries, gather, lower, residuals, scale, set_levels, value
+from skprox.prox import LEVEL, REST, STRENGTH, entries, gather, lower, residuals, scale, set_levels, value
 from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
@@ -25,6 +25,7 @@ from skprox.solvers.descent import (
     MOVED,
     NOISE,
     NULL,
+    PIECE,
     RESIDUAL,
     SCALE,
     SLOPE,
@@ -196,6 +197,7 @@ def touch(d, alpha):
     set_levels(d.at_one, d.layout[FREE], n_groups, alpha, d.penalty)
     s.best, s.n_lassos = inf, 0
     lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
+    on_same_pieces(d)
 
 
 @inner
@@ -214,6 +216,18 @@ def touch_again(d, tol, max_iter, rounding):
         return False
     s.best, s.n_lassos, s.n_newton, s.rate, s.fresh = here, s.n_lassos + 1, 0, 1.0, 0
     return True
+
+
+@inner
+def on_same_pieces(d):
+    """Whether the norms are where the concave penalty has the same pieces as when last asked: straight, bent or flat."""
+    same = True
+    for g in range(d.groups.shape[1]):
+        slope, level = d.penalty.groups[STRENGTH, g] - d.penalty.groups[REST, g], d.penalty.groups[LEVEL, g]
+        piece = 0.0 if slope >= level else 1.0 if slope > 0.0 else 2.0
+        same = same and piece == d.groups[PIECE, g]
+        d.groups[PIECE, g] = piece
+    return same
 
 
 @inner
