@@ -22,6 +22,8 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    columns : ndarray of int or None
+        Position in X of the column of each coefficient, where columns repeat.
     """
 
     X: object
@@ -29,6 +31,7 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    columns: np.ndarray | None = None
 
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
@@ -54,13 +57,18 @@ class Sample:
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
         selected, (_, diagonal, radial) = np.flatnonzero(coef), penalty.expansion(coef)
-        means = self.exposure * np.exp(self.X[:, selected] @ coef[selected] + intercept)
+        means = self.exposure * np.exp(self._cut(selected) @ coef[selected] + intercept)
         played = np.flatnonzero(np.isfinite(diagonal))
         if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
             masses, diagonal = self.weight * means, diagonal[played]
-            return self.fit_intercept + _trace_by_rows(self.X[:, played], masses, diagonal, self.fit_intercept)
+            return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
         weight = self.weight.astype(np.float64)
-        return Information(self.X, weight, means, coef, penalty, self.fit_intercept).degrees_of_freedom
+        terms = coef, penalty, self.fit_intercept, self.columns
+        return Information(self.X, weight, means, *terms).degrees_of_freedom
+
+    def _cut(self, where):
+        """The columns of some coefficients."""
+        return self.X[:, where if self.columns is None else self.columns[where]]
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

@@ -16,6 +16,7 @@ from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
+from skprox.latent import apart
 from skprox.metrics import mean_deviance, share_explained
 from skprox.model import check_data
 from skprox.patterns import pattern_of
@@ -55,6 +56,8 @@ class RegularizationPath:
         Number of these rows: the sum of their weights.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
+    latent_coefs : dict or None
+        Name of a group to its part of the coefficients, of shape (n_alphas, size), with ``overlap="latent"``.
     """
 
     alphas: np.ndarray
@@ -70,6 +73,7 @@ class RegularizationPath:
     n_samples: float
     _sample: Sample
     output_names: np.ndarray | None = None
+    latent_coefs: dict | None = None
 
     def __repr__(self):
         shape = " x ".join(map(str, self.intercepts.shape))
@@ -78,7 +82,12 @@ class RegularizationPath:
     @cached_property
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
-        return group_norms(self.coefs, self.groups)
+        return group_norms(*self._apart)
+
+    @cached_property
+    def _apart(self):
+        """Coefficients that groups share none of, and the positions of each group's."""
+        return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
     def degrees_of_freedom(self):
@@ -194,9 +203,10 @@ class RegularizationPath:
 
     def _by_output(self, function, *args):
         """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        coefs, _ = self._apart
         if self.intercepts.ndim == 2:
-            return function(*args, self.coefs, self.intercepts)
-        return function(*args, self.coefs[:, None], self.intercepts[:, None])[:, 0]
+            return function(*args, coefs, self.intercepts)
+        return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
 
     def without_rows(self):
         """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
@@ -335,10 +345,10 @@ def regularization_path(
         n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
         saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
         deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
-    coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
+    parts = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
-        coefs=coefs,
+        coefs=columns.fold(parts),
         intercepts=collect(lambda result: result.point.intercept),
         deviance_explained=share_explained(deviances, null, mean),
         optimality=collect(lambda result: result.optimality),
@@ -348,8 +358,9 @@ def regularization_path(
         deviance=deviance,
         log_likelihood=log_likelihood,
         n_samples=float(n_samples),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, columns.repeats),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
+        latent_coefs=columns.split(parts),
     )
 
 
