@@ -118,7 +118,7 @@ class _CrossValidated(CountModel):
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
             self.objective_ = np.array(values) if n_outputs else values[0]
@@ -511,6 +511,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         cv=None,
         selection="min",
         relax=False,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
         overdispersion=0.0,
@@ -527,6 +529,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.overdispersion = overdispersion
@@ -693,6 +697,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -711,6 +717,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver

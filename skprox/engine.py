@@ -83,6 +83,12 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
     """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
 
+    if any(penalty.is_concave for penalty in penalties):
+        from skprox import local_linear
+
+        lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
+        starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
+        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -124,6 +130,12 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
     """
     from skprox.solvers import solve_in_memory
 
+    if any(pattern.is_concave for pattern in patterns):
+        from skprox import local_linear
+
+        patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
+        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]

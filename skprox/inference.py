@@ -267,10 +267,10 @@ class InferenceMixin:
         else:  # of norms that share columns there is no formula for the sums
             in_parts = np.broadcast_to(self._has_l1() | (self._positions_apart() is None), len(coefs))
         parts, groups = self._apart()
-        norms = pattern_of(self).norms(groups, self.n_features_in_)
+        norms, slopes = pattern_of(self).norms(groups, self.n_features_in_), getattr(self, "_slopes", self._strengths)
         for k, (mean, omega) in enumerate(zip(means, np.atleast_1d(self.overdispersion_), strict=True)):
             if in_parts[k]:
-                penalty = Penalty.from_columns(norms, self._strengths[k % len(self._strengths)])
+                penalty = Penalty.from_columns(norms, slopes[k % len(slopes)])
                 terms = parts[k], penalty, self.fit_intercept, self._positions_apart()
             else:
                 penalty = Penalty.from_columns(singles, strengths[k % len(strengths)])

@@ -147,6 +147,10 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         strengths = np.array([penalty.by_column() for penalty in penalties])
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         vars(self).pop("alpha_max_", None)
+        vars(self).pop("_slopes", None)
+        if penalties[0].is_concave:  # the strengths of the lasso that touches the penalty at the coefficients
+            lassos = [penalty.at(coef) for penalty, coef in zip(penalties, coefs, strict=True)]
+            self._slopes = np.array([lasso.by_column() for lasso in lassos])
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
@@ -161,6 +165,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
             n_iter = max(result.n_iter for result in results)
             remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
             remedies += ["bring the columns of X to like scales"]
+            remedies += ["raise gamma"] * (self.penalty != "lasso")
             remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
             remedies += ["try solver='auto'"] * (self.solver != "auto")
             warn(

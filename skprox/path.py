@@ -348,7 +348,7 @@ def regularization_path(
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-    warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+    warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -426,7 +426,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -434,6 +435,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

@@ -18,6 +18,8 @@ class _Penalised(CountModel):
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
+        "penalty": [StrOptions({"lasso", "mcp", "scad"})],
+        "gamma": [Interval(Real, 1, None, closed="neither"), None],
         "groups": [str, Integral, dict, callable, "array-like"],
         "overdispersion": CONSTRAINTS,
         "fit_intercept": ["boolean"],
@@ -246,6 +248,8 @@ class PoissonGLMRegressor(_Penalised):
         *,
         alpha=1.0,
         l1_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
         overdispersion=0.0,
@@ -259,6 +263,8 @@ class PoissonGLMRegressor(_Penalised):
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
         self.overdispersion = overdispersion
@@ -460,6 +466,8 @@ class GroupLassoPoisson(_Penalised):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -475,6 +483,8 @@ class GroupLassoPoisson(_Penalised):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
