@@ -131,7 +131,8 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    n_vectors = len(outputs) * (objective.n_blocks or 1)
+    size, most_at_once = (max(1, n_problems // n_vectors) for n_problems in (START, LOCKSTEP))
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]

@@ -63,6 +63,7 @@ class Quadratic:
     """1/2 coef.second.coef - first_k.coef for each output k, in the form of an objective."""
 
     is_in_cache, is_short, occupied, dtype, precision, map = False, False, None, np.float64, np.dtype("f8"), map
+    n_blocks = None
 
     def __init__(self, second, first):
         self.second, self.first, self.shape = second, first, (1000, len(second))

@@ -80,6 +80,8 @@ class PoissonObjective:
         The least of these of all outputs.
     """
 
+    n_blocks = None
+
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
         self.profiled, self.map = fit_intercept, map
         self.dtype = X.dtype if dtype is None else dtype
