@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import gammaln
 
+from skprox import joint
 from skprox.information import Information
 
 
@@ -22,6 +23,8 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    factors : ndarray of shape (n_outputs,), or None
+        Those on the data terms of outputs that are one model, with one penalty.
     """
 
     X: object
@@ -29,19 +32,29 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    factors: np.ndarray | None = None
 
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
 
     def degrees_of_freedom(self, alphas, coefs, intercepts):
         """Of the models at each of `alphas`: shape (n_alphas, n_outputs)."""
+        if self.factors is not None:
+            ways = zip(alphas, coefs.astype(np.float64), intercepts, strict=True)
+            return np.array([self._of_one_model(self.penalties[0].scaled(alpha), *way) for alpha, *way in ways])
         df = np.empty(intercepts.shape)
         for a, k in np.ndindex(df.shape):
             df[a, k] = self._degrees_of_freedom(self.penalties[k].scaled(alphas[a]), coefs[a, k], intercepts[a, k])
         return df
 
     def log_numbers_of_models(self, coefs):
-        """Logarithm of how many sets of penalised groups are as large as the selected one: (n_alphas, n_outputs)."""
+        """Logarithm of how many sets of penalised groups are as large as the selected one: (n_alphas, n_outputs).
+
+        Of one model of all outputs, the same share for each.
+        """
+        if self.factors is not None:
+            whole = replace(self, factors=None).log_numbers_of_models(coefs.reshape(len(coefs), 1, -1))
+            return np.repeat(whole, coefs.shape[1], axis=1) / coefs.shape[1]
         out = np.empty(coefs.shape[:2])
         for k, penalty in enumerate(self.penalties):
             may_enter = penalty.can_enter
@@ -49,6 +62,12 @@ class Sample:
             m = np.array([np.count_nonzero(penalty.norms(coef)[may_enter]) for coef in coefs[:, k].astype(np.float64)])
             out[:, k] = gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
         return out
+
+    def _of_one_model(self, penalty, coefs, intercepts):
+        means = [self.exposure * np.exp(self.X @ coef + b) for coef, b in zip(coefs, intercepts, strict=True)]
+        rows = self.X, self.weight.astype(np.float64), means
+        found = joint.informations(*rows, coefs, penalty, self.fit_intercept, self.factors)
+        return [each.degrees_of_freedom for each in found]
 
     def _degrees_of_freedom(self, penalty, coef, intercept):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""

@@ -22,7 +22,10 @@ NEAR_STEPS, FAR_STEPS = 6, 8
 
 @dataclass(frozen=True)
 class Data:
-    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs."""
+    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs.
+
+    `factors` are those on the data terms of outputs that are one model, None where each is a model of its own.
+    """
 
     X: object
     counts: np.ndarray
@@ -30,6 +33,7 @@ class Data:
     offset: np.ndarray
     columns: Columns
     n_outputs: int | None
+    factors: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,10 @@ def open_objective(data, weights, fit_intercept, n_jobs):
         n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
         objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype)
         check_spread(objective, data.columns.titles)
+        if data.factors is not None:
+            from skprox.objectives.stacked import StackedObjective
+
+            objective = StackedObjective(objective, data.factors)
         yield objective
 
 

@@ -9,6 +9,7 @@ from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
 from skprox.information import Information
+from skprox.joint import informations, stacked
 from skprox.outputs import check_outputs, output_titles
 from skprox.patterns import pattern_of
 from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
@@ -237,6 +238,11 @@ class InferenceMixin:
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
             strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
+        elif self._factors is not None:
+            by_column = strengths.swapaxes(0, 1).reshape(strengths.shape[1], -1)
+            penalty = Penalty.from_columns(stacked(norms, *coefs.shape), by_column)
+            yield from informations(X, weight, means, coefs, penalty, self.fit_intercept, self._factors)
+            return
         for coef, mean, strength in zip(coefs, means, strengths, strict=True):
             yield Information(X, weight, mean, coef, Penalty.from_columns(norms, strength), self.fit_intercept)
 

@@ -8,6 +8,7 @@ from skprox._compat import Interval, StrOptions, _fit_context
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
+from skprox.joint import is_joint
 from skprox.model import CountModel, check_data
 from skprox.patterns import pattern_of
 
@@ -25,6 +26,8 @@ class _Penalised(CountModel):
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
+        "multi_output": [StrOptions({"separate", "joint"})],
+        "output_weights": [StrOptions({"balanced"}), "array-like", dict, None],
     }
 
     @name_arguments
@@ -69,7 +72,7 @@ class _Penalised(CountModel):
 
     def _starts(self, objective, penalties):
         """Points to start from: the last fit where it is wanted and better than zero."""
-        shape = len(penalties), self.n_features_in_
+        shape = len(penalties), objective.n_all
         if not self.warm_start or not hasattr(self, "coef_") or self.coef_.size != np.prod(shape):
             return objective.null
         coefs = objective.take(self.coef_.reshape(shape).astype(np.float64))
@@ -87,7 +90,8 @@ class _Penalised(CountModel):
         names = getattr(self, "output_names_", None)
 
         def report(output, n_iter, value, shortfall, n_groups):
-            step = f"output {output if names is None else names[output]}, iteration {n_iter}"
+            which = "all outputs" if is_joint(self) else f"output {output if names is None else names[output]}"
+            step = f"{which}, iteration {n_iter}"
             if self.verbose:
                 print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
             return tasks.report(step)
@@ -142,6 +146,19 @@ class PoissonGLMRegressor(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        covariate enters for all outputs or for none, as in the multi-task lasso [2]_: its L1 part is the norm of a
+        column over all outputs, and it minimises::
+
+            sum_k f_k + sum_j alpha_j omega_j ( rho_j ||beta_.j||_2 + (1 - rho_j) / 2 ||beta_.j||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`. Strengths are then
+        the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -150,7 +167,7 @@ class PoissonGLMRegressor(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps.
+        Number of steps. Here and in the next three, "joint" outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -193,6 +210,8 @@ class PoissonGLMRegressor(_Penalised):
     ----------
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
        via Coordinate Descent", Journal of Statistical Software 33(1).
+    .. [2] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
 
     Examples
     --------
@@ -227,6 +246,8 @@ class PoissonGLMRegressor(_Penalised):
         warm_start=False,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -239,6 +260,8 @@ class PoissonGLMRegressor(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
 
 class GroupLassoPoisson(_Penalised):
@@ -306,6 +329,20 @@ class GroupLassoPoisson(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        group is its columns over all outputs, so that it enters for all outputs or for none [3]_. It minimises::
+
+            sum_k f_k + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_.g||_2
+                                        + rho_g ||beta_.g||_1 + kappa_g / 2 ||beta_.g||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`, and norms of the
+        coefficients of the group in all outputs. "sqrt_size" is then the square root of their number, the number of
+        columns times that of outputs, and strengths are the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -314,7 +351,7 @@ class GroupLassoPoisson(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps.
+        Number of steps. Here and in the next three, "joint" outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -352,6 +389,8 @@ class GroupLassoPoisson(_Penalised):
        Journal of the Royal Statistical Society B 68(1).
     .. [2] Simon, Friedman, Hastie and Tibshirani (2013), "A Sparse-Group Lasso", Journal of Computational and
        Graphical Statistics 22(2).
+    .. [3] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
 
     Examples
     --------
@@ -396,6 +435,8 @@ class GroupLassoPoisson(_Penalised):
         warm_start=False,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alpha = alpha
         self.groups = groups
@@ -409,6 +450,8 @@ class GroupLassoPoisson(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

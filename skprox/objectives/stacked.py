@@ -56,8 +56,16 @@ class StackedObjective:
         return self.inner.precision
 
     @property
+    def design(self):
+        return self.inner.design
+
+    @property
     def map(self):
         return self.inner.map
+
+    @property
+    def n_all(self):
+        return self.n_blocks * self.inner.n_all
 
     @property
     def occupied(self):
@@ -91,11 +99,9 @@ class StackedObjective:
         """The points of coefficients in `dtype`. One pass over X."""
         return self.points(np.array([p.coef for p in points]).astype(self.dtype).astype(np.float64), outputs)
 
-    def separate(self, points, outputs):
-        """For each point a list of those of the single outputs, by `inner`. One pass over X."""
-        coefs = self._apart(np.array([point.coef for point in points], dtype=np.float64))
-        found = self.inner.points(coefs, self._inner(outputs))
-        return [found[k : k + self.n_blocks] for k in range(0, len(found), self.n_blocks)]
+    def separate(self, point, output):
+        """The points of the single outputs, by `inner`. One pass over X."""
+        return self.inner.points(self._apart(point.coef[None].astype(np.float64)), self.of_outputs[output])
 
     def hessians(self, point, output, columns, rows=slice(None)):
         """Second derivative over `scale` in the coefficients `columns`: some rows of each block.
