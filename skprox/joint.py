@@ -1,5 +1,7 @@
 """One model of all outputs: penalties of coefficients of all of them, and factors on their data terms."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from skprox.columns import label_key, listing
@@ -78,6 +80,13 @@ def over_outputs(n_outputs, groups, strength, ridge, *by_column):
 
     groups = stacked(groups, n_outputs, len(ridge))
     return Penalty.from_groups(groups, strength, *(np.tile(each, n_outputs) for each in (ridge, *by_column)))
+
+
+def by_output(objective, results):
+    """Results of each output, from those of all of them as one model."""
+    separate = [objective.separate(result.point, 0) for result in results]
+    found = [[replace(r, point=p).without_gradient() for p in ps] for r, ps in zip(results, separate, strict=True)]
+    return [*zip(*found, strict=True)]
 
 
 def informations(X, weight, means, coefs, penalty, fit_intercept, factors):

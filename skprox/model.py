@@ -124,13 +124,14 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         columns, n_outputs = data.columns, data.n_outputs
         dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
-        def shape(values, n_values=None if is_joint(self) else n_outputs):
-            return np.array(values) if n_values else values[0]
+        def shape(values, several):
+            return np.array(values) if several else values[0]
 
-        self.n_iter_ = shape([result.n_iter for result in results])
+        each = n_outputs and not is_joint(self)  # of the outputs is a problem
+        self.n_iter_ = shape([result.n_iter for result in results], each)
         fits = zip(results, penalties, coefs, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits])
-        self.optimality_ = shape([result.optimality for result in results])
+        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits], each)
+        self.optimality_ = shape([result.optimality for result in results], each)
         coefs, intercepts = coefs.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
         self.coef_ = shape([coef.astype(dtype) for coef in coefs], n_outputs)
         self.intercept_ = shape(intercepts.tolist(), n_outputs)
@@ -146,7 +147,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
+            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
 
     def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]

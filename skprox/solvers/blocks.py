@@ -63,10 +63,14 @@ class BlockModel(QuadraticModel):
 
     def solve_curved(self, inside, bend, radial, penalty, right):
         """(Hessian + diag(bend) - radial radial' within groups)^-1 right on the columns `inside`."""
-        among, wanted = np.zeros(len(bend), dtype=bool), np.zeros(len(bend))
-        among[inside], wanted[inside] = True, right
+        among, radial = np.zeros(len(bend), dtype=bool), radial.copy()
+        among[inside], wanted = True, np.zeros(len(bend))
+        radial[~among], wanted[inside] = 0.0, right
         played = np.flatnonzero(among[self.places].any(axis=0))
-        places, label = self.places[:, played], np.repeat(np.arange(len(self.groups)), self._widths(self.groups))[played]
+        places, label = (
+            self.places[:, played],
+            np.repeat(np.arange(len(self.groups)), self._widths(self.groups))[played],
+        )
         (among, radial, wanted), out = (each[places] for each in (among, radial, wanted)), np.zeros(len(bend))
         matrix = self.rows[:, played[:, None], played]
         if not among.all():
