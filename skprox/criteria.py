@@ -23,6 +23,8 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    columns : ndarray of int or None
+        Position in X of the column of each coefficient, where columns repeat.
     factors : ndarray of shape (n_outputs,), or None
         Those on the data terms of outputs that are one model, with one penalty.
     """
@@ -32,6 +34,7 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    columns: np.ndarray | None = None
     factors: np.ndarray | None = None
 
     def without_rows(self):
@@ -64,22 +67,29 @@ class Sample:
         return out
 
     def _of_one_model(self, penalty, coefs, intercepts):
-        means = [self.exposure * np.exp(self.X @ coef + b) for coef, b in zip(coefs, intercepts, strict=True)]
-        rows = self.X, self.weight.astype(np.float64), means
-        found = joint.informations(*rows, coefs, penalty, self.fit_intercept, self.factors)
+        rows = self.X, self.weight.astype(np.float64), [*map(self._means, coefs, intercepts)]
+        found = joint.informations(*rows, coefs, penalty, self.fit_intercept, self.factors, self.columns)
         return [each.degrees_of_freedom for each in found]
 
     def _degrees_of_freedom(self, penalty, coef, intercept):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
-        selected, (_, diagonal, radial) = np.flatnonzero(coef), penalty.expansion(coef)
-        means = self.exposure * np.exp(self.X[:, selected] @ coef[selected] + intercept)
+        means, (_, diagonal, radial) = self._means(coef, intercept), penalty.expansion(coef)
         played = np.flatnonzero(np.isfinite(diagonal))
         if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
             masses, diagonal = self.weight * means, diagonal[played]
-            return self.fit_intercept + _trace_by_rows(self.X[:, played], masses, diagonal, self.fit_intercept)
+            return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
         weight = self.weight.astype(np.float64)
-        return Information(self.X, weight, means, coef, penalty, self.fit_intercept).degrees_of_freedom
+        terms = coef, penalty, self.fit_intercept, self.columns
+        return Information(self.X, weight, means, *terms).degrees_of_freedom
+
+    def _means(self, coef, intercept):
+        selected = np.flatnonzero(coef)
+        return self.exposure * np.exp(self._cut(selected) @ coef[selected] + intercept)
+
+    def _cut(self, where):
+        """The columns of some coefficients."""
+        return self.X[:, where if self.columns is None else self.columns[where]]
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

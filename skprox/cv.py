@@ -78,7 +78,7 @@ class _CrossValidated(CountModel):
         n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         with open_objective(data, weights, self.fit_intercept, self.n_jobs) as objective:
-            follow_all = partial(self._follow, objective, tasks, n_outputs)
+            follow_all = partial(self._follow, objective, tasks, data)
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
             held_out = partial(_held_out, objective, data, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
@@ -120,8 +120,12 @@ class _CrossValidated(CountModel):
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        coefs = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
-        self.coef_path_ = coefs if n_outputs else coefs[:, 0]
+        parts = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
+        parts = parts if n_outputs else parts[:, 0]
+        self.coef_path_ = columns.fold(parts)
+        vars(self).pop("latent_coef_path_", None)
+        if columns.overlap:
+            self.latent_coef_path_ = columns.split(parts)
         self._keep(candidates, best, alphas, deviance)
         vars(self).pop("relaxed_deviance_path_", None)
         if self.relax:
@@ -198,7 +202,7 @@ class _CrossValidated(CountModel):
             for part in np.array_split(shares, min(4, len(shares))):
                 yield alphas[:, :1] * part
 
-    def _follow(self, objective, tasks, n_outputs, patterns, alphas, before=None):
+    def _follow(self, objective, tasks, data, patterns, alphas, before=None):
         """Strengths, and for each output a list over them of the results: of all rows, then of each fold.
 
         `before` are such lists for the strengths above these.
@@ -228,9 +232,10 @@ class _CrossValidated(CountModel):
                 point = results[0].point
 
                 def fitted():
-                    return {"coef_": objective.expand(point.coef), "intercept_": point.intercept}
+                    coef = data.columns.fold(objective.expand(point.coef))
+                    return {"coef_": coef, "intercept_": point.intercept}
 
-                return tasks.report(f"alpha {alpha:.4g}", folds, fitted if n_outputs is None else None)
+                return tasks.report(f"alpha {alpha:.4g}", folds, fitted if data.n_outputs is None else None)
 
             return report
 
@@ -530,6 +535,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         many columns as rows.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
+    overlap : {"error", "latent"}, default="error"
+        Whether groups may share columns, as in `GroupLassoPoisson`.
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
@@ -567,8 +574,13 @@ class GroupLassoPoissonCV(_CrossValidated):
         The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
         Coefficients of the penalised fits to all rows.
+    latent_coef_path_ : dict
+        Name of a group to its part of these, of shape (n_alphas, size) or (n_alphas, n_outputs, size). Only with
+        ``overlap="latent"``.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
+    latent_coef_ : dict
+        Name of a group to its part of these, as in `GroupLassoPoisson`.
     intercept_ : float or ndarray of shape (n_outputs,)
         Its intercept.
     n_iter_ : int or ndarray of shape (n_outputs,)
@@ -618,6 +630,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         selection="min",
         relax=False,
         groups="auto",
+        overlap="error",
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
@@ -636,6 +649,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.selection = selection
         self.relax = relax
         self.groups = groups
+        self.overlap = overlap
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio

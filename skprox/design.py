@@ -21,7 +21,7 @@ class Design:
     chunk_bytes : int, default=None
         Memory that each thread may take for what it works on at once. None goes by the size of X.
     columns : ndarray of int, default=None
-        Positions of its columns in X. None is all.
+        Positions of its columns in X, which may repeat. None is all.
     """
 
     def __init__(self, X, n_threads=1, map=map, chunk_bytes=None, columns=None):
@@ -41,6 +41,7 @@ class Design:
 
         Of a sparse matrix come the rows with an entry there, where they are few, and an empty one in the end.
         """
+        columns = columns if self.columns is None else self.columns[columns]
         X, columns, rows = storage.gather(self.X, columns)
         return Design(X, self.n_threads, self.map, self.chunk_bytes, columns), rows
 

@@ -65,8 +65,8 @@ def open_objective(data, weights, fit_intercept, n_jobs):
     n_outputs = len(data.counts) * len(weights)
     with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
         n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-        objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype)
-        check_spread(objective, data.columns.titles)
+        objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype, data.columns.repeats)
+        check_spread(objective, data.columns.parts.titles)
         if data.factors is not None:
             from skprox.objectives.stacked import StackedObjective
 

@@ -10,6 +10,7 @@ from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
 from skprox.information import Information
 from skprox.joint import informations, stacked
+from skprox.latent import model_apart, ridge_of_sums
 from skprox.outputs import check_outputs, output_titles
 from skprox.patterns import pattern_of
 from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
@@ -203,6 +204,20 @@ class InferenceMixin:
         """In double precision, shape (n_outputs, n_features)."""
         return np.atleast_2d(self.coef_).astype(np.float64)
 
+    def _apart(self):
+        """Coefficients that groups share none of, of the same kind, and the positions of each group's."""
+        coefs, groups = model_apart(self)
+        return np.atleast_2d(coefs).astype(np.float64), groups
+
+    def _positions_apart(self):
+        """Position of the column of each of these; None where columns have one each."""
+        return np.concatenate(list(self.groups_.values())) if hasattr(self, "latent_coef_") else None
+
+    def _strengths_of_columns(self):
+        """`_strengths` of `coef_`, where its penalty is ridge if groups share columns."""
+        columns = self._positions_apart()
+        return self._strengths if columns is None else ridge_of_sums(self._strengths, columns)
+
     def _output_index(self):
         return pd.Index(output_titles(self), tupleize_cols=False)
 
@@ -233,18 +248,37 @@ class InferenceMixin:
         """What the rows tell about each output, one after the other."""
         from skprox.penalties import Penalty
 
-        coefs, norms = self._coefs(), pattern_of(self).norms(self.groups_, self.n_features_in_)
-        strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
+        coefs, strengths, singles = self._coefs(), self._strengths_of_columns(), np.arange(self.n_features_in_)[:, None]
+        of_parts, has_l1 = self._strengths, self._has_l1()
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
-            strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
+            strengths, has_l1 = np.repeat(strengths, len(coefs) // len(strengths), axis=0), np.zeros_like(has_l1)
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
-        elif self._factors is not None:
-            by_column = strengths.swapaxes(0, 1).reshape(strengths.shape[1], -1)
-            penalty = Penalty.from_columns(stacked(norms, *coefs.shape), by_column)
-            yield from informations(X, weight, means, coefs, penalty, self.fit_intercept, self._factors)
-            return
-        for coef, mean, strength in zip(coefs, means, strengths, strict=True):
-            yield Information(X, weight, mean, coef, Penalty.from_columns(norms, strength), self.fit_intercept)
+            in_parts = np.zeros(len(coefs), dtype=bool)
+        else:  # of norms that share columns there is no formula for the sums
+            in_parts = np.broadcast_to(has_l1 | (self._positions_apart() is None), len(coefs))
+        parts, groups = self._apart()
+        norms = pattern_of(self).norms(groups, self.n_features_in_)
+        if self._factors is not None:
+            if has_l1.any():
+                yield from self._informations_of_all(X, weight, means, parts, norms)
+                return
+            strengths, of_parts = (_over(self._factors, each) for each in (strengths, of_parts))
+        for k, mean in enumerate(means):
+            if in_parts[k]:
+                penalty = Penalty.from_columns(norms, of_parts[k % len(of_parts)])
+                yield Information(X, weight, mean, parts[k], penalty, self.fit_intercept, self._positions_apart())
+            else:
+                penalty = Penalty.from_columns(singles, strengths[k % len(strengths)])
+                yield Information(X, weight, mean, coefs[k], penalty, self.fit_intercept)
+
+    def _informations_of_all(self, X, weight, means, parts, norms):
+        """The same where a penalty ties the outputs together."""
+        from skprox.penalties import Penalty
+
+        by_column = np.broadcast_to(self._strengths, (len(parts), *self._strengths.shape[1:])).swapaxes(0, 1)
+        penalty = Penalty.from_columns(stacked(norms, *parts.shape), by_column.reshape(len(by_column), -1))
+        terms = parts, penalty, self.fit_intercept, self._factors, self._positions_apart()
+        return informations(X, weight, means, *terms)
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""
@@ -270,3 +304,10 @@ class InferenceMixin:
             of = f" for outputs {listing(outputs)}" if len(outputs) < len(found) else ""
             warn(f"{name} gives NaN{of}: {reason}")
         return found
+
+
+def _over(factors, strengths):
+    """Strengths against single data terms, in the form of `Penalty.by_column`, from those against multiples of them."""
+    out = np.repeat(strengths, len(factors) // len(strengths), axis=0)
+    out[:, :3] /= factors[:, None, None]
+    return out

@@ -24,16 +24,19 @@ class Information:
         The coefficients, in double precision.
     penalty : Penalty
     fit_intercept : bool
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, where columns repeat.
     """
 
-    def __init__(self, X, weight, means, coef, penalty, fit_intercept):
+    def __init__(self, X, weight, means, coef, penalty, fit_intercept, columns=None):
         self.weight, self.means, self.size = weight, means, weight.sum()
         self.coef, self.penalty = coef, penalty
         self.first = 0 if fit_intercept else 1  # of the terms, the intercept and the coefficients
         _, self.diagonal, self.radial = penalty.expansion(coef)
         played = np.isfinite(self.diagonal)
         self.played = np.flatnonzero(played)
-        X = X if played.all() else X[:, self.played]
+        if columns is not None or not played.all():
+            X = X[:, self.played if columns is None else columns[self.played]]
         self.X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
 
     @cached_property

@@ -89,12 +89,13 @@ def by_output(objective, results):
     return [*zip(*found, strict=True)]
 
 
-def informations(X, weight, means, coefs, penalty, fit_intercept, factors):
+def informations(X, weight, means, coefs, penalty, fit_intercept, factors, positions=None):
     """What the rows tell about each output of one model, under the penalty of all.
 
     The covariance of an output is that with the others known. Its degrees of freedom are the trace of its block of
     (H + P)^-1 H, with the Hessian H of the data terms and the curvature P of the penalty in what is in play, of all
-    outputs: P = D - R R' has a column of R for each norm, which ties the outputs together.
+    outputs: P = D - R R' has a column of R for each norm, which ties the outputs together. `positions` are those of the
+    columns of X, where these repeat.
     """
     from skprox.penalties import Penalty
 
@@ -108,7 +109,7 @@ def informations(X, weight, means, coefs, penalty, fit_intercept, factors):
         played = np.isfinite(diagonal[k])
         ridge = np.where(played, diagonal[k], 0.0) / factor
         alone = Penalty.from_groups(columns, np.where(played, 0.0, np.inf), ridge)
-        of_output = Information(X, weight, means[k], coefs[k], alone, fit_intercept)
+        of_output = Information(X, weight, means[k], coefs[k], alone, fit_intercept, positions)
         scale, values, vectors, told = scaled_eigen(of_output.hessian)
         half = vectors[:, told] / np.sqrt(values[told]) / scale[:, None]  # half half' is the inverse
         n_terms = len(of_output.played)

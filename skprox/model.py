@@ -104,7 +104,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         Returns
         -------
         dict
-            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target.
+            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target. Where groups share
+            columns, the sums over groups: the part of the group alone is in `latent_coef_`.
         """
         check_is_fitted(self)
         return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
@@ -122,25 +123,28 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
         columns, n_outputs = data.columns, data.n_outputs
-        dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
+        dtype, parts = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
         def shape(values, several):
             return np.array(values) if several else values[0]
 
         each = n_outputs and not is_joint(self)  # of the outputs is a problem
         self.n_iter_ = shape([result.n_iter for result in results], each)
-        fits = zip(results, penalties, coefs, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits], each)
+        fits = zip(results, penalties, parts, strict=True)
+        self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits], each)
         self.optimality_ = shape([result.optimality for result in results], each)
-        coefs, intercepts = coefs.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
-        self.coef_ = shape([coef.astype(dtype) for coef in coefs], n_outputs)
+        parts, intercepts = parts.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
+        self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)], n_outputs)
         self.intercept_ = shape(intercepts.tolist(), n_outputs)
+        vars(self).pop("latent_coef_", None)
+        if columns.overlap:
+            self.latent_coef_ = columns.split(shape([part.astype(dtype) for part in parts], n_outputs))
         self.groups_ = columns.groups
-        norms = group_norms(coefs, columns.groups)
+        norms = group_norms(parts, columns.parts.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
         strengths = np.hstack([penalty.by_column() for penalty in penalties])
-        strengths = strengths.reshape(len(strengths), -1, coefs.shape[1]).swapaxes(0, 1)
+        strengths = strengths.reshape(len(strengths), -1, parts.shape[1]).swapaxes(0, 1)
         self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         self._factors = data.factors
         vars(self).pop("alpha_max_", None)

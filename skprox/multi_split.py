@@ -178,6 +178,11 @@ def _check_estimator(estimator):
             f"{type(estimator).__name__}. Of a pipeline give the last step, and X as the steps before it transform it."
         )
     check_selects(estimator)
+    if getattr(estimator, "overlap", "error") == "latent":
+        raise ValueError(
+            f"estimator {estimator} has overlap='latent', whose groups share columns: a test of one would be one of "
+            "others, too. Give it groups that share none, as groups='auto' does, and overlap='error'."
+        )
     cv = getattr(estimator, "cv", None)
     if isinstance(cv, Iterator) or not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split")):
         raise ValueError(

@@ -17,6 +17,7 @@ from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
 from skprox.joint import by_output
+from skprox.latent import apart
 from skprox.metrics import mean_deviance, share_explained
 from skprox.model import check_data
 from skprox.patterns import pattern_of
@@ -57,6 +58,8 @@ class RegularizationPath:
         Number of these rows: the sum of their weights.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
+    latent_coefs : dict or None
+        Name of a group to its part of the coefficients, of shape (n_alphas, size), with ``overlap="latent"``.
     """
 
     alphas: np.ndarray
@@ -72,6 +75,7 @@ class RegularizationPath:
     n_samples: float
     _sample: Sample
     output_names: np.ndarray | None = None
+    latent_coefs: dict | None = None
 
     def __repr__(self):
         shape = " x ".join(map(str, self.intercepts.shape))
@@ -80,7 +84,12 @@ class RegularizationPath:
     @cached_property
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
-        return group_norms(self.coefs, self.groups)
+        return group_norms(*self._apart)
+
+    @cached_property
+    def _apart(self):
+        """Coefficients that groups share none of, and the positions of each group's."""
+        return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
     def degrees_of_freedom(self):
@@ -189,7 +198,7 @@ class RegularizationPath:
         """
         criterion = self.information_criterion(kind)
         if self._sample.factors is not None:
-            criterion = criterion.sum(axis=-1) if criterion.ndim == 2 else criterion
+            criterion = criterion.reshape(len(criterion), -1).sum(axis=1)
         best = np.argmin(criterion, axis=0)
         at_end = np.count_nonzero(best == len(self.alphas) - 1)
         if at_end and len(self.alphas) > 1:
@@ -200,7 +209,172 @@ class RegularizationPath:
             )
         return best if best.ndim else int(best)
 
-    def check_alphas(alphas, patterns):
+    def _by_output(self, function, *args):
+        """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        coefs, _ = self._apart
+        if self.intercepts.ndim == 2:
+            return function(*args, coefs, self.intercepts)
+        return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
+
+    def without_rows(self):
+        """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
+        return replace(self, _sample=self._sample.without_rows())
+
+    def __getstate__(self):
+        return vars(self) | {"_sample": self._sample.without_rows()}
+
+    def to_frame(self):
+        """The norms of the groups as a table.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row a strength (and output), a column a group, then `intercept`, `deviance_explained`,
+            `optimality` and `n_iter`. The index is `alpha` (and `output`).
+        """
+        shape = self.intercepts.shape
+        names = ["alpha", "output"][: len(shape)]
+        outputs = map(range, shape[1:]) if self.output_names is None else [self.output_names]
+        index = pd.MultiIndex.from_product([self.alphas, *outputs], names=names)
+        frame = pd.DataFrame(self.group_norms.reshape(len(index), -1), index=index, columns=list(self.groups))
+        if len(names) == 1:
+            frame.index = index.get_level_values(0)
+        names = "intercepts", "deviance_explained", "optimality", "n_iter"
+        others = {name.removesuffix("s"): getattr(self, name).ravel() for name in names}
+        return pd.concat([frame, pd.DataFrame(others, index=frame.index)], axis=1)
+
+
+@name_arguments
+@validate_params(
+    {
+        "estimator": "no_validation",
+        "alphas": ["array-like", None],
+        "n_alphas": [Interval(Integral, 1, None, closed="left")],
+        "alpha_min_ratio": [Interval(Real, 0, 1, closed="neither")],
+    },
+    prefer_skip_nested_validation=False,
+)
+def regularization_path(
+    estimator, X, y, *, alphas=None, n_alphas=100, alpha_min_ratio=1e-2, sample_weight=None, exposure=None
+):
+    """Fit an estimator at each of a grid of strengths.
+
+    Several strengths are solved in lockstep, so that they share each pass over X; they start from the model
+    before them. At first come in the groups whose gradient there exceeds the weakest of these strengths, the
+    furthest first: down to the middle of the batch these are what the sequential strong rule [1]_ keeps, or more.
+    The optimality conditions of all others are then checked in full, so that every model meets the `tol` of the
+    estimator.
+
+    Parameters
+    ----------
+    estimator : PoissonGLMRegressor or GroupLassoPoisson
+        What to fit: all of its parameters but `alpha` and `warm_start` count. It is not changed.
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        The covariates.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        The counts.
+    alphas : array-like of shape (n_alphas,), default=None
+        The strengths, positive and finite. None is `n_alphas` of them, evenly spaced in logarithm from
+        the critical strength (the smallest at which all penalised coefficients are 0, in all outputs)
+        down to `alpha_min_ratio` times that; a single one, 1, where all are 0 whatever the strength.
+    n_alphas : int, default=100
+        Number of strengths where `alphas` is None.
+    alpha_min_ratio : float, default=1e-2
+        The smallest strength as a share of the largest where `alphas` is None.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weight of each row; None is 1.
+    exposure : float or array-like of shape (n_samples,), default=None
+        The exposure of each row; None is 1.
+
+    Returns
+    -------
+    RegularizationPath
+        The models, strongest penalty first.
+
+    References
+    ----------
+    .. [1] Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems",
+       Journal of the Royal Statistical Society B 74(2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skprox import GroupLassoPoisson, regularization_path
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 6))
+    >>> y = rng.poisson(np.exp(0.5 + X[:, :2] @ [0.4, -0.2]))
+    >>> model = GroupLassoPoisson(groups=["a", "a", "b", "b", "c", "c"])
+    >>> path = regularization_path(model, X, y, n_alphas=3, alpha_min_ratio=0.1)
+    >>> path.coefs.shape
+    (3, 6)
+    >>> path.to_frame()[["a", "b", "c"]].round(2).values.tolist()
+    [[0.0, 0.0, 0.0], [0.28, 0.0, 0.0], [0.37, 0.01, 0.05]]
+    """
+    if not isinstance(estimator, PoissonGLMRegressor | GroupLassoPoisson):
+        raise TypeError(
+            f"estimator must be a PoissonGLMRegressor or a GroupLassoPoisson; got {type(estimator).__name__}. Of a "
+            "pipeline give the last step, and X as the steps before it transform it; in place of an estimator that "
+            "cross-validates, the one without CV in its name."
+        )
+    if not isinstance(estimator.alpha, Real):
+        raise ValueError(
+            f"A path varies alpha as one number, but alpha of {estimator} has a structure. Give the pattern of "
+            "strengths as penalty_weights (group_weights of GroupLassoPoisson), which multiply alpha."
+        )
+    estimator = clone(estimator).set_params(warm_start=False)
+    validate_parameters(estimator)
+    data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
+    X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
+    alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
+    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs) as objective:
+        patterns = [pattern.on(objective.occupied) for pattern in patterns]
+        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
+        if isinstance(alphas, Integral):
+            alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
+        reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
+        outputs = [[k] for k in range(len(patterns))]
+        followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
+        outputs = [[result for (result,) in way] for way in followed]
+        warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+        if data.factors is not None:
+            objective, outputs = objective.inner, by_output(objective, outputs[0])
+
+    def collect(attribute, dtype=None):
+        array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
+        return array if n_outputs else array[:, 0]
+
+    counts, weight = counts.astype(np.float64), weight.astype(np.float64)
+    exposures, mean = check_exposure(exposure, X).astype(np.float64), counts @ weight
+    # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
+    rates = np.exp([point.intercept for point in objective.null])
+    gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
+    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
+    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
+        n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
+        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
+        deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
+    parts = objective.expand(collect(lambda result: result.point.coef, X.dtype))
+    return RegularizationPath(
+        alphas=alphas,
+        coefs=columns.fold(parts),
+        intercepts=collect(lambda result: result.point.intercept),
+        deviance_explained=share_explained(deviances, null, mean),
+        optimality=collect(lambda result: result.optimality),
+        n_iter=collect(lambda result: result.n_iter),
+        groups=columns.groups,
+        feature_names=columns.names,
+        deviance=deviance,
+        log_likelihood=log_likelihood,
+        n_samples=float(n_samples),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, columns.repeats, data.factors),
+        output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
+        latent_coefs=columns.split(parts),
+    )
+
+
+def check_alphas(alphas, patterns):
     """Strengths in descending order, or the number of them."""
     if not isinstance(alphas, Integral):
         alphas = check_array(

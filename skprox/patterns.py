@@ -69,6 +69,7 @@ class GroupPattern:
 
     def arrays(self, columns, n_outputs):
         """The parameters as arrays of shape (n_outputs or 1, n_groups)."""
+        columns = columns.parts
         if isinstance(self.group_weights, str):
             n_alike = n_outputs or 1 if self.joint else 1
             weights = np.sqrt([[n_alike * len(group) for group in columns.groups.values()]])
@@ -83,6 +84,7 @@ class GroupPattern:
     def penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import Penalty
 
+        columns = columns.parts
         groups, (weights, l1_ratio, l2_ratio) = list(columns.groups.values()), self.arrays(columns, n_outputs).values()
         alpha, rest = per_group("alpha", alpha, columns, n_outputs), 1 - (l1_ratio + l2_ratio)
         alpha = one_for_all(alpha=alpha)["alpha"] if self.joint else alpha

@@ -25,7 +25,7 @@ def refit(settings, objective, pattern, output, n_rows, results):
         keys.append(active.tobytes())
         if not strengths[:3, active].any():
             found[keys[-1]] = result
-        elif np.count_nonzero(active) > MOST_COLUMNS * n_rows:
+        elif _n_columns(objective, active) > MOST_COLUMNS * n_rows:
             found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan * result.point.intercept))
         else:
             wanted[keys[-1]] = active, result.point
@@ -35,6 +35,10 @@ def refit(settings, objective, pattern, output, n_rows, results):
         results = fit_each(objective, penalties, [output] * len(penalties), starts, settings)
         found |= zip(wanted, [result.without_gradient() for result in results], strict=True)
     return [found[key] for key in keys]
+
+
+def _n_columns(objective, active):
+    return np.count_nonzero(active) if objective.columns is None else len(np.unique(objective.columns[active]))
 
 
 def _without(pattern, active):

@@ -16,10 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from skprox._compat import HasMethods, Interval, _fit_context, _raise_for_params, _routing_enabled
 from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
-from skprox.groups import gather, group_of_column, groups_in
+from skprox.groups import group_of_column, groups_in
 from skprox.halves import check_selects, draw, groups_by_key, take
 from skprox.joint import by_position
+from skprox.latent import apart, kept
 from skprox.named_sparse import name_columns, names_of
+from skprox.names import gather
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.patterns import pattern_of
@@ -213,7 +215,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        columns = Columns(path.feature_names, path.groups, labels_of(X), output_labels(y))
+        overlap = path.latent_coefs is not None
+        columns = Columns(path.feature_names, path.groups, labels_of(X), output_labels(y), overlap)
         n_outputs = path.intercepts.shape[1] if path.intercepts.ndim == 2 else None
         free, in_play = _free_and_in_play(self.estimator, columns, n_outputs)
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
@@ -312,8 +315,9 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
     patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
-    strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns]).reshape(-1, len(columns.names))
-    group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
+    strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
+    strength = strength.reshape(-1, len(columns.parts.names))
+    group_of, free, finite = group_of_column(columns.parts.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
     in_play = ~free & finite
@@ -339,11 +343,14 @@ def _on_occupied(estimator, X, columns, n_outputs):
     if occupied is None:
         groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
-    members = gather(group_of_column(columns.groups)[occupied].tolist())
+    held, places = occupied, np.arange(len(occupied))
+    if columns.overlap:
+        held, places = kept(columns.repeats, occupied)
+    members = gather(group_of_column(columns.parts.groups)[held].tolist())
     among, names = np.array(list(members)), list(columns.groups)
     where = among if pattern_of(estimator).of_groups else occupied
     pattern = _squeezed({name: values[:, where] for name, values in pattern.items()})
-    groups = {names[g]: positions.tolist() for g, positions in members.items()}
+    groups = {names[g]: places[positions].tolist() for g, positions in members.items()}
     return estimator.set_params(groups=groups, **pattern), X[:, occupied], among
 
 
@@ -355,4 +362,4 @@ def _select(estimator, X, y, weight, exposure, rows, alphas):
     """Which groups the models of some rows select at each of `alphas`: bool of shape (n_alphas, n_groups)."""
     X, y, weight, exposure = take(X, y, weight, exposure, rows)
     path = regularization_path(estimator, X, y, alphas=alphas, sample_weight=weight, exposure=exposure)
-    return groups_in(path.coefs, path.groups)
+    return groups_in(*apart(path.coefs, path.groups, path.latent_coefs))

@@ -54,6 +54,13 @@ def occupied(X):
     return where if 2 * len(where) < X.shape[1] else None
 
 
+def repeat(X, columns):
+    """X, and positions of its columns, which may repeat: these columns, and None, where they stay in the cache."""
+    if columns is None or sparse.issparse(X) or X.shape[0] * len(columns) > CACHED:
+        return X, columns
+    return X[:, columns], None
+
+
 def chunk_bytes(X, n_threads):
     """Memory that each thread may take for what it works on at once."""
     size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes

@@ -11,6 +11,7 @@ from skprox.displays._shared import (
     chosen_ratio,
     followed,
     open_axes,
+    path_apart,
     refuse_rows,
     split_pipeline,
     strength_axis,
@@ -139,7 +140,7 @@ class DevianceCurveDisplay:
         display = cls(
             alphas=alphas[ratio][done],
             deviance_path=deviances[ratio][done],
-            n_groups=groups_in(model.coef_path_[done], model.groups_).sum(axis=1),
+            n_groups=groups_in(*path_apart(model))[done].sum(axis=1),
             alpha=model.alpha_,
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,

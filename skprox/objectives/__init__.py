@@ -42,6 +42,9 @@ restrict(columns)
     The same as functions of some coefficients alone.
 take(coefs), expand(coefs), occupied
     Coefficients of all columns and of those that are not left out.
+columns, n_all
+    Position in X of the column of each coefficient, None where each has one; and how many coefficients there are with
+    those left out.
 compiled(output)
     The arrays of one output for `skprox.objectives.compiled`, where `is_in_cache`.
 """

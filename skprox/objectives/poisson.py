@@ -12,6 +12,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
 from skprox.design import Design, add
+from skprox.latent import kept
 from skprox.objectives import Point
 from skprox.objectives.compiled import Compiled
 
@@ -32,7 +33,8 @@ class PoissonObjective:
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
     Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
-    others, or None where it has all.
+    others, or None where it has all. Where `columns` are given, coefficients are of these, and so are such positions;
+    what is left of them is the attribute.
 
     Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
     exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and
@@ -53,6 +55,8 @@ class PoissonObjective:
         Runs a function over the blocks, like the builtin.
     dtype : dtype
         What coefficients are rounded to in the end. That of X unless told otherwise.
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, which may repeat. None is one each.
 
     Attributes
     ----------
@@ -82,12 +86,18 @@ class PoissonObjective:
 
     n_blocks = None
 
-    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
+    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None):
         self.profiled, self.map = fit_intercept, map
         self.dtype = X.dtype if dtype is None else dtype
         X = storage.prepare(X)
-        self.occupied, self.n_all = storage.occupied(X), X.shape[1]
-        self.design = Design(X if self.occupied is None else X[:, self.occupied], n_threads, map)
+        self.occupied, self.columns = storage.occupied(X), columns
+        self.n_all = X.shape[1] if columns is None else len(columns)
+        if self.occupied is not None:
+            X = X[:, self.occupied]
+            if columns is not None:
+                self.occupied, self.columns = kept(columns, self.occupied)
+        X, repeats = storage.repeat(X, self.columns)
+        self.design = Design(X, n_threads, map, columns=repeats)
         self.negligible = NEGLIGIBLE / X.shape[0]
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weights) + offset
@@ -139,7 +149,7 @@ class PoissonObjective:
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.
 
         Rows of a sparse X without entries there are alike but for their weight and exposure: they become one.
-        Has no `null`.
+        Has no `null` and no `columns`.
         """
         part = copy(self)
         part.design, rows = self.design.restrict(columns)
@@ -149,7 +159,7 @@ class PoissonObjective:
             rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
             part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
-        part.null = part._kernel = part._transposed = None
+        part.null = part.columns = part._kernel = part._transposed = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
         part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]

@@ -64,6 +64,12 @@ class StackedObjective:
         return self.inner.map
 
     @property
+    def columns(self):
+        """Different numbers for what are different columns of X, or of different outputs; None where all are."""
+        inner = self.inner.columns
+        return None if inner is None else np.add.outer(np.arange(self.n_blocks) * (inner.max() + 1), inner).ravel()
+
+    @property
     def n_all(self):
         return self.n_blocks * self.inner.n_all
 
