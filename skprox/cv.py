@@ -76,7 +76,7 @@ class _CrossValidated(CountModel):
         patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
+        n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         overdispersion = check_overdispersion(self, data)
         with open_objective(data, weights, self.fit_intercept, self.n_jobs, overdispersion) as objective:
@@ -85,7 +85,7 @@ class _CrossValidated(CountModel):
                 strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
                 objective = held(objective, inner[0], strengths, Settings.of(self))
             follow_all = partial(self._follow, objective, tasks, data)
-            held_out = partial(_held_out, objective, counts, weight, data.offset, splits)
+            held_out = partial(_held_out, objective, data, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -102,9 +102,10 @@ class _CrossValidated(CountModel):
                 deviance[k, : len(each)] = each
             relaxed, without = [], np.full_like(deviance, np.nan)
             for k, path in enumerate(paths if self.relax else []):
-                relaxed.append(self._relax(objective, inner[k], np.count_nonzero(weights, axis=1), path))
+                n_rows = np.count_nonzero(weights, axis=1) * (objective.n_blocks or 1)
+                relaxed.append(self._relax(objective, inner[k], n_rows, path))
                 without[k, : len(path[0])] = held_out(relaxed[k])
-                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                of_all_rows = [[np.max(results[0].point.intercept) for results in way] for way in relaxed[k]]
                 without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
             best, where = _choose(np.concatenate([deviance, without]), self.selection)
             self.relaxed_, best = best >= len(paths), best % len(paths)
@@ -121,13 +122,14 @@ class _CrossValidated(CountModel):
             warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
-            self.objective_ = np.array(values) if n_outputs else values[0]
+            self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
             self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        parts = objective.expand(coefs if n_outputs else coefs[:, 0])
+        parts = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
+        parts = parts if n_outputs else parts[:, 0]
         self.coef_path_ = columns.fold(parts)
         vars(self).pop("latent_coef_path_", None)
         if columns.overlap:
@@ -311,35 +313,38 @@ def _fold_weights(counts, weight, splits):
     return np.array(weights, dtype=weight.dtype)
 
 
-def _held_out(objective, counts, weight, offset, splits, paths):
+def _held_out(objective, data, splits, paths):
     """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
     One pass over X: a chunk of rows serves all folds.
     """
-    n_folds, n_alphas, dtype = len(splits), len(paths[0]), objective.precision
-    counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
+    n_outputs, n_folds, n_alphas, dtype = len(data.counts), len(splits), len(paths[0]), objective.precision
+    counts, weight = data.counts.astype(np.float64), data.weight.astype(np.float64)  # deviances are small differences
     held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
+    if objective.n_blocks:  # one path of all outputs
+        coefs = coefs.reshape(n_folds, n_alphas, n_outputs, -1).swapaxes(1, 2)
+        intercepts = intercepts.reshape(n_folds, n_alphas, n_outputs).swapaxes(1, 2)
 
     def task(rows):
-        losses, chunk = np.zeros((n_folds, len(paths), n_alphas)), objective.design.cut(rows)
+        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), objective.design.cut(rows)
         for fold in range(n_folds):
             mine = np.flatnonzero(held[fold, rows])
             part, where = chunk[mine], rows.start + mine
             shares = held[fold, where]
-            for k in range(len(paths)):
+            for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                eta += offset[where, None] + intercepts[fold, k]
+                eta += data.offset[where, None] + intercepts[fold, k]
                 losses[fold, k] += _weighted_loss(shares, counts[k, where], eta, objective.omega[k])
         return losses
 
-    losses = objective.design.reduce(np.add, task, objective.shape[1], n_alphas)
+    losses = objective.design.reduce(np.add, task, len(coefs[0, 0, 0]), n_alphas)
     best = _least_loss(counts, objective.omega[: len(counts), None])
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
-    return losses.mean(axis=1).T
+    return np.average(losses, axis=1, weights=data.factors).T
 
 
 def _weighted_loss(weight, counts, eta, omega):
@@ -434,6 +439,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `PoissonGLMRegressor`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `PoissonGLMRegressor`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -444,7 +454,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -522,6 +532,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -540,6 +552,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
@@ -612,6 +626,11 @@ class GroupLassoPoissonCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `GroupLassoPoisson`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `GroupLassoPoisson`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -620,7 +639,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -706,6 +725,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -726,6 +747,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         return [GroupLassoPoisson(**self._common(GroupLassoPoisson))]

@@ -22,7 +22,10 @@ NEAR_STEPS, FAR_STEPS = 6, 8
 
 @dataclass(frozen=True)
 class Data:
-    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs."""
+    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs.
+
+    `factors` are those on the data terms of outputs that are one model, None where each is a model of its own.
+    """
 
     X: object
     counts: np.ndarray
@@ -30,6 +33,7 @@ class Data:
     offset: np.ndarray
     columns: Columns
     n_outputs: int | None
+    factors: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
 
             objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
         check_spread(objective, data.columns.parts.titles)
+        if data.factors is not None:
+            from skprox.objectives.stacked import StackedObjective
+
+            objective = StackedObjective(objective, data.factors)
         yield objective
 
 
@@ -152,7 +160,8 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    n_vectors = len(outputs) * (objective.n_blocks or 1)
+    size, most_at_once = (max(1, n_problems // n_vectors) for n_problems in (START, LOCKSTEP))
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]

@@ -129,9 +129,7 @@ def follow(objective, outputs, patterns, points, lassos, alphas, settings, repor
             break
         before = [[best[k][i - 1].point if i else first[k] for i in changed[k]] for k in kept]
         levels = [np.array([alphas[i] for i in changed[k]]) for k in kept]
-        found = settle(
-            objective, [every[k] for k in kept], [penalties[k] for k in kept], levels, before, settings
-        )
+        found = settle(objective, [every[k] for k in kept], [penalties[k] for k in kept], levels, before, settings)
         after = [[] for _ in every]
         for k, way in zip(kept, found, strict=True):
             for i, result in zip(changed[k], way, strict=True):

@@ -8,6 +8,7 @@ from skprox._compat import Interval, StrOptions, _fit_context
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
+from skprox.joint import is_joint
 from skprox.model import CountModel, check_data
 from skprox.overdispersion import CONSTRAINTS, check_overdispersion, estimated, is_estimated
 from skprox.patterns import pattern_of
@@ -29,6 +30,8 @@ class _Penalised(CountModel):
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
+        "multi_output": [StrOptions({"separate", "joint"})],
+        "output_weights": [StrOptions({"balanced"}), "array-like", dict, None],
     }
 
     @name_arguments
@@ -102,7 +105,8 @@ class _Penalised(CountModel):
         names = getattr(self, "output_names_", None)
 
         def report(output, n_iter, value, shortfall, n_groups):
-            step = f"output {output if names is None else names[output]}, iteration {n_iter}"
+            which = "all outputs" if is_joint(self) else f"output {output if names is None else names[output]}"
+            step = f"{which}, iteration {n_iter}"
             if self.verbose:
                 print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
             return tasks.report(step)
@@ -161,6 +165,19 @@ class PoissonGLMRegressor(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        covariate enters for all outputs or for none, as in the multi-task lasso [3]_: its L1 part is the norm of a
+        column over all outputs, and it minimises::
+
+            sum_k f_k + sum_j alpha_j omega_j ( rho_j ||beta_.j||_2 + (1 - rho_j) / 2 ||beta_.j||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`. Strengths are then
+        the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -169,7 +186,8 @@ class PoissonGLMRegressor(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps; of the last fit, where the overdispersion is estimated.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -223,6 +241,8 @@ class PoissonGLMRegressor(_Penalised):
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
        via Coordinate Descent", Journal of Statistical Software 33(1).
     .. [2] Hilbe (2011), "Negative Binomial Regression", 2nd edition, chapter 8.
+    .. [3] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
 
     Examples
     --------
@@ -260,6 +280,8 @@ class PoissonGLMRegressor(_Penalised):
         warm_start=False,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -275,6 +297,8 @@ class PoissonGLMRegressor(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
 
 class GroupLassoPoisson(_Penalised):
@@ -356,6 +380,20 @@ class GroupLassoPoisson(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        group is its columns over all outputs, so that it enters for all outputs or for none [5]_. It minimises::
+
+            sum_k f_k + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_.g||_2
+                                        + rho_g ||beta_.g||_1 + kappa_g / 2 ||beta_.g||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`, and norms of the
+        coefficients of the group in all outputs. "sqrt_size" is then the square root of their number, the number of
+        columns times that of outputs, and strengths are the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -367,7 +405,8 @@ class GroupLassoPoisson(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps; of the last fit, where the overdispersion is estimated.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -416,6 +455,8 @@ class GroupLassoPoisson(_Penalised):
        International Conference on Machine Learning.
     .. [4] Lim and Hastie (2015), "Learning Interactions via Hierarchical Group-Lasso Regularization", Journal of
        Computational and Graphical Statistics 24(3).
+    .. [5] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
 
     Examples
     --------
@@ -476,6 +517,8 @@ class GroupLassoPoisson(_Penalised):
         warm_start=False,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alpha = alpha
         self.groups = groups
@@ -493,6 +536,8 @@ class GroupLassoPoisson(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

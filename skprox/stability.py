@@ -18,6 +18,7 @@ from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
 from skprox.groups import group_of_column, groups_in
 from skprox.halves import check_selects, draw, groups_by_key, take
+from skprox.joint import by_position
 from skprox.latent import apart, kept
 from skprox.named_sparse import name_columns, names_of
 from skprox.names import gather
@@ -318,6 +319,7 @@ def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
     patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
+    strength = strength.reshape(-1, len(columns.parts.names))
     group_of, free, finite = group_of_column(columns.parts.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
@@ -338,6 +340,7 @@ def _on_occupied(estimator, X, columns, n_outputs):
     from skprox import storage  # which imports numba
 
     X, estimator = indexable(X)[0], clone(estimator)
+    estimator.set_params(output_weights=by_position(estimator.output_weights, columns, n_outputs))
     occupied = storage.occupied(X)
     pattern = pattern_of(estimator).arrays(columns, n_outputs)
     if occupied is None:
