@@ -410,6 +410,7 @@ def test_displays(claims):
     whole = deviance(list(range(6)))
     wanted = {"a": deviance([2, 3, 4, 5]), "b": deviance([0, 1, 5]), "c": deviance([0, 1, 2, 3, 4])}
     found = dict(zip(display.groups, display.importances, strict=True))
+    assert display.ax_.get_xlabel() == "rise in mean negative binomial deviance without the group"
     for group, value in wanted.items():
         assert found[group] == pytest.approx((value - whole) / weight.sum(), abs=1e-9)
 
@@ -501,7 +502,7 @@ def test_cross_validation(claims, relax):
     assert search.overdispersion_ == pytest.approx(plain.overdispersion_, rel=1e-5)
     assert search.objective_ == pytest.approx(plain.objective_, rel=1e-9)
     ax = DevianceCurveDisplay.from_estimator(search).plot().ax_
-    assert ax.get_ylabel() == "mean held-out deviance"
+    assert ax.get_ylabel() == "mean held-out negative binomial deviance"
 
 
 def test_cross_validation_of_outputs_at_given_values(claims):
