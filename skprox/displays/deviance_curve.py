@@ -160,7 +160,7 @@ class DevianceCurveDisplay:
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
             relaxed=relaxed,
-            overdispersion=model.overdispersion_,
+            overdispersion=getattr(model, "overdispersion_", 0.0),
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
