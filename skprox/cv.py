@@ -348,10 +348,11 @@ def _held_out(objective, data, splits, paths):
 
 
 def _weighted_loss(weight, counts, eta, omega):
-    """Sum over rows of weight times loss, without what does not depend on eta, for each column of eta."""
+    """Sum over rows of weight times loss for each column of eta, which is work from then on."""
     if omega == 0:
         with np.errstate(over="ignore"):
-            return weight @ np.exp(eta) - (weight * counts) @ eta
+            linear = (weight * counts) @ eta
+            return weight @ np.exp(eta, out=eta) - linear
     from skprox.losses import nb_values
 
     nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)

@@ -231,10 +231,10 @@ class PoissonGLMRegressor(_Penalised):
     With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, the negative
     logarithm of the likelihood of negative binomial counts less what coefficients do not change, which is convex,
     too, and goes to that of Poisson counts as o goes to 0 [2]_. Rows of a large mean then weigh less. Each step finds
-    the intercept by a few more passes over X, and small models have no compiled path: a fit takes about three times as
-    long as a Poisson fit where X is large, and more where it is small. The estimate of o is that of maximum likelihood;
-    it is too small where a model has nearly as many coefficients as rows, and 0 where counts vary no more than Poisson
-    counts do: the model is then the Poisson one.
+    the intercept by a few more passes over X, and small models have no compiled path: fits take about three times as
+    long as Poisson fits where X is large, and up to thirty times where it stays in the cache. The estimate of o is that
+    of maximum likelihood; it is too small where a model has nearly as many coefficients as rows, and 0 where counts
+    vary no more than Poisson counts do: the model is then the Poisson one.
 
     References
     ----------
