@@ -144,7 +144,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         vars(self).pop("alpha_max_", None)
         vars(self).pop("_slopes", None)
         if penalties[0].is_concave:  # the strengths of the lasso that touches the penalty at the coefficients
-            lassos = [penalty.at(coef) for penalty, coef in zip(penalties, coefs, strict=True)]
+            lassos = [penalty.at(part) for penalty, part in zip(penalties, parts, strict=True)]
             self._slopes = np.array([lasso.by_column() for lasso in lassos])
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
