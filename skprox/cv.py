@@ -72,7 +72,8 @@ class _CrossValidated(CountModel):
         splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
-        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
+        problem = 1.0, columns, n_outputs, data.X.dtype.type
+        patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
@@ -361,6 +362,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
     fit_intercept : bool, default=True
@@ -444,6 +447,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         selection="min",
         relax=False,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         fit_intercept=True,
         solver="auto",
@@ -459,6 +463,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.selection = selection
         self.relax = relax
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.fit_intercept = fit_intercept
         self.solver = solver
@@ -520,6 +525,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -602,6 +609,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        bounds=None,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -618,6 +626,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.bounds = bounds
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

@@ -51,11 +51,12 @@ class _Penalised(CountModel):
             The fitted estimator.
         """
         data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
-        patterns = pattern.penalties(1.0, data.columns, data.n_outputs) if isinstance(self.alpha, Real) else []
+        problem = data.columns, data.n_outputs, data.X.dtype.type
+        patterns = pattern.penalties(1.0, *problem) if isinstance(self.alpha, Real) else []
         if patterns and 0 < self.alpha < np.inf:
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
-            penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
+            penalties = pattern.penalties(self.alpha, *problem)
         with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
@@ -102,10 +103,12 @@ class PoissonGLMRegressor(_Penalised):
 
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
                   + sum_j alpha_j omega_j ( rho_j |beta_j| + (1 - rho_j) / 2 beta_j^2 )
+        within    lower_j <= beta_j <= upper_j
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, rho the
-    `l1_ratio` and omega the `penalty_weights`. The intercept is not penalised. At the same strengths
-    this is the objective of `sklearn.linear_model.PoissonRegressor` (``l1_ratio=0``).
+    `l1_ratio`, omega the `penalty_weights`, and lower and upper the `bounds`, infinite unless told otherwise. The
+    intercept is neither penalised nor bounded. At the same strengths, without bounds, this is the objective of
+    `sklearn.linear_model.PoissonRegressor` (``l1_ratio=0``).
 
     Parameters
     ----------
@@ -120,6 +123,11 @@ class PoissonGLMRegressor(_Penalised):
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
+        where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
+        groups or columns to a pair, to an array with a pair for each column of the group, or to None. None is no
+        bound, nor have columns one that a dict leaves out. Bounds hold 0.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names to
         strengths and coefficients.
@@ -211,6 +219,7 @@ class PoissonGLMRegressor(_Penalised):
     _parameter_constraints = _Penalised._parameter_constraints | {
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
         "penalty_weights": [Interval(Real, 0, None, closed="both"), "array-like", dict, None],
+        "bounds": ["array-like", dict, None],
     }
 
     def __init__(
@@ -219,6 +228,7 @@ class PoissonGLMRegressor(_Penalised):
         alpha=1.0,
         l1_ratio=0.0,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         fit_intercept=True,
         solver="auto",
@@ -231,6 +241,7 @@ class PoissonGLMRegressor(_Penalised):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.fit_intercept = fit_intercept
         self.solver = solver
@@ -249,10 +260,12 @@ class GroupLassoPoisson(_Penalised):
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
                   + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_g||_2
                                     + rho_g ||beta_g||_1 + kappa_g / 2 ||beta_g||_2^2 )
+        within    lower_j <= beta_j <= upper_j
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, omega the
-    `group_weights`, rho the `l1_ratio` and kappa the `l2_ratio`. The intercept is not penalised. Without ratios
-    the penalty is that of Yuan and Lin [1]_, with an `l1_ratio` the sparse-group lasso [2]_.
+    `group_weights`, rho the `l1_ratio`, kappa the `l2_ratio`, and lower and upper the `bounds`, infinite unless
+    told otherwise. The intercept is neither penalised nor bounded. Without ratios the penalty is that of Yuan and
+    Lin [1]_, with an `l1_ratio` the sparse-group lasso [2]_.
 
     Parameters
     ----------
@@ -287,6 +300,12 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
+        where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
+        groups or columns to a pair, to an array with a pair for each column of the group, or to None. None is no
+        bound, nor have columns one that a dict leaves out. Bounds hold 0. In a group of several columns whose norm
+        is penalised they are 0 or infinite.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -379,6 +398,7 @@ class GroupLassoPoisson(_Penalised):
         ],
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
         "l2_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
+        "bounds": ["array-like", dict, None],
     }
 
     def __init__(
@@ -389,6 +409,7 @@ class GroupLassoPoisson(_Penalised):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        bounds=None,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -402,6 +423,7 @@ class GroupLassoPoisson(_Penalised):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.bounds = bounds
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
