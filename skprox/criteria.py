@@ -22,6 +22,9 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    overdispersion : ndarray of shape (n_outputs,)
+    columns : ndarray of int or None
+        Position in X of the column of each coefficient, where columns repeat.
     """
 
     X: object
@@ -29,6 +32,8 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    overdispersion: np.ndarray
+    columns: np.ndarray | None = None
 
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
@@ -37,7 +42,8 @@ class Sample:
         """Of the models at each of `alphas`: shape (n_alphas, n_outputs)."""
         df = np.empty(intercepts.shape)
         for a, k in np.ndindex(df.shape):
-            df[a, k] = self._degrees_of_freedom(self.penalties[k].scaled(alphas[a]), coefs[a, k], intercepts[a, k])
+            penalty, omega = self.penalties[k].scaled(alphas[a]), self.overdispersion[k]
+            df[a, k] = self._degrees_of_freedom(penalty, coefs[a, k], intercepts[a, k], omega)
         return df
 
     def log_numbers_of_models(self, coefs):
@@ -50,17 +56,22 @@ class Sample:
             out[:, k] = gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
         return out
 
-    def _degrees_of_freedom(self, penalty, coef, intercept):
+    def _degrees_of_freedom(self, penalty, coef, intercept, omega):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
         selected, (_, diagonal, radial) = np.flatnonzero(coef), penalty.expansion(coef)
-        means = self.exposure * np.exp(self.X[:, selected] @ coef[selected] + intercept)
+        means = self.exposure * np.exp(self._cut(selected) @ coef[selected] + intercept)
         played = np.flatnonzero(np.isfinite(diagonal))
         if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
-            masses, diagonal = self.weight * means, diagonal[played]
-            return self.fit_intercept + _trace_by_rows(self.X[:, played], masses, diagonal, self.fit_intercept)
+            masses, diagonal = self.weight * means / (1 + omega * means), diagonal[played]
+            return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
         weight = self.weight.astype(np.float64)
-        return Information(self.X, weight, means, coef, penalty, self.fit_intercept).degrees_of_freedom
+        terms = coef, penalty, self.fit_intercept, self.columns
+        return Information(self.X, weight, means, *terms, omega).degrees_of_freedom
+
+    def _cut(self, where):
+        """The columns of some coefficients."""
+        return self.X[:, where if self.columns is None else self.columns[where]]
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

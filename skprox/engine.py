@@ -50,8 +50,11 @@ class Settings:
 
 
 @contextmanager
-def open_objective(data, weights, fit_intercept, n_jobs):
-    """The objective of the rows under each of some weights, with threads to evaluate it on."""
+def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
+    """The objective of the rows under each of some weights, with threads to evaluate it on.
+
+    It is that of negative binomial counts where there is an `overdispersion` for each counts.
+    """
     from skprox import storage
     from skprox.objectives.poisson import PoissonObjective
 
@@ -61,8 +64,14 @@ def open_objective(data, weights, fit_intercept, n_jobs):
     n_outputs = len(data.counts) * len(weights)
     with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
         n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-        objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype)
-        check_spread(objective, data.columns.titles)
+        arguments = *rows, fit_intercept, n_threads, run, dtype, data.columns.repeats
+        if overdispersion is None:
+            objective = PoissonObjective(*arguments)
+        else:
+            from skprox.objectives.negative_binomial import NegativeBinomialObjective
+
+            objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
+        check_spread(objective, data.columns.parts.titles)
         yield objective
 
 

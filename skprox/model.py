@@ -68,10 +68,13 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
-        """D², the share of the Poisson deviance of `y` that the model explains.
+        """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
-        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
+        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one. The deviance is
+        that of Poisson counts, and of negative binomial ones with the model's `overdispersion_` where that is not 0:
+        a measure of its own for each overdispersion, so that `poisson_deviance_scorer` is what compares models of
+        several, or `log_likelihood_scorer`.
         Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
         where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
         model that expects exactly these, and 0 for any other.
@@ -94,7 +97,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         """
         need_exposure(self, exposure, "score")
         check_outputs(self, y)
-        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
+        rows = {"sample_weight": sample_weight, "exposure": exposure}
+        return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
     def split_coef(self):
         """The coefficients of each group.
@@ -102,7 +106,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         Returns
         -------
         dict
-            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target.
+            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target. Where groups share
+            columns, the sums over groups: the part of the group alone is in `latent_coef_`.
         """
         check_is_fitted(self)
         return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
@@ -120,19 +125,23 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
         columns, n_outputs = data.columns, data.n_outputs
-        dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
+        dtype, parts = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
         def shape(values):
             return np.array(values) if n_outputs else values[0]
 
-        self.coef_ = shape([coef.astype(dtype) for coef in coefs])
+        self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)])
+        vars(self).pop("latent_coef_", None)
+        if columns.overlap:
+            self.latent_coef_ = columns.split(shape([part.astype(dtype) for part in parts]))
         self.intercept_ = shape([result.point.intercept for result in results])
         self.n_iter_ = shape([result.n_iter for result in results])
-        fits = zip(results, penalties, coefs, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits])
+        fits = zip(results, penalties, parts, strict=True)
+        self.overdispersion_ = shape(objective.omega[: len(results)].tolist())
+        self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits])
         self.optimality_ = shape([result.optimality for result in results])
         self.groups_ = columns.groups
-        norms = group_norms(coefs, columns.groups)
+        norms = group_norms(parts, columns.parts.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
         strengths = np.array([penalty.by_column() for penalty in penalties])

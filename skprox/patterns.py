@@ -63,6 +63,7 @@ class GroupPattern:
 
     def arrays(self, columns, n_outputs):
         """The parameters as arrays of shape (n_outputs or 1, n_groups)."""
+        columns = columns.parts
         if isinstance(self.group_weights, str):
             weights = np.sqrt([[len(group) for group in columns.groups.values()]])
         else:
@@ -76,6 +77,12 @@ class GroupPattern:
         """One for each output, or for all; bounds as `dtype`, that of the coefficients, can hold them."""
         from skprox.penalties import Penalty
 
+        if columns.overlap and self.bounds is not None:
+            raise ValueError(
+                "bounds do not go with overlap='latent', where coefficients are sums over groups. Leave them out, or "
+                "give groups that share no columns."
+            )
+        columns = columns.parts
         groups, (weights, l1_ratio, l2_ratio) = list(columns.groups.values()), self.arrays(columns, n_outputs).values()
         alpha, rest = per_group("alpha", alpha, columns, n_outputs), 1 - (l1_ratio + l2_ratio)
         rest[np.abs(rest) < ROUNDING] = 0.0

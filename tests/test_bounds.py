@@ -477,6 +477,36 @@ def test_degrees_of_freedom(rng):
         assert path.degrees_of_freedom[0] == pytest.approx(freedom, rel=1e-5)
 
 
+@pytest.mark.parametrize("solver", ["newton", "fista"])
+def test_negative_binomial_counts(data, solver):
+    """By scipy, on the formula."""
+    X, y, rows = data
+    lower, upper = np.transpose(BOXES)
+    weight, omega = rows["sample_weight"] / rows["sample_weight"].sum(), 0.5
+
+    def value(parts):
+        eta = np.log(rows["exposure"]) + parts[0] + X @ parts[1:]
+        slopes = weight * ((y * omega + 1) / (1 + omega * np.exp(eta)) * np.exp(eta) - y)
+        data_term = weight @ ((y + 1 / omega) * np.log1p(omega * np.exp(eta)) - y * eta)
+        return data_term + 0.01 * parts[1:] @ parts[1:] / 2, np.r_[slopes.sum(), slopes @ X + 0.01 * parts[1:]]
+
+    limits, options = [(None, None), *BOXES], {"ftol": 0, "gtol": 1e-11, "maxiter": 10_000}
+    found = minimize(value, np.zeros(11), jac=True, method="L-BFGS-B", bounds=limits, options=options)
+    model = PoissonGLMRegressor(alpha=0.01, overdispersion=omega, bounds=BOXES, solver=solver, tol=TOL)
+    model.fit(X, y, **rows)
+    np.testing.assert_allclose(np.r_[model.intercept_, model.coef_], found.x, atol=1e-6)
+    assert model.objective_ == pytest.approx(found.fun, rel=1e-9)
+    assert np.count_nonzero((model.coef_ == lower) | (model.coef_ == upper)) > 2
+
+
+def test_latent_groups_have_no_bounds(data):
+    X, y, _ = data
+    groups = {"a": [0, 1, 2], "b": list(range(2, 10))}
+    for estimator in (GroupLassoPoisson, GroupLassoPoissonCV):
+        with pytest.raises(ValueError, match=r"bounds do not go with overlap='latent'.*share no columns"):
+            estimator(groups=groups, overlap="latent", bounds=(0, None)).fit(X, y)
+
+
 def test_warm_start_from_outside(data):
     X, y, rows = data
     model = PoissonGLMRegressor(alpha=0.01, warm_start=True, tol=TOL).fit(X, y, **rows)

@@ -10,6 +10,8 @@ map
     A `map` whose calls may run on several threads.
 counting
     Which of the outputs are nearly the same problem: equal numbers.
+omega
+    By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
 null
     The `Point` where all coefficients are 0, for each output.
 scale
@@ -37,6 +39,9 @@ restrict(columns)
     The same as functions of some coefficients alone.
 take(coefs), expand(coefs), occupied
     Coefficients of all columns and of those that are not left out.
+columns, n_all
+    Position in X of the column of each coefficient, None where each has one; and how many coefficients there are with
+    those left out.
 compiled(output)
     The arrays of one output for `skprox.objectives.compiled`, where `is_in_cache`.
 """
