@@ -73,10 +73,11 @@ class _CrossValidated(CountModel):
         splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
-        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
+        problem = 1.0, columns, n_outputs, data.X.dtype.type
+        patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
+        n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         overdispersion = check_overdispersion(self, data)
         with open_objective(data, weights, self.fit_intercept, self.n_jobs, overdispersion) as objective:
@@ -85,7 +86,7 @@ class _CrossValidated(CountModel):
                 strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
                 objective = held(objective, inner[0], strengths, Settings.of(self))
             follow_all = partial(self._follow, objective, tasks, data)
-            held_out = partial(_held_out, objective, counts, weight, data.offset, splits)
+            held_out = partial(_held_out, objective, data, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -102,9 +103,10 @@ class _CrossValidated(CountModel):
                 deviance[k, : len(each)] = each
             relaxed, without = [], np.full_like(deviance, np.nan)
             for k, path in enumerate(paths if self.relax else []):
-                relaxed.append(self._relax(objective, inner[k], np.count_nonzero(weights, axis=1), path))
+                n_rows = np.count_nonzero(weights, axis=1) * (objective.n_blocks or 1)
+                relaxed.append(self._relax(objective, inner[k], n_rows, path))
                 without[k, : len(path[0])] = held_out(relaxed[k])
-                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                of_all_rows = [[np.max(results[0].point.intercept) for results in way] for way in relaxed[k]]
                 without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
             best, where = _choose(np.concatenate([deviance, without]), self.selection)
             self.relaxed_, best = best >= len(paths), best % len(paths)
@@ -118,16 +120,17 @@ class _CrossValidated(CountModel):
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
-            self.objective_ = np.array(values) if n_outputs else values[0]
+            self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
             self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        parts = objective.expand(coefs if n_outputs else coefs[:, 0])
+        parts = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
+        parts = parts if n_outputs else parts[:, 0]
         self.coef_path_ = columns.fold(parts)
         vars(self).pop("latent_coef_path_", None)
         if columns.overlap:
@@ -311,35 +314,38 @@ def _fold_weights(counts, weight, splits):
     return np.array(weights, dtype=weight.dtype)
 
 
-def _held_out(objective, counts, weight, offset, splits, paths):
+def _held_out(objective, data, splits, paths):
     """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
     One pass over X: a chunk of rows serves all folds.
     """
-    n_folds, n_alphas, dtype = len(splits), len(paths[0]), objective.precision
-    counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
+    n_outputs, n_folds, n_alphas, dtype = len(data.counts), len(splits), len(paths[0]), objective.precision
+    counts, weight = data.counts.astype(np.float64), data.weight.astype(np.float64)  # deviances are small differences
     held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
+    if objective.n_blocks:  # one path of all outputs
+        coefs = coefs.reshape(n_folds, n_alphas, n_outputs, -1).swapaxes(1, 2)
+        intercepts = intercepts.reshape(n_folds, n_alphas, n_outputs).swapaxes(1, 2)
 
     def task(rows):
-        losses, chunk = np.zeros((n_folds, len(paths), n_alphas)), objective.design.cut(rows)
+        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), objective.design.cut(rows)
         for fold in range(n_folds):
             mine = np.flatnonzero(held[fold, rows])
             part, where = chunk[mine], rows.start + mine
             shares = held[fold, where]
-            for k in range(len(paths)):
+            for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                eta += offset[where, None] + intercepts[fold, k]
+                eta += data.offset[where, None] + intercepts[fold, k]
                 losses[fold, k] += _weighted_loss(shares, counts[k, where], eta, objective.omega[k])
         return losses
 
-    losses = objective.design.reduce(np.add, task, objective.shape[1], n_alphas)
+    losses = objective.design.reduce(np.add, task, len(coefs[0, 0, 0]), n_alphas)
     best = _least_loss(counts, objective.omega[: len(counts), None])
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
-    return losses.mean(axis=1).T
+    return np.average(losses, axis=1, weights=data.factors).T
 
 
 def _weighted_loss(weight, counts, eta, omega):
@@ -417,6 +423,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
@@ -435,6 +443,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `PoissonGLMRegressor`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `PoissonGLMRegressor`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -445,7 +458,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -512,7 +525,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         cv=None,
         selection="min",
         relax=False,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         overdispersion=0.0,
         fit_intercept=True,
@@ -521,6 +537,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -528,7 +546,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -537,6 +558,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
@@ -593,6 +616,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
         negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
@@ -609,6 +634,11 @@ class GroupLassoPoissonCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `GroupLassoPoisson`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `GroupLassoPoisson`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -617,7 +647,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -694,6 +724,9 @@ class GroupLassoPoissonCV(_CrossValidated):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
+        bounds=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -701,6 +734,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -712,6 +747,9 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
+        self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
@@ -719,6 +757,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         return [GroupLassoPoisson(**self._common(GroupLassoPoisson))]

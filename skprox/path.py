@@ -15,6 +15,7 @@ from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
+from skprox.joint import by_output
 from skprox.latent import apart
 from skprox.metrics import mean_deviance, saturated, share_explained
 from skprox.model import check_data
@@ -28,7 +29,8 @@ from skprox.validation import check_exposure, check_weight, warn
 class RegularizationPath:
     """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
 
-    With a 2-D target all but `alphas` have an axis of outputs after that of strengths.
+    With a 2-D target all but `alphas` have an axis of outputs after that of strengths. Where outputs are one model
+    (``multi_output="joint"``), `optimality` and `n_iter` are the same for all.
 
     Attributes
     ----------
@@ -100,7 +102,8 @@ class RegularizationPath:
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
         less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
-        for more than 1 and less than its size [2]_.
+        for more than 1 and less than its size [2]_. Of outputs that are one model each has the trace of its own
+        block.
 
         Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
         when it is pickled.
@@ -130,7 +133,8 @@ class RegularizationPath:
         - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
         - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
           number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
-          them are in. For many groups, of which few have an effect;
+          them are in. For many groups, of which few have an effect. Of K outputs that are one model each has 1 / K
+          of that;
         - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
           or more.
 
@@ -168,7 +172,8 @@ class RegularizationPath:
     def best(self, kind):
         """The position of the model with the least `information_criterion`.
 
-        A warning says so where that is the weakest strength, as a weaker one may then be better.
+        A warning says so where that is the weakest strength, as a weaker one may then be better. Of one model of all
+        outputs (``multi_output="joint"``) it is that with the least sum over outputs.
 
         Parameters
         ----------
@@ -178,7 +183,7 @@ class RegularizationPath:
         Returns
         -------
         int or ndarray of shape (n_outputs,)
-            The position along the strengths, for each output of a 2-D target.
+            The position along the strengths, for each output of a 2-D target that has a model of its own.
 
         Examples
         --------
@@ -194,7 +199,10 @@ class RegularizationPath:
         >>> float(path.degrees_of_freedom[best].round(2))
         2.76
         """
-        best = np.argmin(self.information_criterion(kind), axis=0)
+        criterion = self.information_criterion(kind)
+        if self._sample.factors is not None:
+            criterion = criterion.reshape(len(criterion), -1).sum(axis=1)
+        best = np.argmin(criterion, axis=0)
         at_end = np.count_nonzero(best == len(self.alphas) - 1)
         if at_end and len(self.alphas) > 1:
             which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
@@ -329,7 +337,7 @@ def regularization_path(
     validate_parameters(estimator)
     data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
     X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
-    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs, X.dtype.type)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
     overdispersion = check_overdispersion(estimator, data)
     with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
@@ -348,7 +356,9 @@ def regularization_path(
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-    warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
+        if data.factors is not None:
+            objective, outputs = objective.inner, by_output(objective, outputs[0])
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -380,7 +390,7 @@ def regularization_path(
         log_likelihood=log_likelihood,
         n_samples=float(n_samples),
         overdispersion=omega if n_outputs else float(omega[0]),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats, data.factors),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
         latent_coefs=columns.split(parts),
     )
@@ -426,7 +436,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -434,6 +445,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )
