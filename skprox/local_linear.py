@@ -121,7 +121,6 @@ def follow(objective, outputs, patterns, points, lassos, alphas, settings, repor
     starts = [[result.point for result in way] for each in lassos for way in zip(*each, strict=True)]
     n_alphas = [len(each) for each in starts]
     best = settle(objective, every, penalties, [alphas[:n] for n in n_alphas], starts, settings)
-    values = [[None] * n for n in n_alphas]
     changed = [range(n) for n in n_alphas]
     for _ in range(max(n_alphas, default=0)):
         kept = [k for k, places in enumerate(changed) if len(places)]
@@ -129,9 +128,7 @@ def follow(objective, outputs, patterns, points, lassos, alphas, settings, repor
             break
         before = [[best[k][i - 1].point if i else first[k] for i in changed[k]] for k in kept]
         levels = [np.array([alphas[i] for i in changed[k]]) for k in kept]
-        found = settle(
-            objective, [every[k] for k in kept], [penalties[k] for k in kept], levels, before, settings
-        )
+        found = settle(objective, [every[k] for k in kept], [penalties[k] for k in kept], levels, before, settings)
         after = [[] for _ in every]
         for k, way in zip(kept, found, strict=True):
             for i, result in zip(changed[k], way, strict=True):

@@ -122,6 +122,17 @@ class PoissonGLMRegressor(_Penalised):
         infinity removes a column.
     l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The L1 part. With lambda_j = alpha_j omega_j rho_j it is sum_j P_j(|beta_j|), where P_j has the slope
+
+        - "lasso": lambda_j everywhere;
+        - "mcp": max(lambda_j - t / gamma, 0), the minimax concave penalty [2]_;
+        - "scad": lambda_j up to t = lambda_j, then max(gamma lambda_j - t, 0) / (gamma - 1) [3]_.
+
+        The last two are flat from t = gamma lambda_j on, and so leave large coefficients unshrunken. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
@@ -139,7 +150,7 @@ class PoissonGLMRegressor(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
@@ -194,10 +205,27 @@ class PoissonGLMRegressor(_Penalised):
     Counts with an exposure e have the same solution as rates y / e with sample weights w e at a
     strength of alpha sum(w) / sum(w e).
 
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [4]_ [5]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a column, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
+
     References
     ----------
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
        via Coordinate Descent", Journal of Statistical Software 33(1).
+    .. [2] Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty", Annals of Statistics 38(2).
+    .. [3] Fan and Li (2001), "Variable Selection via Nonconcave Penalized Likelihood and its Oracle Properties",
+       Journal of the American Statistical Association 96(456).
+    .. [4] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [5] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------
@@ -211,6 +239,13 @@ class PoissonGLMRegressor(_Penalised):
     >>> model = PoissonGLMRegressor(alpha={"f1": 0.01, "f2": [0.2, 0.5]}, l1_ratio=1).fit(X, y)
     >>> model.selected_groups_
     ['f1']
+
+    Effects that are selected, but not shrunken:
+
+    >>> PoissonGLMRegressor(alpha=0.1, l1_ratio=1).fit(X, y).coef_.round(2)
+    array([ 0.45, -0.23,  0.  ,  0.  , -0.01])
+    >>> PoissonGLMRegressor(alpha=0.1, l1_ratio=1, penalty="mcp").fit(X, y).coef_.round(2)
+    array([ 0.51, -0.29,  0.  ,  0.  ,  0.  ])
     """
 
     _parameter_constraints = _Penalised._parameter_constraints | {
@@ -305,6 +340,19 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The norms' part. With lambda_g = alpha_g (1 - rho_g - kappa_g) omega_g it is sum_g P_g(||beta_g||_2), where P_g
+        has the slope
+
+        - "lasso": lambda_g everywhere;
+        - "mcp": max(lambda_g - t / gamma, 0), the group MCP [5]_;
+        - "scad": lambda_g up to t = lambda_g, then max(gamma lambda_g - t, 0) / (gamma - 1).
+
+        The last two are flat from t = gamma lambda_g on, and so leave groups of large effect unshrunken. The L1 norm
+        within groups and the squares stay as they are. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -316,7 +364,7 @@ class GroupLassoPoisson(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit, with ``overlap="latent"`` from `latent_coef_` where it
         has as many.
@@ -368,6 +416,18 @@ class GroupLassoPoisson(_Penalised):
     groups_from_transformer : The exact groups behind a fitted transformer.
     make_grouped_column_transformer : Names columns so that the exact groups are found.
 
+    Notes
+    -----
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [6]_ [7]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a group, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
+
     References
     ----------
     .. [1] Yuan and Lin (2006), "Model selection and estimation in regression with grouped variables",
@@ -378,6 +438,12 @@ class GroupLassoPoisson(_Penalised):
        International Conference on Machine Learning.
     .. [4] Lim and Hastie (2015), "Learning Interactions via Hierarchical Group-Lasso Regularization", Journal of
        Computational and Graphical Statistics 24(3).
+    .. [5] Breheny and Huang (2015), "Group descent algorithms for nonconvex penalized linear and logistic regression
+       models with grouped predictors", Statistics and Computing 25(2).
+    .. [6] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [7] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------

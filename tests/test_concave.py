@@ -400,7 +400,7 @@ def test_planted_support_beside_the_lasso(rng):
 
 def test_degrees_of_freedom_and_tables_are_those_of_the_lasso_that_touches(data):
     """A column counts 1, and a group by the curvature P'(t) / t of its norm across it."""
-    X, y, rows = data
+    X, y, _ = data
     model = PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty="mcp", tol=TOL).fit(X, y)
     kept = np.count_nonzero(model.coef_)
     means = model.predict(X)
@@ -515,7 +515,7 @@ def test_errors(data):
         ):
             with pytest.raises(ValueError, match=match):
                 clone(model).set_params(**given).fit(X, y)
-    with pytest.raises(ValueError, match="penalty='mcp' bends norms.*l1_ratio above 0"):
+    with pytest.raises(ValueError, match=r"penalty='mcp' bends norms.*l1_ratio above 0"):
         PoissonGLMRegressor(penalty="mcp").fit(X, y)
     with pytest.raises(ValueError, match="sum is below 1"):
         clone(groups).set_params(penalty="scad", l1_ratio=0.5, l2_ratio=0.5).fit(X, y)
@@ -525,7 +525,7 @@ def test_errors(data):
 
 @pytest.mark.parametrize(("kind", "gamma"), KINDS)
 def test_values_are_integrals_of_slopes(kind, gamma):
-    from skprox.concave import Concavity, ConcavePenalty
+    from skprox.concave import ConcavePenalty, Concavity
 
     concavity = Concavity(gamma, 1 / gamma if kind == "mcp" else 1 / (gamma - 1))
     penalty = ConcavePenalty.above(Penalty.from_groups([[0, 1]], 0.7, 0.0), 0.7, concavity)
