@@ -25,8 +25,9 @@ def settle(objective, outputs, patterns, alphas, starts, settings, monitor=None)
     else:
         found = [[None] * len(each) for each in alphas]
     places = [(k, i) for k, way in enumerate(found) for i, result in enumerate(way) if result is None]
-    for first in range(0, len(places), LOCKSTEP):
-        batch, problems = places[first : first + LOCKSTEP], []
+    size = max(1, LOCKSTEP // (objective.n_blocks or 1))
+    for first in range(0, len(places), size):
+        batch, problems = places[first : first + size], []
         for k, i in batch:
             certificate = Certificate.of(objective, patterns[k], outputs[k])
             certificate = certificate.at_null(patterns[k].scaled(alphas[k][i]), objective.null[outputs[k]])

@@ -18,12 +18,14 @@ from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
 from skprox.groups import group_of_column, groups_in
 from skprox.halves import check_selects, draw, groups_by_key, take
+from skprox.joint import by_position
 from skprox.latent import apart, kept
 from skprox.named_sparse import name_columns, names_of
 from skprox.names import gather
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.patterns import pattern_of
+from skprox.strengths import bounds_by_column
 from skprox.validation import check_exposure, check_weight, sparse_floats, warn
 
 
@@ -109,6 +111,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     halves. The bound is of use where there are many groups: kept ones are in q, too, so that it can't be
     low where most of the groups have an effect. Groups that are not penalised are always kept, with a probability
     of 1, and those of infinite weight never; neither counts in p or q.
+
+    ``overdispersion="estimate"`` of the estimator is estimated along the path of all rows, and held for the halves.
 
     Rows keep their weight and exposure. Those of weight 0 are left out before halves are drawn. A half in
     which an output has no positive count tells nothing of it, and selects nothing for it; a column that
@@ -221,6 +225,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
         X = checked if issparse(checked) else X
         estimator, X, among = _on_occupied(self.estimator, X, columns, n_outputs)
+        estimator.set_params(overdispersion=path.overdispersion)  # for all halves
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))
         selections[..., free[among]] = True
@@ -314,7 +319,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
     patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
-    strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
+    norm, l1, _, lower, upper = np.hstack([pattern.by_column() for pattern in patterns])
+    strength = np.where((lower == 0) & (upper == 0), np.inf, norm + l1).reshape(-1, len(columns.parts.names))
     group_of, free, finite = group_of_column(columns.parts.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
@@ -335,8 +341,12 @@ def _on_occupied(estimator, X, columns, n_outputs):
     from skprox import storage  # which imports numba
 
     X, estimator = indexable(X)[0], clone(estimator)
+    estimator.set_params(output_weights=by_position(estimator.output_weights, columns, n_outputs))
     occupied = storage.occupied(X)
     pattern = pattern_of(estimator).arrays(columns, n_outputs)
+    if estimator.bounds is not None:
+        bounds = bounds_by_column(estimator.bounds, columns)
+        estimator.set_params(bounds=bounds if occupied is None else bounds[occupied])
     if occupied is None:
         groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
