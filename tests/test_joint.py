@@ -486,3 +486,30 @@ def test_strengths_of_outputs_must_agree(data, params):
     columns = np.tile(np.linspace(0.1, 1, P), (3, 1))
     with pytest.raises(ValueError, match="penalty_weights differs between outputs"):
         joint(0.1, PoissonGLMRegressor, penalty_weights=columns * [[1], [2], [3]]).fit(X, Y)
+
+
+def test_groups_that_share_columns(data):
+    """As with repeated columns."""
+    X, Y, rows = data
+    groups = {"a": [0, 1, 2], "b": [2, 3, 4], "c": [0, 5, 6, 7, 8, 9]}
+    positions, sizes = np.concatenate(list(groups.values())), [3, 3, 6]
+    labels = np.repeat(list(groups), sizes).tolist()
+    params = {"output_weights": FACTORS, "l1_ratio": 0.1}
+    latent = joint(0.2, groups=groups, overlap="latent", **params).fit(X, Y, **rows)
+    repeated = joint(0.2, groups=labels, **params).fit(X[:, positions], Y, **rows)
+    np.testing.assert_allclose(latent.objective_, repeated.objective_, rtol=1e-9)
+    np.testing.assert_allclose(latent.alpha_max_, repeated.alpha_max_, rtol=1e-10)
+    parts = np.hstack([latent.latent_coef_[name] for name in groups])
+    assert parts.shape == (K, 12)
+    np.testing.assert_allclose(parts, repeated.coef_, atol=1e-5)
+    np.testing.assert_allclose(
+        latent.dispersion(X, Y, **rows), repeated.dispersion(X[:, positions], Y, **rows), rtol=1e-4
+    )
+    coefs = np.zeros((K, P))
+    np.add.at(coefs.T, positions, parts.T)
+    np.testing.assert_allclose(latent.coef_, coefs, atol=1e-12)
+    estimator = latent.set_params(tol=1e-6)
+    path = regularization_path(estimator, X, Y, n_alphas=4, **rows)
+    other = regularization_path(repeated.set_params(tol=1e-6), X[:, positions], Y, n_alphas=4, **rows)
+    np.testing.assert_allclose(path.deviance, other.deviance, rtol=1e-5)
+    np.testing.assert_allclose(path.degrees_of_freedom, other.degrees_of_freedom, rtol=1e-2)
