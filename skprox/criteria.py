@@ -23,6 +23,7 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    overdispersion : ndarray of shape (n_outputs,)
     columns : ndarray of int or None
         Position in X of the column of each coefficient, where columns repeat.
     factors : ndarray of shape (n_outputs,), or None
@@ -34,6 +35,7 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    overdispersion: np.ndarray
     columns: np.ndarray | None = None
     factors: np.ndarray | None = None
 
@@ -47,7 +49,8 @@ class Sample:
             return np.array([self._of_one_model(self.penalties[0].scaled(alpha), *way) for alpha, *way in ways])
         df = np.empty(intercepts.shape)
         for a, k in np.ndindex(df.shape):
-            df[a, k] = self._degrees_of_freedom(self.penalties[k].scaled(alphas[a]), coefs[a, k], intercepts[a, k])
+            penalty, omega = self.penalties[k].scaled(alphas[a]), self.overdispersion[k]
+            df[a, k] = self._degrees_of_freedom(penalty, coefs[a, k], intercepts[a, k], omega)
         return df
 
     def log_numbers_of_models(self, coefs):
@@ -68,20 +71,21 @@ class Sample:
 
     def _of_one_model(self, penalty, coefs, intercepts):
         rows = self.X, self.weight.astype(np.float64), [*map(self._means, coefs, intercepts)]
-        found = joint.informations(*rows, coefs, penalty, self.fit_intercept, self.factors, self.columns)
+        terms = penalty, self.fit_intercept, self.factors, self.columns, self.overdispersion
+        found = joint.informations(*rows, coefs, *terms)
         return [each.degrees_of_freedom for each in found]
 
-    def _degrees_of_freedom(self, penalty, coef, intercept):
+    def _degrees_of_freedom(self, penalty, coef, intercept, omega):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
         means, (_, diagonal, radial) = self._means(coef, intercept), penalty.expansion(coef)
         played = np.flatnonzero(np.isfinite(diagonal))
         if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
-            masses, diagonal = self.weight * means, diagonal[played]
+            masses, diagonal = self.weight * means / (1 + omega * means), diagonal[played]
             return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
         weight = self.weight.astype(np.float64)
         terms = coef, penalty, self.fit_intercept, self.columns
-        return Information(self.X, weight, means, *terms).degrees_of_freedom
+        return Information(self.X, weight, means, *terms, omega).degrees_of_freedom
 
     def _means(self, coef, intercept):
         selected = np.flatnonzero(coef)

@@ -14,12 +14,13 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from skprox._compat import Interval, StrOptions, _fit_context, _num_samples, _raise_for_params, _routing_enabled
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
-from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
 from skprox.model import CountModel, check_data
+from skprox.overdispersion import check_overdispersion, estimated, held, is_estimated
 from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.relax import refit
+from skprox.relax import refit, released
 from skprox.validation import check_rates, warn
 
 FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
@@ -77,9 +78,13 @@ class _CrossValidated(CountModel):
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
-        with open_objective(data, weights, self.fit_intercept, self.n_jobs) as objective:
-            follow_all = partial(self._follow, objective, tasks, data)
+        overdispersion = check_overdispersion(self, data)
+        with open_objective(data, weights, self.fit_intercept, self.n_jobs, overdispersion) as objective:
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
+            if is_estimated(self):
+                strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
+                objective = held(objective, inner[0], strengths, Settings.of(self))
+            follow_all = partial(self._follow, objective, tasks, data)
             held_out = partial(_held_out, objective, data, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
@@ -107,11 +112,14 @@ class _CrossValidated(CountModel):
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
             results = [way[where][0] for way in (relaxed if self.relaxed_ else paths)[best]]
+            if is_estimated(self):
+                selected = [way[where][0].point.coef for way in chosen] if self.relaxed_ else None
+                objective, results = self._estimate(objective, inner[best], results, selected)
             self._unpack(results, objective, penalties, patterns[best], data)
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
             self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
@@ -214,12 +222,10 @@ class _CrossValidated(CountModel):
                 [without_penalised(objective, output, pattern, Settings.of(self)) for output in each]
                 for each, pattern in zip(outputs, patterns, strict=True)
             ]
+            alphas = self._grid(objective, patterns, [each[0] for each in starts], alphas)
         else:
             last = [np.array([result.point.coef for result in path[-1]], dtype=np.float64) for path in before]
             starts = [objective.points(*each) for each in zip(last, map(np.array, outputs), strict=True)]
-        if isinstance(alphas, Integral):
-            least = FIRST_END if self.alpha_min_ratio == "auto" else self.alpha_min_ratio
-            alphas = grid(objective, patterns, [each[0] for each in starts], alphas, least)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
         def reporter(pattern):
@@ -242,6 +248,33 @@ class _CrossValidated(CountModel):
         paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
+
+    def _grid(self, objective, patterns, starts, alphas):
+        if not isinstance(alphas, Integral):
+            return alphas
+        least = FIRST_END if self.alpha_min_ratio == "auto" else self.alpha_min_ratio
+        return grid(objective, patterns, starts, alphas, least)
+
+    def _first_alphas(self, objective, patterns, alphas):
+        """The strengths that a path begins with."""
+        starts = [without_penalised(objective, k, each, Settings.of(self)) for k, each in enumerate(patterns)]
+        return self._grid(objective, patterns, starts, alphas)
+
+    def _estimate(self, objective, patterns, results, selected):
+        """The objective at the overdispersions of the model chosen, and its results with these.
+
+        `selected` are coefficients of all outputs whose zeros tell what is left out where the rest has no penalty.
+        """
+        if selected is None:
+            penalties = [pattern.scaled(self.alpha_) for pattern in patterns]
+        else:
+            penalties = [released(pattern, coef) for pattern, coef in zip(patterns, selected, strict=True)]
+
+        def fit(objective, starts):
+            return fit_each(objective, penalties, range(len(penalties)), starts, Settings.of(self))
+
+        objective, starts = estimated(objective, [result.point for result in results], fit, self.tol)
+        return objective, fit(objective, starts)
 
     def _relax(self, objective, patterns, n_rows, paths):
         """What `_follow` returns, without a penalty on what is selected."""
@@ -281,7 +314,7 @@ def _fold_weights(counts, weight, splits):
 
 
 def _held_out(objective, data, splits, paths):
-    """Mean Poisson deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
+    """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
     One pass over X: a chunk of rows serves all folds.
     """
@@ -304,16 +337,34 @@ def _held_out(objective, data, splits, paths):
             for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
                 eta += data.offset[where, None] + intercepts[fold, k]
-                losses[fold, k] -= (shares * counts[k, where]) @ eta
-                with np.errstate(over="ignore"):
-                    losses[fold, k] += shares @ np.exp(eta, out=eta)
+                losses[fold, k] += _weighted_loss(shares, counts[k, where], eta, objective.omega[k])
         return losses
 
     losses = objective.design.reduce(np.add, task, len(coefs[0, 0, 0]), n_alphas)
-    best = counts - xlogy(counts, counts)
+    best = _least_loss(counts, objective.omega[: len(counts), None])
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
     return np.average(losses, axis=1, weights=data.factors).T
+
+
+def _weighted_loss(weight, counts, eta, omega):
+    """Sum over rows of weight times loss for each column of eta, which is work from then on."""
+    if omega == 0:
+        with np.errstate(over="ignore"):
+            linear = (weight * counts) @ eta
+            return weight @ np.exp(eta, out=eta) - linear
+    from skprox.losses import nb_values
+
+    nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)
+    rows = nothing, weight[None], counts[None], first, first
+    return nb_values(eta.T.copy(), nothing, *rows, np.full(len(first), omega))
+
+
+def _least_loss(counts, omega):
+    """That of each count where it is the mean."""
+    z = omega * counts
+    rise = np.divide(np.log1p(z), omega, out=counts.copy(), where=z > 0)
+    return rise + counts * np.log1p(z) - xlogy(counts, counts)
 
 
 def _still_falls(alphas, deviance):
@@ -344,7 +395,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -373,6 +424,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do, as in `PoissonGLMRegressor`. Deviances are those of the
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -400,7 +455,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out, the mean over outputs.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -420,6 +475,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         The smallest strength at which all coefficients are 0, where each column has an L1 penalty.
     groups_, group_norms_, selected_groups_ : dict, dict, list
         As in `PoissonGLMRegressor`.
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion of the model, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether the model was fitted with exposure.
     n_features_in_ : int
@@ -434,6 +491,13 @@ class PoissonGLMRegressorCV(_CrossValidated):
     GroupLassoPoissonCV : Keeps or drops whole groups of columns.
     regularization_path : Models at many strengths.
     sklearn.linear_model.ElasticNetCV : The same for squared errors.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. Of several ratios the first one counts. The model chosen is then fitted anew with an estimate
+    of its own, as the estimator without CV in its name is, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------
@@ -458,8 +522,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         cv=None,
         selection="min",
         relax=False,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -475,8 +542,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -511,7 +581,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -541,6 +611,10 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -566,7 +640,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out, the mean over outputs.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -591,6 +665,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         The smallest strength at which all coefficients are 0, where all groups are penalised.
     groups_, group_norms_, selected_groups_ : dict, dict, list
         As in `GroupLassoPoisson`.
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion of the model, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether the model was fitted with exposure.
     n_features_in_ : int
@@ -604,6 +680,13 @@ class GroupLassoPoissonCV(_CrossValidated):
     --------
     PoissonGLMRegressorCV : Lasso and elastic net.
     regularization_path : Models at many strengths.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. The model chosen is then fitted anew with an estimate of its own, as the estimator
+    without CV in its name fits it, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------
@@ -634,6 +717,9 @@ class GroupLassoPoissonCV(_CrossValidated):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -653,6 +739,9 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

@@ -36,13 +36,14 @@ class Design:
         """The matrix, where its columns are all of X; else None."""
         return self.X if self.columns is None else None
 
-    def restrict(self, columns):
+    def restrict(self, columns, unites_rows):
         """The design of some of the columns, and which rows it has; None is all.
 
-        Of a sparse matrix come the rows with an entry there, where they are few, and an empty one in the end.
+        Of a sparse matrix come the rows with an entry there, where they are few and the others may be united, and an
+        empty one in the end.
         """
         columns = columns if self.columns is None else self.columns[columns]
-        X, columns, rows = storage.gather(self.X, columns)
+        X, columns, rows = storage.gather(self.X, columns, unites_rows)
         return Design(X, self.n_threads, self.map, self.chunk_bytes, columns), rows
 
     def cut(self, rows, columns=None):

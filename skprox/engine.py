@@ -54,8 +54,11 @@ class Settings:
 
 
 @contextmanager
-def open_objective(data, weights, fit_intercept, n_jobs):
-    """The objective of the rows under each of some weights, with threads to evaluate it on."""
+def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
+    """The objective of the rows under each of some weights, with threads to evaluate it on.
+
+    It is that of negative binomial counts where there is an `overdispersion` for each counts.
+    """
     from skprox import storage
     from skprox.objectives.poisson import PoissonObjective
 
@@ -65,7 +68,13 @@ def open_objective(data, weights, fit_intercept, n_jobs):
     n_outputs = len(data.counts) * len(weights)
     with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
         n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-        objective = PoissonObjective(*rows, fit_intercept, n_threads, run, dtype, data.columns.repeats)
+        arguments = *rows, fit_intercept, n_threads, run, dtype, data.columns.repeats
+        if overdispersion is None:
+            objective = PoissonObjective(*arguments)
+        else:
+            from skprox.objectives.negative_binomial import NegativeBinomialObjective
+
+            objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
         check_spread(objective, data.columns.parts.titles)
         if data.factors is not None:
             from skprox.objectives.stacked import StackedObjective
@@ -82,6 +91,12 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
     """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
 
+    if any(penalty.is_concave for penalty in penalties):
+        from skprox import local_linear
+
+        lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
+        starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
+        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -123,6 +138,12 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
     """
     from skprox.solvers import solve_in_memory
 
+    if any(pattern.is_concave for pattern in patterns):
+        from skprox import local_linear
+
+        patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
+        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]

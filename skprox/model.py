@@ -70,10 +70,13 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
-        """D², the share of the Poisson deviance of `y` that the model explains.
+        """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
-        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
+        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one. The deviance is
+        that of Poisson counts, and of negative binomial ones with the model's `overdispersion_` where that is not 0:
+        a measure of its own for each overdispersion, so that `poisson_deviance_scorer` is what compares models of
+        several, or `log_likelihood_scorer`.
         Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
         where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
         model that expects exactly these, and 0 for any other.
@@ -96,7 +99,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         """
         need_exposure(self, exposure, "score")
         check_outputs(self, y)
-        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
+        rows = {"sample_weight": sample_weight, "exposure": exposure}
+        return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
     def split_coef(self):
         """The coefficients of each group.
@@ -133,7 +137,13 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         fits = zip(results, penalties, parts, strict=True)
         self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits], each)
         self.optimality_ = shape([result.optimality for result in results], each)
+        self._strengths = self._by_output(penalties, n_outputs)
+        vars(self).pop("_slopes", None)
+        if penalties[0].is_concave:  # the strengths of the lasso that touches the penalty at the coefficients
+            lassos = [penalty.at(part) for penalty, part in zip(penalties, parts, strict=True)]
+            self._slopes = self._by_output(lassos, n_outputs)
         parts, intercepts = parts.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
+        self.overdispersion_ = shape(objective.omega[: len(parts)].tolist(), n_outputs)
         self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)], n_outputs)
         self.intercept_ = shape(intercepts.tolist(), n_outputs)
         vars(self).pop("latent_coef_", None)
@@ -143,15 +153,18 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         norms = group_norms(parts, columns.parts.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
-        strengths = np.hstack([penalty.by_column() for penalty in penalties])
-        strengths = strengths.reshape(len(strengths), -1, parts.shape[1]).swapaxes(0, 1)
-        self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
         self._factors = data.factors
         vars(self).pop("alpha_max_", None)
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
             self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
+
+    def _by_output(self, penalties, n_outputs):
+        """Strengths in the form of `Penalty.by_column` for each output, or once where they are the same for all."""
+        strengths = np.hstack([penalty.by_column() for penalty in penalties])
+        strengths = strengths.reshape(len(strengths), n_outputs or 1, -1).swapaxes(0, 1)
+        return strengths[:1] if (strengths == strengths[0]).all() else strengths
 
     def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
@@ -162,6 +175,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
             n_iter = max(result.n_iter for result in results)
             remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
             remedies += ["bring the columns of X to like scales"]
+            remedies += ["raise gamma"] * (self.penalty != "lasso")
             remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
             remedies += ["try solver='auto'"] * (self.solver != "auto")
             warn(

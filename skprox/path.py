@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
@@ -18,8 +17,9 @@ from skprox.engine import Settings, follow, ignore, open_objective, without_pena
 from skprox.groups import group_norms
 from skprox.joint import by_output
 from skprox.latent import apart
-from skprox.metrics import mean_deviance, share_explained
+from skprox.metrics import mean_deviance, saturated, share_explained
 from skprox.model import check_data
+from skprox.overdispersion import check_overdispersion, held, is_estimated
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, warn
@@ -41,7 +41,7 @@ class RegularizationPath:
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     deviance_explained : ndarray of shape (n_alphas,)
-        Share of the Poisson deviance of the rows of the fit that the model explains: D² of `score`.
+        Share of the deviance of the rows of the fit that the model explains: D² of `score`.
     optimality : ndarray of shape (n_alphas,)
         The certificate of each model, as in `optimality_`.
     n_iter : ndarray of shape (n_alphas,)
@@ -51,11 +51,13 @@ class RegularizationPath:
     feature_names : list of str
         Names of the columns.
     deviance : ndarray of shape (n_alphas,)
-        Poisson deviance of the rows of the fit, each as often as its weight says.
+        Deviance of the rows of the fit, each as often as its weight says: Poisson, or negative binomial.
     log_likelihood : ndarray of shape (n_alphas,)
-        Poisson log-likelihood of these rows.
+        Log-likelihood of these rows.
     n_samples : float
         Number of these rows: the sum of their weights.
+    overdispersion : float or ndarray of shape (n_outputs,)
+        The overdispersion of all models, as given or estimated; 0 is Poisson.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
     latent_coefs : dict or None
@@ -73,6 +75,7 @@ class RegularizationPath:
     deviance: np.ndarray
     log_likelihood: np.ndarray
     n_samples: float
+    overdispersion: float | np.ndarray
     _sample: Sample
     output_names: np.ndarray | None = None
     latent_coefs: dict | None = None
@@ -135,8 +138,8 @@ class RegularizationPath:
         - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
           or more.
 
-        All but "gcv" take the variance of counts to equal their mean, and choose too weak a penalty where it is
-        larger.
+        All but "gcv" take the variance of counts to be what the estimator's `overdispersion` says, their mean by
+        default, and choose too weak a penalty where it is larger.
 
         Parameters
         ----------
@@ -291,6 +294,15 @@ def regularization_path(
     RegularizationPath
         The models, strongest penalty first.
 
+    Notes
+    -----
+    ``overdispersion="estimate"`` of the estimator is estimated once, beside the fit at the geometric mean of the
+    largest and the smallest strength (by default a tenth of the largest one), and held along the path. That is safe,
+    as an overdispersion says how rows are weighed, and not what is estimated: with any of them coefficients tell the
+    same means, if not with the same precision. Held, it lets deviances and likelihoods compare models by their means.
+    On the null model it would take in what covariates explain; on the weakest penalty, which may fit noise, too little
+    would be left of it. `PoissonGLMRegressor` and `GroupLassoPoisson` at one strength have an estimate of their own.
+
     References
     ----------
     .. [1] Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems",
@@ -327,16 +339,24 @@ def regularization_path(
     X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
     penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
-    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs) as objective:
+    overdispersion = check_overdispersion(estimator, data)
+    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
-        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
-        if isinstance(alphas, Integral):
-            alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
+
+        def begin(objective):
+            starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
+            if isinstance(alphas, Integral):
+                return starts, grid(objective, patterns, starts, alphas, alpha_min_ratio)
+            return starts, alphas
+
+        if is_estimated(estimator):
+            objective = held(objective, patterns, lambda objective: begin(objective)[1], settings)
+        starts, alphas = begin(objective)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-        warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
         if data.factors is not None:
             objective, outputs = objective.inner, by_output(objective, outputs[0])
 
@@ -349,12 +369,13 @@ def regularization_path(
     # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
     rates = np.exp([point.intercept for point in objective.null])
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
-    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
-    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
+    omega = objective.omega
+    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight, omega) - 2 * gains
+    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight, omega)
     with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
         n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
-        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
-        deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
+        log_likelihoods = weight @ saturated(counts.T, omega) - deviances / 2
+        deviance, log_likelihood = n_samples * deviances, n_samples * log_likelihoods
     parts = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
@@ -368,7 +389,8 @@ def regularization_path(
         deviance=deviance,
         log_likelihood=log_likelihood,
         n_samples=float(n_samples),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, columns.repeats, data.factors),
+        overdispersion=omega if n_outputs else float(omega[0]),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats, data.factors),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
         latent_coefs=columns.split(parts),
     )
@@ -414,7 +436,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -422,6 +445,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

@@ -10,13 +10,39 @@ from skprox.joint import is_joint, one_for_all, over_outputs
 from skprox.strengths import per_coefficient, per_group
 
 ROUNDING = 1e-14  # of the sum of two ratios
+GAMMA = {"mcp": 3.0, "scad": 4.0}  # those of grpreg
 
 
 def pattern_of(estimator):
     """The parameters of an estimator, or one that cross-validates, that stay as they are whatever `alpha`."""
+    shape = estimator.penalty, estimator.gamma
     if hasattr(estimator, "group_weights"):
-        return GroupPattern(is_joint(estimator), estimator.group_weights, estimator.l1_ratio, estimator.l2_ratio)
-    return ColumnPattern(is_joint(estimator), estimator.penalty_weights, estimator.l1_ratio)
+        ratios = estimator.l1_ratio, estimator.l2_ratio
+        return GroupPattern(is_joint(estimator), estimator.group_weights, *ratios, *shape)
+    return ColumnPattern(is_joint(estimator), estimator.penalty_weights, estimator.l1_ratio, *shape)
+
+
+def _bend(penalties, levels, penalty, gamma):
+    """Penalties with concave norms, where that is what `penalty` and `gamma` of an estimator say."""
+    if penalty == "lasso":
+        if gamma is not None:
+            raise ValueError(
+                f"gamma is the concavity of penalty='mcp' and 'scad'; got gamma={gamma!r} with penalty='lasso'. Leave "
+                "gamma out, or give one of these penalties."
+            )
+        return penalties
+    from skprox.concave import Concavity, ConcavePenalty
+
+    gamma = GAMMA[penalty] if gamma is None else gamma
+    if penalty == "scad" and not gamma > 2:
+        raise ValueError(f"gamma must be above 2 for penalty='scad', of which 4 is usual; got {gamma!r}.")
+    if not any(level.any() for level in levels) and any(each.ridge.any() for each in penalties):
+        raise ValueError(
+            f"penalty={penalty!r} bends norms, but the ratios leave nothing but other terms. Give an l1_ratio above 0 "
+            "(in a group lasso, an l1_ratio and l2_ratio whose sum is below 1)."
+        )
+    concavity = Concavity(gamma, 1 / gamma if penalty == "mcp" else 1 / (gamma - 1))
+    return [ConcavePenalty.above(*each, concavity) for each in zip(penalties, levels, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -26,6 +52,8 @@ class ColumnPattern:
     joint: bool
     penalty_weights: object
     l1_ratio: object
+    penalty: str
+    gamma: float | None
     of_groups = False
 
     def arrays(self, columns, n_outputs):
@@ -46,11 +74,12 @@ class ColumnPattern:
         total = _times(alpha, weights, "penalty_weights")
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
+        groups = np.arange(len(columns.names))
+        build = partial(Penalty.of, groups, np.arange(len(groups) + 1))
         if self.joint:
-            groups = np.arange(len(columns.names))[:, None]
-            return [over_outputs(n_outputs or 1, groups, *each) for each in zip(strength, ridge, strict=True)]
-        singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
-        return [Penalty.of(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+            build = partial(over_outputs, n_outputs or 1, groups[:, None])
+        penalties = [build(*each) for each in zip(strength, ridge, strict=True)]
+        return _bend(penalties, finite * ratio, self.penalty, self.gamma)
 
     def norms(self, groups, n_features):
         """Positions of the coefficients of each norm of the penalty."""
@@ -65,6 +94,8 @@ class GroupPattern:
     group_weights: object
     l1_ratio: object
     l2_ratio: object
+    penalty: str
+    gamma: float | None
     of_groups = True
 
     def arrays(self, columns, n_outputs):
@@ -95,10 +126,11 @@ class GroupPattern:
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
         group_of = group_of_column(columns.groups)
         build = partial(over_outputs, n_outputs or 1) if self.joint else Penalty.from_groups
-        return [
+        penalties = [
             build(groups, strength, ridge[group_of], l1[group_of])
             for strength, ridge, l1 in zip(*strengths, strict=True)
         ]
+        return _bend(penalties, np.where(removed, 0.0, strengths[0]), self.penalty, self.gamma)
 
     def norms(self, groups, n_features):
         """Positions of the coefficients of each norm of the penalty."""

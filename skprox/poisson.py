@@ -10,6 +10,7 @@ from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
 from skprox.joint import is_joint
 from skprox.model import CountModel, check_data
+from skprox.overdispersion import CONSTRAINTS, check_overdispersion, estimated, is_estimated
 from skprox.patterns import pattern_of
 
 
@@ -18,7 +19,10 @@ class _Penalised(CountModel):
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
+        "penalty": [StrOptions({"lasso", "mcp", "scad"})],
+        "gamma": [Interval(Real, 1, None, closed="neither"), None],
         "groups": [str, Integral, dict, callable, "array-like"],
+        "overdispersion": CONSTRAINTS,
         "fit_intercept": ["boolean"],
         "solver": [StrOptions({"auto", "fista", "newton"})],
         "tol": [Interval(Real, 0, None, closed="neither")],
@@ -59,11 +63,19 @@ class _Penalised(CountModel):
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
             penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
-        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
+        overdispersion = check_overdispersion(self, data)
+        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs, overdispersion) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
-            starts, monitor = self._starts(objective, inner), self._monitor(tasks)
-            results = fit_each(objective, inner, outputs, starts, Settings.of(self), monitor)
+            monitor, settings = self._monitor(tasks), Settings.of(self)
+
+            def fit(objective, starts, monitor=None):
+                return fit_each(objective, inner, outputs, starts, settings, monitor)
+
+            starts = self._starts(objective, inner)
+            if is_estimated(self):
+                objective, starts = estimated(objective, starts, fit, self.tol)
+            results = fit(objective, starts, monitor)
             self._unpack(results, objective, penalties, patterns, data)
             self._warn_of_empty(self.alpha, inner, objective)
             tasks.end()
@@ -130,6 +142,10 @@ class PoissonGLMRegressor(_Penalised):
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names to
         strengths and coefficients.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do: their variance is mu + overdispersion * mu^2, that of the
+        negative binomial distribution (NB2). 0 is Poisson. "estimate" takes, for each output, the value under which
+        the counts are the most likely; fits and estimates take turns until neither changes. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -151,7 +167,7 @@ class PoissonGLMRegressor(_Penalised):
         Whether to print a line a step, or in `regularization_path` a line a strength.
     multi_output : {"separate", "joint"}, default="separate"
         What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
-        covariate enters for all outputs or for none, as in the multi-task lasso [2]_: its L1 part is the norm of a
+        covariate enters for all outputs or for none, as in the multi-task lasso [3]_: its L1 part is the norm of a
         column over all outputs, and it minimises::
 
             sum_k f_k + sum_j alpha_j omega_j ( rho_j ||beta_.j||_2 + (1 - rho_j) / 2 ||beta_.j||_2^2 )
@@ -170,7 +186,8 @@ class PoissonGLMRegressor(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps. Here and in the next three, "joint" outputs are one problem, with one number.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -186,6 +203,8 @@ class PoissonGLMRegressor(_Penalised):
         Name of a group to the Euclidean norm of its coefficients (for each output).
     selected_groups_ : list
         Names of the groups with a coefficient other than 0 (in any output).
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
@@ -207,13 +226,22 @@ class PoissonGLMRegressor(_Penalised):
     leaves an objective that can't overflow [1]_.
 
     Counts with an exposure e have the same solution as rates y / e with sample weights w e at a
-    strength of alpha sum(w) / sum(w e).
+    strength of alpha sum(w) / sum(w e). That is so without an `overdispersion`.
+
+    With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, the negative
+    logarithm of the likelihood of negative binomial counts less what coefficients do not change, which is convex,
+    too, and goes to that of Poisson counts as o goes to 0 [2]_. Rows of a large mean then weigh less. Each step finds
+    the intercept by a few more passes over X, and small models have no compiled path: fits take about three times as
+    long as Poisson fits where X is large, and up to thirty times where it stays in the cache. The estimate of o is that
+    of maximum likelihood; it is too small where a model has nearly as many coefficients as rows, and 0 where counts
+    vary no more than Poisson counts do: the model is then the Poisson one.
 
     References
     ----------
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
        via Coordinate Descent", Journal of Statistical Software 33(1).
-    .. [2] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+    .. [2] Hilbe (2011), "Negative Binomial Regression", 2nd edition, chapter 8.
+    .. [3] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
        classification problems", Statistics and Computing 20(2).
 
     Examples
@@ -240,8 +268,11 @@ class PoissonGLMRegressor(_Penalised):
         *,
         alpha=1.0,
         l1_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -254,8 +285,11 @@ class PoissonGLMRegressor(_Penalised):
     ):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
@@ -322,6 +356,10 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do: their variance is mu + overdispersion * mu^2, that of the
+        negative binomial distribution (NB2). 0 is Poisson. "estimate" takes, for each output, the value under which
+        the counts are the most likely; fits and estimates take turns until neither changes. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept. Without one it is 0.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -367,7 +405,8 @@ class GroupLassoPoisson(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps. Here and in the next three, "joint" outputs are one problem, with one number.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -383,6 +422,8 @@ class GroupLassoPoisson(_Penalised):
         Name of a group to the Euclidean norm of its coefficients (for each output), of v_g where groups share columns.
     selected_groups_ : list
         Names of the groups with such a coefficient other than 0 (in any output).
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether `fit` was given exposure. If so, `score` needs it too, and `predict` warns without it.
     n_features_in_ : int
@@ -398,6 +439,11 @@ class GroupLassoPoisson(_Penalised):
     regularization_path : Models at many strengths.
     groups_from_transformer : The exact groups behind a fitted transformer.
     make_grouped_column_transformer : Names columns so that the exact groups are found.
+
+    Notes
+    -----
+    With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, as the Notes of
+    `PoissonGLMRegressor` explain.
 
     References
     ----------
@@ -461,6 +507,9 @@ class GroupLassoPoisson(_Penalised):
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
@@ -477,6 +526,9 @@ class GroupLassoPoisson(_Penalised):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol

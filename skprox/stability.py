@@ -111,6 +111,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     low where most of the groups have an effect. Groups that are not penalised are always kept, with a probability
     of 1, and those of infinite weight never; neither counts in p or q.
 
+    ``overdispersion="estimate"`` of the estimator is estimated along the path of all rows, and held for the halves.
+
     Rows keep their weight and exposure. Those of weight 0 are left out before halves are drawn. A half in
     which an output has no positive count tells nothing of it, and selects nothing for it; a column that
     is constant in a half is not selected there, unless there is no intercept.
@@ -222,6 +224,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
         X = checked if issparse(checked) else X
         estimator, X, among = _on_occupied(self.estimator, X, columns, n_outputs)
+        estimator.set_params(overdispersion=path.overdispersion)  # for all halves
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))
         selections[..., free[among]] = True

@@ -183,6 +183,7 @@ def descend(second, first, d, tol):
     return s.residual
 
 
+@pytest.mark.slow  # to compile for it
 @pytest.mark.parametrize("name", PENALTIES)
 def test_compiled_steps_of_any_objective(quadratic, name):
     case = PENALTIES[name]

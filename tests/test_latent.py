@@ -8,6 +8,7 @@ import pytest
 from oracles import Norms, Oracle
 from scipy.sparse import csc_array, csr_array
 from sklearn.base import clone
+from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV
 
 from skprox import (
@@ -261,6 +262,19 @@ def test_cross_validation(data, in_place):
     assert not hasattr(search.set_params(overlap="error", groups=LABELS[:10]).fit(X, y), "latent_coef_path_")
 
 
+def test_callbacks_score_what_is_fitted_so_far(data):
+    pytest.importorskip("sklearn.callback")
+    from sklearn.callback import ScoringMonitor
+
+    X, y, _ = data
+    model, monitor = GroupLassoPoissonCV(alphas=3, cv=2, groups=GROUPS, overlap="latent"), ScoringMonitor(scoring="r2")
+    model.set_callbacks(monitor).fit(X, y)
+    path = regularization_path(GroupLassoPoisson(groups=GROUPS, overlap="latent"), X, y, alphas=model.alphas_)
+    means = np.exp(X @ path.coefs.T + path.intercepts)
+    wanted = [r2_score(y, each) for each in [model.predict(X), *means.T]]
+    np.testing.assert_allclose(monitor.get_logs().data_as_pandas["r2"], wanted, rtol=1e-4, atol=1e-8)
+
+
 def test_relaxed_fits_are_those_of_the_union(data, in_place):
     X, y, rows = data
     search = GroupLassoPoissonCV(alphas=[0.25, 0.2, 0.18], cv=3, groups=GROUPS, overlap="latent", relax=True, tol=TOL)
@@ -280,9 +294,9 @@ def test_relaxed_fits_count_columns_once(rng):
     """Half as many columns as rows may be refitted, however often they repeat."""
     X = rng.normal(size=(40, 12))
     y = rng.poisson(np.exp(0.5 + X[:, 0]))
-    search = GroupLassoPoissonCV(alphas=[1e-3], cv=2, groups=np.ones((3, 12)), overlap="latent", relax=True)
+    search = GroupLassoPoissonCV(alphas=[1e-3], cv=2, groups=1 - np.eye(3, 12), overlap="latent", relax=True)
     assert np.isnan(search.fit(X[:, :12], y).relaxed_deviance_path_).all()  # 12 columns of 20 rows
-    search.set_params(groups=np.ones((3, 8)))
+    search.set_params(groups=1 - np.eye(3, 8))
     assert np.isfinite(search.fit(X[:, :8], y).relaxed_deviance_path_).all()
 
 

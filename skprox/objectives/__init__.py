@@ -10,6 +10,8 @@ map
     A `map` whose calls may run on several threads.
 counting
     Which of the outputs are nearly the same problem: equal numbers.
+omega
+    By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
 n_blocks
     How many blocks of equal size the Hessian has, and nothing beside them, where groups have the same columns in each;
     None where no more is known of it. Coefficients come block after block.

@@ -64,6 +64,8 @@ class PoissonObjective:
         Which row of weights, and which of counts, each output has.
     design : Design
         The rows of X.
+    omega : ndarray of shape (n_outputs,)
+        Overdispersion: 0 here.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -85,6 +87,7 @@ class PoissonObjective:
     """
 
     n_blocks = None
+    unites_rows = True  # that differ in weight and exposure alone
 
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None):
         self.profiled, self.map = fit_intercept, map
@@ -104,6 +107,7 @@ class PoissonObjective:
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
         self.counting = np.tile(np.arange(len(counts)), len(weights))
         self.positive, self._kernel, self._transposed = counts > 0, None, None
+        self.omega = np.zeros(len(self.counting))
         self._measure(counts, weights, offset)
 
     @property
@@ -152,7 +156,7 @@ class PoissonObjective:
         Has no `null` and no `columns`.
         """
         part = copy(self)
-        part.design, rows = self.design.restrict(columns)
+        part.design, rows = self.design.restrict(columns, self.unites_rows)
         if rows is not None:
             others = np.ones(self.shape[0], dtype=bool)
             others[rows] = False
@@ -211,11 +215,11 @@ class PoissonObjective:
         So scaled it is the covariance of the columns under the rates, and the same for all counts.
         """
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
+        slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
         center = self.center[columns].astype(self.precision)
 
         def task(where):
-            mass = np.exp(self.design.cut(where, support) @ slopes + log_mass[where] + point.intercept)
+            mass = curvatures(where, self.design.cut(where, support) @ slopes)
             root = np.sqrt(mass)
             chunk = self.design.cut(where, columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
@@ -232,21 +236,19 @@ class PoissonObjective:
         mass, first, second = self.design.reduce(add, task, len(columns), 1)
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
-            second /= mass
+        second /= self.scale[output]
         flat = self.spread[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
     def rates(self, point, output):
-        """Weight times expected count of each row."""
+        """Second derivative of the loss of each row, times its weight: here that times the expected count."""
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support), self.log_mass[self.weighting[output]]
-        rates = np.empty_like(log_mass)
+        slopes, curvatures = self._slopes(point.coef[None], support), self._curvatures(point, output)
+        rates = np.empty(self.shape[0], dtype=self.precision)
 
         def task(rows):
-            np.exp(
-                _predict(self.design.cut(rows, support), slopes)[0] + log_mass[rows] + point.intercept, out=rates[rows]
-            )
+            rates[rows] = curvatures(rows, _predict(self.design.cut(rows, support), slopes)[0])
             return ()
 
         self.design.reduce(lambda first, second: (), task, len(support), 1)
@@ -255,8 +257,12 @@ class PoissonObjective:
     def hessian_times(self, point, rates, output, move):
         """Second derivative at a point with these `rates`, over `scale`, times a vector. One pass over X."""
         support = np.flatnonzero(move)
+        shift = self._shift([point], self._slopes(move[None], support), [output], support)[0]
+        return self._times(rates, output, move, support, shift)
+
+    def _times(self, rates, output, move, support, shift):
+        """The same where the intercept moves back by `shift`."""
         slopes = self._slopes(move[None], support)
-        shift = self._shift([point], slopes, [output], support)[0]
 
         def task(rows):
             chunk = self.design.cut(rows)
@@ -300,11 +306,9 @@ class PoissonObjective:
         One pass over the columns.
         """
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
-        everything = slice(0, self.shape[0])
-        mass = np.exp(self.design.cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
-        if self.profiled:
-            mass /= mass.sum()
+        slopes, everything = self._slopes(point.coef[None], support)[0], slice(0, self.shape[0])
+        mass = self._curvatures(point, output)(everything, self.design.cut(everything, support) @ slopes)
+        mass = mass.astype(np.float64) / self.scale[output]
         root, flat = np.sqrt(mass), self.spread[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
@@ -312,7 +316,7 @@ class PoissonObjective:
             rows = self.design.cut(everything, columns[part])
             rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
             if self.profiled:
-                rows -= (rows @ mass)[:, None]
+                rows -= (rows @ mass)[:, None] / mass.sum()
             rows *= root
             rows[flat[part]] = 0.0
             factor[part] = rows
@@ -452,6 +456,11 @@ class PoissonObjective:
             return np.zeros(len(moves))
         means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
         return np.einsum("kj,kj->k", moves, means) / self.total[outputs]
+
+    def _curvatures(self, point, output):
+        """A function of rows and their X coef: second derivatives of the loss, times the weights."""
+        log_mass = self.log_mass[self.weighting[output]]
+        return lambda rows, eta: np.exp(eta + log_mass[rows] + point.intercept)
 
     def _log_masses(self, outputs, rows):
         return self.log_mass[slice(None) if len(self.log_mass) == 1 else self.weighting[outputs], rows]

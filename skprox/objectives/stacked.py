@@ -56,6 +56,19 @@ class StackedObjective:
         return self.inner.precision
 
     @property
+    def omega(self):
+        """The overdispersion of each output, for each row of weights."""
+        return self.inner.omega
+
+    def at(self, overdispersion):
+        """The same for other overdispersions."""
+        return StackedObjective(self.inner.at(overdispersion), self.factors)
+
+    def most_likely(self, points):
+        """The overdispersion of each output that is most likely at the first of some points."""
+        return self.inner.most_likely(self.separate(points[0], 0))
+
+    @property
     def design(self):
         return self.inner.design
 
