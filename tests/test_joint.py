@@ -513,3 +513,25 @@ def test_groups_that_share_columns(data):
     other = regularization_path(repeated.set_params(tol=1e-6), X[:, positions], Y, n_alphas=4, **rows)
     np.testing.assert_allclose(path.deviance, other.deviance, rtol=1e-5)
     np.testing.assert_allclose(path.degrees_of_freedom, other.degrees_of_freedom, rtol=1e-2)
+
+
+def test_concave_norms(data):
+    """A stationary point: the group lasso whose strengths are the slopes of the penalty there."""
+    X, Y, rows = data
+    model = joint(0.25, penalty="mcp", gamma=3.0, output_weights=FACTORS).fit(X, Y, **rows)
+    levels = 0.25 * np.sqrt([K * len(group) for group in MEMBERS])
+    slopes = [max(s - np.linalg.norm(model.coef_[:, g]) / 3, 0.0) for s, g in zip(levels, MEMBERS, strict=True)]
+    assert 0 < np.count_nonzero(np.array(slopes) < levels) < len(MEMBERS)
+    case = norms_of_groups(1.0, weights=slopes)
+    assert_optimal(case, X, Y, model.coef_, model.intercept_, rows, FACTORS, tol=1e-7)
+
+
+def test_overdispersed_counts(data):
+    X, Y, rows = data
+    omega = np.array([0.5, 0.0, 0.1])
+    model = joint(0.1, overdispersion=omega, output_weights=FACTORS).fit(X, Y, **rows)
+    means, weight = model.predict(X, exposure=rows["exposure"]), rows["sample_weight"] / rows["sample_weight"].sum()
+    slopes = weight[:, None] * (means - Y) / (1 + omega * means)
+    np.testing.assert_allclose(slopes.sum(axis=0), 0.0, atol=1e-8)
+    gradient = (FACTORS * slopes).T @ X
+    assert norms_of_groups(0.1).distance(model.coef_.ravel(), gradient.ravel()) <= 1e-7
