@@ -25,6 +25,7 @@ html_sidebars = {page: [] for page in wide}  # room for tables, figures and code
 numpydoc_class_members_toctree = False
 numpydoc_show_class_members = False
 autosummary_generate = True
+autodoc_typehints = "none"  # docstrings say more
 autodoc_mock_imports = [] if find_spec("torch") else ["torch"]
 autodoc_default_options = {
     "members": True,

@@ -1,11 +1,14 @@
 """Held-out deviance against strength."""
 
+from collections.abc import Mapping
 from itertools import cycle, product
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import Options
 from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
@@ -90,7 +93,17 @@ class DevianceCurveDisplay:
     (0.1, 0.3)
     """
 
-    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None, relaxed=False):
+    def __init__(
+        self,
+        *,
+        alphas: np.ndarray,
+        deviance_path: np.ndarray,
+        n_groups: np.ndarray,
+        alpha: float | None = None,
+        l1_ratio: Any = None,
+        others: Mapping[Any, Any] | None = None,
+        relaxed: bool = False,
+    ) -> None:
         self.alphas = alphas
         self.deviance_path = deviance_path
         self.n_groups = n_groups
@@ -100,7 +113,16 @@ class DevianceCurveDisplay:
         self.relaxed = relaxed
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: None = None,
+        y: None = None,
+        *,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+        fill_between_kwargs: Options | None = None,
+    ) -> Self:
         """Draw what cross-validation found.
 
         Parameters
@@ -147,7 +169,9 @@ class DevianceCurveDisplay:
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
-    def plot(self, ax=None, *, line_kwargs=None, fill_between_kwargs=None):
+    def plot(
+        self, ax: Any = None, *, line_kwargs: Options | None = None, fill_between_kwargs: Options | None = None
+    ) -> Self:
         """Draw the curve.
 
         Parameters
