@@ -1,5 +1,7 @@
 """Proximal steps for the optimizers of PyTorch: exact zeros in whatever they train."""
 
+from __future__ import annotations  # documentation is built where there is no torch
+
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
