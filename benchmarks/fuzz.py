@@ -36,7 +36,9 @@ def relative_residual(problem, model):
     weight = weight / weight.sum()
     coefs = model.coef_.astype(np.float64).reshape(len(outputs), -1)
     intercepts = np.reshape(model.intercept_, -1)
-    return max(_residual(problem, model, X, *each, weight, exposure) for each in zip(outputs, coefs, intercepts, strict=True))
+    return max(
+        _residual(problem, model, X, *each, weight, exposure) for each in zip(outputs, coefs, intercepts, strict=True)
+    )
 
 
 def _residual(problem, model, X, y, coef, intercept, weight, exposure):

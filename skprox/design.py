@@ -21,7 +21,7 @@ class Design:
     chunk_bytes : int, default=None
         Memory that each thread may take for what it works on at once. None goes by the size of X.
     columns : ndarray of int, default=None
-        Positions of its columns in X. None is all.
+        Positions of its columns in X, which may repeat. None is all.
     """
 
     def __init__(self, X, n_threads=1, map=map, chunk_bytes=None, columns=None):
@@ -36,12 +36,14 @@ class Design:
         """The matrix, where its columns are all of X; else None."""
         return self.X if self.columns is None else None
 
-    def restrict(self, columns):
+    def restrict(self, columns, unites_rows):
         """The design of some of the columns, and which rows it has; None is all.
 
-        Of a sparse matrix come the rows with an entry there, where they are few, and an empty one in the end.
+        Of a sparse matrix come the rows with an entry there, where they are few and the others may be united, and an
+        empty one in the end.
         """
-        X, columns, rows = storage.gather(self.X, columns)
+        columns = columns if self.columns is None else self.columns[columns]
+        X, columns, rows = storage.gather(self.X, columns, unites_rows)
         return Design(X, self.n_threads, self.map, self.chunk_bytes, columns), rows
 
     def cut(self, rows, columns=None):

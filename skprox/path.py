@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
@@ -19,8 +18,11 @@ from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
-from skprox.metrics import mean_deviance, share_explained
+from skprox.joint import by_output
+from skprox.latent import apart
+from skprox.metrics import mean_deviance, saturated, share_explained
 from skprox.model import check_data
+from skprox.overdispersion import check_overdispersion, held, is_estimated
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.validation import check_exposure, check_weight, warn
@@ -30,7 +32,8 @@ from skprox.validation import check_exposure, check_weight, warn
 class RegularizationPath:
     """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
 
-    With a 2-D target all but `alphas` have an axis of outputs after that of strengths.
+    With a 2-D target all but `alphas` have an axis of outputs after that of strengths. Where outputs are one model
+    (``multi_output="joint"``), `optimality` and `n_iter` are the same for all.
 
     Attributes
     ----------
@@ -41,7 +44,7 @@ class RegularizationPath:
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     deviance_explained : ndarray of shape (n_alphas,)
-        Share of the Poisson deviance of the rows of the fit that the model explains: D² of `score`.
+        Share of the deviance of the rows of the fit that the model explains: D² of `score`.
     optimality : ndarray of shape (n_alphas,)
         The certificate of each model, as in `optimality_`.
     n_iter : ndarray of shape (n_alphas,)
@@ -51,13 +54,17 @@ class RegularizationPath:
     feature_names : list of str
         Names of the columns.
     deviance : ndarray of shape (n_alphas,)
-        Poisson deviance of the rows of the fit, each as often as its weight says.
+        Deviance of the rows of the fit, each as often as its weight says: Poisson, or negative binomial.
     log_likelihood : ndarray of shape (n_alphas,)
-        Poisson log-likelihood of these rows.
+        Log-likelihood of these rows.
     n_samples : float
         Number of these rows: the sum of their weights.
+    overdispersion : float or ndarray of shape (n_outputs,)
+        The overdispersion of all models, as given or estimated; 0 is Poisson.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
+    latent_coefs : dict or None
+        Name of a group to its part of the coefficients, of shape (n_alphas, size), with ``overlap="latent"``.
     """
 
     alphas: np.ndarray
@@ -71,8 +78,10 @@ class RegularizationPath:
     deviance: np.ndarray
     log_likelihood: np.ndarray
     n_samples: float
+    overdispersion: float | np.ndarray
     _sample: Sample
     output_names: np.ndarray | None = None
+    latent_coefs: dict | None = None
 
     def __repr__(self):
         shape = " x ".join(map(str, self.intercepts.shape))
@@ -81,7 +90,12 @@ class RegularizationPath:
     @cached_property
     def group_norms(self) -> np.ndarray:
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
-        return group_norms(self.coefs, self.groups)
+        return group_norms(*self._apart)
+
+    @cached_property
+    def _apart(self):
+        """Coefficients that groups share none of, and the positions of each group's."""
+        return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
     def degrees_of_freedom(self) -> np.ndarray:
@@ -91,7 +105,8 @@ class RegularizationPath:
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
         less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
-        for more than 1 and less than its size [2]_.
+        for more than 1 and less than its size [2]_. Of outputs that are one model each has the trace of its own
+        block.
 
         Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
         when it is pickled.
@@ -121,12 +136,13 @@ class RegularizationPath:
         - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
         - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
           number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
-          them are in. For many groups, of which few have an effect;
+          them are in. For many groups, of which few have an effect. Of K outputs that are one model each has 1 / K
+          of that;
         - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
           or more.
 
-        All but "gcv" take the variance of counts to equal their mean, and choose too weak a penalty where it is
-        larger.
+        All but "gcv" take the variance of counts to be what the estimator's `overdispersion` says, their mean by
+        default, and choose too weak a penalty where it is larger.
 
         Parameters
         ----------
@@ -159,7 +175,8 @@ class RegularizationPath:
     def best(self, kind: str) -> int | np.ndarray:
         """The position of the model with the least `information_criterion`.
 
-        A warning says so where that is the weakest strength, as a weaker one may then be better.
+        A warning says so where that is the weakest strength, as a weaker one may then be better. Of one model of all
+        outputs (``multi_output="joint"``) it is that with the least sum over outputs.
 
         Parameters
         ----------
@@ -169,7 +186,7 @@ class RegularizationPath:
         Returns
         -------
         int or ndarray of shape (n_outputs,)
-            The position along the strengths, for each output of a 2-D target.
+            The position along the strengths, for each output of a 2-D target that has a model of its own.
 
         Examples
         --------
@@ -185,7 +202,10 @@ class RegularizationPath:
         >>> float(path.degrees_of_freedom[best].round(2))
         2.76
         """
-        best = np.argmin(self.information_criterion(kind), axis=0)
+        criterion = self.information_criterion(kind)
+        if self._sample.factors is not None:
+            criterion = criterion.reshape(len(criterion), -1).sum(axis=1)
+        best = np.argmin(criterion, axis=0)
         at_end = np.count_nonzero(best == len(self.alphas) - 1)
         if at_end and len(self.alphas) > 1:
             which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
@@ -197,9 +217,10 @@ class RegularizationPath:
 
     def _by_output(self, function, *args):
         """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        coefs, _ = self._apart
         if self.intercepts.ndim == 2:
-            return function(*args, self.coefs, self.intercepts)
-        return function(*args, self.coefs[:, None], self.intercepts[:, None])[:, 0]
+            return function(*args, coefs, self.intercepts)
+        return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
 
     def without_rows(self) -> Self:
         """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
@@ -284,6 +305,15 @@ def regularization_path(
     RegularizationPath
         The models, strongest penalty first.
 
+    Notes
+    -----
+    ``overdispersion="estimate"`` of the estimator is estimated once, beside the fit at the geometric mean of the
+    largest and the smallest strength (by default a tenth of the largest one), and held along the path. That is safe,
+    as an overdispersion says how rows are weighed, and not what is estimated: with any of them coefficients tell the
+    same means, if not with the same precision. Held, it lets deviances and likelihoods compare models by their means.
+    On the null model it would take in what covariates explain; on the weakest penalty, which may fit noise, too little
+    would be left of it. `PoissonGLMRegressor` and `GroupLassoPoisson` at one strength have an estimate of their own.
+
     References
     ----------
     .. [1] Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems",
@@ -318,18 +348,28 @@ def regularization_path(
     validate_parameters(estimator)
     data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
     X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
-    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs, X.dtype.type)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
-    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs) as objective:
+    overdispersion = check_overdispersion(estimator, data)
+    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
-        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
-        if isinstance(alphas, Integral):
-            alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
+
+        def begin(objective):
+            starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
+            if isinstance(alphas, Integral):
+                return starts, grid(objective, patterns, starts, alphas, alpha_min_ratio)
+            return starts, alphas
+
+        if is_estimated(estimator):
+            objective = held(objective, patterns, lambda objective: begin(objective)[1], settings)
+        starts, alphas = begin(objective)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-    warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
+        if data.factors is not None:
+            objective, outputs = objective.inner, by_output(objective, outputs[0])
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -340,16 +380,17 @@ def regularization_path(
     # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
     rates = np.exp([point.intercept for point in objective.null])
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
-    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight) - 2 * gains
-    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight)
+    omega = objective.omega
+    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight, omega) - 2 * gains
+    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight, omega)
     with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
         n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
-        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
-        deviance, log_likelihood = n_samples * deviances, n_samples * (saturated - deviances / 2)
-    coefs = objective.expand(collect(lambda result: result.point.coef, X.dtype))
+        log_likelihoods = weight @ saturated(counts.T, omega) - deviances / 2
+        deviance, log_likelihood = n_samples * deviances, n_samples * log_likelihoods
+    parts = objective.expand(collect(lambda result: result.point.coef, X.dtype))
     return RegularizationPath(
         alphas=alphas,
-        coefs=coefs,
+        coefs=columns.fold(parts),
         intercepts=collect(lambda result: result.point.intercept),
         deviance_explained=share_explained(deviances, null, mean),
         optimality=collect(lambda result: result.optimality),
@@ -359,8 +400,10 @@ def regularization_path(
         deviance=deviance,
         log_likelihood=log_likelihood,
         n_samples=float(n_samples),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept),
+        overdispersion=omega if n_outputs else float(omega[0]),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats, data.factors),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
+        latent_coefs=columns.split(parts),
     )
 
 
@@ -404,7 +447,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -412,6 +456,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

@@ -13,7 +13,9 @@ from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
     followed,
+    name_deviance,
     open_axes,
+    path_apart,
     refuse_rows,
     split_pipeline,
     strength_axis,
@@ -40,7 +42,7 @@ class DevianceCurveDisplay:
     alphas : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path : ndarray of shape (n_alphas, n_folds)
-        Mean Poisson deviance of the rows of each fold under models of the others.
+        Mean deviance of the rows of each fold under models of the others.
     n_groups : ndarray of shape (n_alphas,)
         Number of groups selected at each strength.
     alpha : float, default=None
@@ -51,6 +53,8 @@ class DevianceCurveDisplay:
         The other ratios, each to its strengths and mean deviances.
     relaxed : bool, default=False
         Whether the deviances are those of fits without a penalty on what is selected.
+    overdispersion : float or ndarray of shape (n_outputs,), default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -103,6 +107,7 @@ class DevianceCurveDisplay:
         l1_ratio: Any = None,
         others: Mapping[Any, Any] | None = None,
         relaxed: bool = False,
+        overdispersion: float | str = 0.0,
     ) -> None:
         self.alphas = alphas
         self.deviance_path = deviance_path
@@ -111,6 +116,7 @@ class DevianceCurveDisplay:
         self.l1_ratio = l1_ratio
         self.others = others
         self.relaxed = relaxed
+        self.overdispersion = overdispersion
 
     @classmethod
     def from_estimator(
@@ -161,11 +167,12 @@ class DevianceCurveDisplay:
         display = cls(
             alphas=alphas[ratio][done],
             deviance_path=deviances[ratio][done],
-            n_groups=groups_in(model.coef_path_[done], model.groups_).sum(axis=1),
+            n_groups=groups_in(*path_apart(model))[done].sum(axis=1),
             alpha=model.alpha_,
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
             relaxed=relaxed,
+            overdispersion=getattr(model, "overdispersion_", 0.0),
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
@@ -219,7 +226,7 @@ class DevianceCurveDisplay:
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 
         strength_axis(ax, margin=0.03)
-        ax.set_ylabel("mean held-out Poisson deviance")
+        ax.set_ylabel(f"mean held-out {name_deviance(self.overdispersion)}")
         ax.legend(fontsize="small", framealpha=1)
         self.groups_axis_ = ax.secondary_xaxis("top")
         places = np.geomspace(alphas[0], alphas[-1], min(MOST_COUNTS, len(alphas)))

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.extmath import safe_sparse_dot
@@ -14,8 +15,9 @@ from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox._typing import CountsLike, MatrixLike, Options, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import check_columns
-from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
+from skprox.displays._shared import COLORS, check_choice, name_deviance, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
+from skprox.latent import model_apart
 from skprox.metrics import mean_deviance
 from skprox.outputs import check_outputs, find_output
 from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
@@ -27,11 +29,14 @@ class GroupImportanceDisplay:
     """How much each group matters to a fitted model: a bar a group, the largest on top.
 
     Either the Euclidean norm of the group's coefficients, which depends on the scales of its columns; or what
-    the model loses without it: the rise in mean Poisson deviance over given rows when the coefficients of the
-    group are set to zero, with the others as they are. The intercept is set to its best value for these rows,
+    the model loses without it: the rise in mean deviance over given rows when the coefficients of the
+    group are set to zero, with the others as they are: Poisson deviance, or negative binomial where the model has an
+    `overdispersion_`. The intercept is set to its best value for these rows,
     with and without the group (if the model has one)::
 
         exp(b) = sum_i w_i y_i / sum_i w_i exposure_i exp(x_i.beta)
+
+    which is the formula for Poisson counts.
 
     A model fitted anew without the group would lose less: other groups would stand in for it.
 
@@ -45,6 +50,8 @@ class GroupImportanceDisplay:
         Names of the groups.
     kind : {"norm", "deviance"}
         What `importances` are.
+    overdispersion : float, default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -73,10 +80,13 @@ class GroupImportanceDisplay:
     {'a': 0.28, 'b': 0.0, 'c': 0.01}
     """
 
-    def __init__(self, *, importances: np.ndarray, groups: Iterable[Any], kind: str) -> None:
+    def __init__(
+        self, *, importances: np.ndarray, groups: Iterable[Any], kind: str, overdispersion: float | str = 0.0
+    ) -> None:
         self.importances = importances
         self.groups = groups
         self.kind = kind
+        self.overdispersion = overdispersion
 
     @classmethod
     @name_arguments
@@ -130,9 +140,13 @@ class GroupImportanceDisplay:
                 f"{type(model).__name__} has no groups_; give an estimator of skprox, or a pipeline with one."
             )
         names = getattr(model, "output_names_", None)
-        coef = take_output(model.coef_, output, names, axis=0, ndim=1).astype(np.float64)
+        coef, groups = model_apart(model)
+        coef = take_output(coef, output, names, axis=0, ndim=1).astype(np.float64)
+        position = find_output(names, np.size(model.intercept_), output)
+        overdispersion = np.ravel(getattr(model, "overdispersion_", 0.0))  # of which ProxSGDRegressor has none
+        overdispersion = float(overdispersion[position % overdispersion.size])
         if kind == "norm":
-            importances = group_norms(coef, model.groups_)
+            importances = group_norms(coef, groups)
         else:
             if X is None or y is None:
                 raise ValueError("kind='deviance' needs X and y: the rows over which deviance is measured.")
@@ -141,9 +155,9 @@ class GroupImportanceDisplay:
             need_exposure(model, exposure, "kind='deviance'")
             X = X if transformers is None else transformers.transform(X)
             check_outputs(model, y)
-            position = find_output(names, np.size(model.intercept_), output)
-            importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, position)
-        display = cls(importances=importances, groups=list(model.groups_), kind=kind)
+            terms = [coef[group] for group in groups.values()]
+            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position, overdispersion)
+        display = cls(importances=importances, groups=list(model.groups_), kind=kind, overdispersion=overdispersion)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
     def plot(self, ax: Any = None, *, max_groups: int = 20, bar_kwargs: Options | None = None) -> Self:
@@ -179,7 +193,7 @@ class GroupImportanceDisplay:
         if self.kind == "norm":
             label = "Euclidean norm of the group's coefficients"
         else:
-            label = "rise in mean Poisson deviance without the group"
+            label = f"rise in mean {name_deviance(self.overdispersion)} without the group"
         if len(others):
             label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
         ax.set_xlabel(label)
@@ -187,7 +201,8 @@ class GroupImportanceDisplay:
         return self
 
 
-def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
+def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output, omega):
+    """`terms` are the coefficients of each group."""
     X = check_columns(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
     check_consistent_length(X, counts.T)
@@ -200,13 +215,31 @@ def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
     def deviance(eta):
         eta = eta + log_exposure
         if model.fit_intercept:
-            eta += np.log(weight @ counts) - logsumexp(eta, b=weight)
-        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight)[0]
+            eta += _best_intercept(counts, eta, weight, omega)
+        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight, omega)[0]
 
-    eta = safe_sparse_dot(X, coef)
+    eta = safe_sparse_dot(X, np.atleast_2d(model.coef_)[output].astype(np.float64))
     whole = deviance(eta)
-    rises = np.zeros(len(model.groups_))
-    for g, columns in enumerate(model.groups_.values()):
-        if coef[columns].any():
-            rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], coef[columns])) - whole
+    rises = np.zeros(len(terms))
+    for g, (columns, term) in enumerate(zip(model.groups_.values(), terms, strict=True)):
+        if term.any():
+            rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], term)) - whole
     return rises
+
+
+def _best_intercept(counts, eta, weight, omega):
+    """What added to eta makes the counts the most likely."""
+    log_total = np.log(weight @ counts)
+    if omega == 0:
+        return log_total - logsumexp(eta, b=weight)
+
+    def slope(intercept):
+        small = np.exp(-np.clip(eta + intercept, -700, 700))
+        return weight @ ((1 - counts * small) / (small + omega))
+
+    # the weighted sum of (1 + omega y) mu / (1 + omega mu) is to be that of the counts, and mu is never less than that
+    low = log_total - logsumexp(eta, b=weight * (1 + omega * counts))
+    high = low + 1
+    while slope(high) < 0:
+        high += high - low
+    return brentq(slope, low - 1e-9, high)

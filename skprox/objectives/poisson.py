@@ -12,6 +12,7 @@ from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
 from skprox.design import Design, add
+from skprox.latent import kept
 from skprox.objectives import Point
 from skprox.objectives.compiled import Compiled
 
@@ -32,7 +33,8 @@ class PoissonObjective:
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
     Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
-    others, or None where it has all.
+    others, or None where it has all. Where `columns` are given, coefficients are of these, and so are such positions;
+    what is left of them is the attribute.
 
     Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
     exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and
@@ -53,6 +55,8 @@ class PoissonObjective:
         Runs a function over the blocks, like the builtin.
     dtype : dtype
         What coefficients are rounded to in the end. That of X unless told otherwise.
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, which may repeat. None is one each.
 
     Attributes
     ----------
@@ -60,6 +64,8 @@ class PoissonObjective:
         Which row of weights, and which of counts, each output has.
     design : Design
         The rows of X.
+    omega : ndarray of shape (n_outputs,)
+        Overdispersion: 0 here.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -80,18 +86,28 @@ class PoissonObjective:
         The least of these of all outputs.
     """
 
-    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
+    n_blocks = None
+    unites_rows = True  # that differ in weight and exposure alone
+
+    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None):
         self.profiled, self.map = fit_intercept, map
         self.dtype = X.dtype if dtype is None else dtype
         X = storage.prepare(X)
-        self.occupied, self.n_all = storage.occupied(X), X.shape[1]
-        self.design = Design(X if self.occupied is None else X[:, self.occupied], n_threads, map)
+        self.occupied, self.columns = storage.occupied(X), columns
+        self.n_all = X.shape[1] if columns is None else len(columns)
+        if self.occupied is not None:
+            X = X[:, self.occupied]
+            if columns is not None:
+                self.occupied, self.columns = kept(columns, self.occupied)
+        X, repeats = storage.repeat(X, self.columns)
+        self.design = Design(X, n_threads, map, columns=repeats)
         self.negligible = NEGLIGIBLE / X.shape[0]
         with np.errstate(divide="ignore"):
             self.log_mass = np.log(weights) + offset
         self.weighting = np.repeat(np.arange(len(weights)), len(counts))
         self.counting = np.tile(np.arange(len(counts)), len(weights))
         self.positive, self._kernel, self._transposed = counts > 0, None, None
+        self.omega = np.zeros(len(self.counting))
         self._measure(counts, weights, offset)
 
     @property
@@ -137,17 +153,17 @@ class PoissonObjective:
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.
 
         Rows of a sparse X without entries there are alike but for their weight and exposure: they become one.
-        Has no `null`.
+        Has no `null` and no `columns`.
         """
         part = copy(self)
-        part.design, rows = self.design.restrict(columns)
+        part.design, rows = self.design.restrict(columns, self.unites_rows)
         if rows is not None:
             others = np.ones(self.shape[0], dtype=bool)
             others[rows] = False
             rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
             part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
             part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
-        part.null = part._kernel = part._transposed = None
+        part.null = part.columns = part._kernel = part._transposed = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
         part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]
@@ -199,11 +215,11 @@ class PoissonObjective:
         So scaled it is the covariance of the columns under the rates, and the same for all counts.
         """
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
+        slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
         center = self.center[columns].astype(self.precision)
 
         def task(where):
-            mass = np.exp(self.design.cut(where, support) @ slopes + log_mass[where] + point.intercept)
+            mass = curvatures(where, self.design.cut(where, support) @ slopes)
             root = np.sqrt(mass)
             chunk = self.design.cut(where, columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
@@ -220,21 +236,19 @@ class PoissonObjective:
         mass, first, second = self.design.reduce(add, task, len(columns), 1)
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
-            second /= mass
+        second /= self.scale[output]
         flat = self.spread[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
     def rates(self, point, output):
-        """Weight times expected count of each row."""
+        """Second derivative of the loss of each row, times its weight: here that times the expected count."""
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support), self.log_mass[self.weighting[output]]
-        rates = np.empty_like(log_mass)
+        slopes, curvatures = self._slopes(point.coef[None], support), self._curvatures(point, output)
+        rates = np.empty(self.shape[0], dtype=self.precision)
 
         def task(rows):
-            np.exp(
-                _predict(self.design.cut(rows, support), slopes)[0] + log_mass[rows] + point.intercept, out=rates[rows]
-            )
+            rates[rows] = curvatures(rows, _predict(self.design.cut(rows, support), slopes)[0])
             return ()
 
         self.design.reduce(lambda first, second: (), task, len(support), 1)
@@ -243,8 +257,12 @@ class PoissonObjective:
     def hessian_times(self, point, rates, output, move):
         """Second derivative at a point with these `rates`, over `scale`, times a vector. One pass over X."""
         support = np.flatnonzero(move)
+        shift = self._shift([point], self._slopes(move[None], support), [output], support)[0]
+        return self._times(rates, output, move, support, shift)
+
+    def _times(self, rates, output, move, support, shift):
+        """The same where the intercept moves back by `shift`."""
         slopes = self._slopes(move[None], support)
-        shift = self._shift([point], slopes, [output], support)[0]
 
         def task(rows):
             chunk = self.design.cut(rows)
@@ -288,11 +306,9 @@ class PoissonObjective:
         One pass over the columns.
         """
         support = np.flatnonzero(point.coef)
-        slopes, log_mass = self._slopes(point.coef[None], support)[0], self.log_mass[self.weighting[output]]
-        everything = slice(0, self.shape[0])
-        mass = np.exp(self.design.cut(everything, support) @ slopes + log_mass + point.intercept).astype(np.float64)
-        if self.profiled:
-            mass /= mass.sum()
+        slopes, everything = self._slopes(point.coef[None], support)[0], slice(0, self.shape[0])
+        mass = self._curvatures(point, output)(everything, self.design.cut(everything, support) @ slopes)
+        mass = mass.astype(np.float64) / self.scale[output]
         root, flat = np.sqrt(mass), self.spread[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
@@ -300,7 +316,7 @@ class PoissonObjective:
             rows = self.design.cut(everything, columns[part])
             rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
             if self.profiled:
-                rows -= (rows @ mass)[:, None]
+                rows -= (rows @ mass)[:, None] / mass.sum()
             rows *= root
             rows[flat[part]] = 0.0
             factor[part] = rows
@@ -440,6 +456,11 @@ class PoissonObjective:
             return np.zeros(len(moves))
         means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
         return np.einsum("kj,kj->k", moves, means) / self.total[outputs]
+
+    def _curvatures(self, point, output):
+        """A function of rows and their X coef: second derivatives of the loss, times the weights."""
+        log_mass = self.log_mass[self.weighting[output]]
+        return lambda rows, eta: np.exp(eta + log_mass[rows] + point.intercept)
 
     def _log_masses(self, outputs, rows):
         return self.log_mass[slice(None) if len(self.log_mass) == 1 else self.weighting[outputs], rows]
