@@ -70,7 +70,7 @@ class GroupPattern:
             weights = per_group("group_weights", self.group_weights, columns, n_outputs)
         l1_ratio = per_group("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
         l2_ratio = per_group("l2_ratio", self.l2_ratio, columns, n_outputs, most=1.0)
-        _check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
+        check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
         return {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
 
     def penalties(self, alpha, columns, n_outputs, dtype=np.float64):
@@ -91,7 +91,7 @@ class GroupPattern:
         norms = np.where(removed, np.inf, finite * rest * weights)
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
         bounds, group_of = bounds_by_column(self.bounds, columns, dtype), group_of_column(columns.groups)
-        _check_bounds(bounds, norms, group_of, columns)
+        check_bounds(bounds, norms, group_of, columns)
         return [
             Penalty.from_groups(groups, strength, ridge[group_of], l1[group_of], *bounds.T)
             for strength, ridge, l1 in zip(*strengths, strict=True)
@@ -102,7 +102,7 @@ class GroupPattern:
         return list(groups.values())
 
 
-def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
+def check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
     sums = l1_ratio + l2_ratio
     if (sums > 1 + ROUNDING).any():
         output, g = np.argwhere(sums > 1 + ROUNDING)[0]
@@ -113,7 +113,7 @@ def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
         )
 
 
-def _check_bounds(bounds, norms, group_of, columns):
+def check_bounds(bounds, norms, group_of, columns):
     """Zero is the only bound of a column beside others in a norm: else its proximal map has no closed form."""
     with_others = ((norms > 0) & np.isfinite(norms)).any(axis=0) & (np.bincount(group_of) > 1)
     wrong = with_others[group_of] & (np.isfinite(bounds) & (bounds != 0)).any(axis=1)
