@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
 from operator import add
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from skprox._compat import Interval, StrOptions, _fit_context, _num_samples, _raise_for_params, _routing_enabled
+from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Splits, Strengths
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
@@ -45,7 +48,14 @@ class _CrossValidated(CountModel):
     @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, exposure=None, **params):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: CountsLike,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        **params: Any,
+    ) -> Self:
         """Fit the model at the strength that cross-validation chooses.
 
         Parameters
@@ -77,7 +87,7 @@ class _CrossValidated(CountModel):
         patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        n_tasks = None if self._goes_on() else len(candidates) * len(counts) * n_alphas
+        n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
         overdispersion = check_overdispersion(self, data)
         with open_objective(data, weights, self.fit_intercept, self.n_jobs, overdispersion) as objective:
@@ -86,7 +96,7 @@ class _CrossValidated(CountModel):
                 strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
                 objective = held(objective, inner[0], strengths, Settings.of(self))
             follow_all = partial(self._follow, objective, tasks, data)
-            held_out = partial(_held_out, objective, counts, weight, data.offset, splits)
+            held_out = partial(_held_out, objective, data, splits)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -103,9 +113,10 @@ class _CrossValidated(CountModel):
                 deviance[k, : len(each)] = each
             relaxed, without = [], np.full_like(deviance, np.nan)
             for k, path in enumerate(paths if self.relax else []):
-                relaxed.append(self._relax(objective, inner[k], np.count_nonzero(weights, axis=1), path))
+                n_rows = np.count_nonzero(weights, axis=1) * (objective.n_blocks or 1)
+                relaxed.append(self._relax(objective, inner[k], n_rows, path))
                 without[k, : len(path[0])] = held_out(relaxed[k])
-                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                of_all_rows = [[np.max(results[0].point.intercept) for results in way] for way in relaxed[k]]
                 without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
             best, where = _choose(np.concatenate([deviance, without]), self.selection)
             self.relaxed_, best = best >= len(paths), best % len(paths)
@@ -119,16 +130,17 @@ class _CrossValidated(CountModel):
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.X.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
-            self.objective_ = np.array(values) if n_outputs else values[0]
+            self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
             self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        parts = objective.expand(coefs if n_outputs else coefs[:, 0])
+        parts = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
+        parts = parts if n_outputs else parts[:, 0]
         self.coef_path_ = columns.fold(parts)
         vars(self).pop("latent_coef_path_", None)
         if columns.overlap:
@@ -147,7 +159,7 @@ class _CrossValidated(CountModel):
         tags.regressor_tags.poor_score = False  # the strength is chosen so that it isn't
         return tags
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns
@@ -312,42 +324,46 @@ def _fold_weights(counts, weight, splits):
     return np.array(weights, dtype=weight.dtype)
 
 
-def _held_out(objective, counts, weight, offset, splits, paths):
+def _held_out(objective, data, splits, paths):
     """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
     One pass over X: a chunk of rows serves all folds.
     """
-    n_folds, n_alphas, dtype = len(splits), len(paths[0]), objective.precision
-    counts, weight = counts.astype(np.float64), weight.astype(np.float64)  # deviances are small differences
+    n_outputs, n_folds, n_alphas, dtype = len(data.counts), len(splits), len(paths[0]), objective.precision
+    counts, weight = data.counts.astype(np.float64), data.weight.astype(np.float64)  # deviances are small differences
     held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
+    if objective.n_blocks:  # one path of all outputs
+        coefs = coefs.reshape(n_folds, n_alphas, n_outputs, -1).swapaxes(1, 2)
+        intercepts = intercepts.reshape(n_folds, n_alphas, n_outputs).swapaxes(1, 2)
 
     def task(rows):
-        losses, chunk = np.zeros((n_folds, len(paths), n_alphas)), objective.design.cut(rows)
+        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), objective.design.cut(rows)
         for fold in range(n_folds):
             mine = np.flatnonzero(held[fold, rows])
             part, where = chunk[mine], rows.start + mine
             shares = held[fold, where]
-            for k in range(len(paths)):
+            for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                eta += offset[where, None] + intercepts[fold, k]
+                eta += data.offset[where, None] + intercepts[fold, k]
                 losses[fold, k] += _weighted_loss(shares, counts[k, where], eta, objective.omega[k])
         return losses
 
-    losses = objective.design.reduce(np.add, task, objective.shape[1], n_alphas)
+    losses = objective.design.reduce(np.add, task, len(coefs[0, 0, 0]), n_alphas)
     best = _least_loss(counts, objective.omega[: len(counts), None])
     for fold in range(n_folds):
         losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
-    return losses.mean(axis=1).T
+    return np.average(losses, axis=1, weights=data.factors).T
 
 
 def _weighted_loss(weight, counts, eta, omega):
-    """Sum over rows of weight times loss, without what does not depend on eta, for each column of eta."""
+    """Sum over rows of weight times loss for each column of eta, which is work from then on."""
     if omega == 0:
         with np.errstate(over="ignore"):
-            return weight @ np.exp(eta) - (weight * counts) @ eta
+            linear = (weight * counts) @ eta
+            return weight @ np.exp(eta, out=eta) - linear
     from skprox.losses import nb_values
 
     nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)
@@ -415,6 +431,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
         (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
         many columns as rows.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The L1 part, as in `PoissonGLMRegressor`.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, as in `PoissonGLMRegressor`.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
@@ -437,6 +457,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `PoissonGLMRegressor`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `PoissonGLMRegressor`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -447,7 +472,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -508,29 +533,35 @@ class PoissonGLMRegressorCV(_CrossValidated):
     def __init__(
         self,
         *,
-        alphas=100,
-        alpha_min_ratio="auto",
-        l1_ratio=1.0,
-        cv=None,
-        selection="min",
-        relax=False,
-        penalty_weights=None,
-        bounds=None,
-        groups="auto",
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        n_jobs=None,
-        verbose=0,
-    ):
+        alphas: int | ArrayLike = 100,
+        alpha_min_ratio: float | str = "auto",
+        l1_ratio: Strengths = 1.0,
+        cv: Splits | None = None,
+        selection: str = "min",
+        relax: bool = False,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        penalty_weights: Strengths | None = None,
+        bounds: Any = None,
+        groups: Groups = "auto",
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.l1_ratio = l1_ratio
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.bounds = bounds
         self.groups = groups
@@ -541,6 +572,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
@@ -597,6 +630,10 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The norms' part, as in `GroupLassoPoisson`.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, as in `GroupLassoPoisson`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
@@ -615,6 +652,11 @@ class GroupLassoPoissonCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `GroupLassoPoisson`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `GroupLassoPoisson`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -623,7 +665,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean deviance of the rows held out: Poisson, or negative binomial.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -690,25 +732,29 @@ class GroupLassoPoissonCV(_CrossValidated):
     def __init__(
         self,
         *,
-        alphas=100,
-        alpha_min_ratio="auto",
-        cv=None,
-        selection="min",
-        relax=False,
-        groups="auto",
-        overlap="error",
-        group_weights="sqrt_size",
-        l1_ratio=0.0,
-        l2_ratio=0.0,
-        bounds=None,
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        n_jobs=None,
-        verbose=0,
-    ):
+        alphas: int | ArrayLike = 100,
+        alpha_min_ratio: float | str = "auto",
+        cv: Splits | None = None,
+        selection: str = "min",
+        relax: bool = False,
+        groups: Groups = "auto",
+        overlap: str = "error",
+        group_weights: Strengths = "sqrt_size",
+        l1_ratio: Strengths = 0.0,
+        l2_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        bounds: Any = None,
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.cv = cv
@@ -719,6 +765,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -727,6 +775,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         return [GroupLassoPoisson(**self._common(GroupLassoPoisson))]

@@ -22,7 +22,10 @@ NEAR_STEPS, FAR_STEPS = 6, 8
 
 @dataclass(frozen=True)
 class Data:
-    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs."""
+    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs.
+
+    `factors` are those on the data terms of outputs that are one model, None where each is a model of its own.
+    """
 
     X: object
     counts: np.ndarray
@@ -30,6 +33,7 @@ class Data:
     offset: np.ndarray
     columns: Columns
     n_outputs: int | None
+    factors: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,10 @@ def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
 
             objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
         check_spread(objective, data.columns.parts.titles)
+        if data.factors is not None:
+            from skprox.objectives.stacked import StackedObjective
+
+            objective = StackedObjective(objective, data.factors)
         yield objective
 
 
@@ -83,6 +91,12 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
     """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
 
+    if any(penalty.is_concave for penalty in penalties):
+        from skprox import local_linear
+
+        lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
+        starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
+        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -124,6 +138,12 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
     """
     from skprox.solvers import solve_in_memory
 
+    if any(pattern.is_concave for pattern in patterns):
+        from skprox import local_linear
+
+        patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
+        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
@@ -140,7 +160,8 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    n_vectors = len(outputs) * (objective.n_blocks or 1)
+    size, most_at_once = (max(1, n_problems // n_vectors) for n_problems in (START, LOCKSTEP))
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]

@@ -1,14 +1,18 @@
 """How sure a fit is, and how counts vary around it."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import StrOptions, validate_params
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
 from skprox.information import Information
+from skprox.joint import informations, stacked
 from skprox.latent import model_apart, ridge_of_sums
 from skprox.outputs import check_outputs, output_titles
 from skprox.patterns import pattern_of
@@ -22,7 +26,16 @@ class InferenceMixin:
 
     @name_arguments
     @validate_params(KIND, prefer_skip_nested_validation=True)
-    def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model", clusters=None):
+    def covariance(
+        self,
+        X: MatrixLike,
+        y: CountsLike | None = None,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        *,
+        kind: str = "model",
+        clusters: RowsLike | None = None,
+    ) -> np.ndarray:
         """Covariance of the estimated intercept and coefficients, for models without an L1 penalty.
 
         With z_i = (1, x_i), the means mu_i that the model expects, their variances v_i = mu_i + omega mu_i^2 for the
@@ -107,7 +120,9 @@ class InferenceMixin:
         return pd.concat(tables).set_axis(index)
 
     @name_arguments
-    def dispersion(self, X, y, *, sample_weight=None, exposure=None):
+    def dispersion(
+        self, X: MatrixLike, y: CountsLike, *, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> float | np.ndarray:
         """Pearson's dispersion: how much more counts vary around their means than the model says.
 
         phi = sum_i w_i (y_i - mu_i)^2 / v_i / (sum_i w_i - df), with the variances v_i = mu_i + overdispersion_ mu_i^2,
@@ -157,7 +172,9 @@ class InferenceMixin:
         return found[0] if np.ndim(self.coef_) == 1 else np.array(found)
 
     @name_arguments
-    def predict_distribution(self, X, exposure=None, *, dispersion=None):
+    def predict_distribution(
+        self, X: MatrixLike, exposure: RowsLike | None = None, *, dispersion: RowsLike | None = None
+    ) -> Any:
         """Distribution of the count of each row around its mean, as a frozen distribution of `scipy.stats`.
 
         Its methods give what forecasts need: ``interval(0.9)``, ``ppf``, ``pmf``, ``sf``, ``rvs``. The coefficients
@@ -271,22 +288,37 @@ class InferenceMixin:
         from skprox.penalties import Penalty
 
         coefs, strengths, singles = self._coefs(), self._strengths_of_columns(), np.arange(self.n_features_in_)[:, None]
+        of_parts, has_l1 = getattr(self, "_slopes", self._strengths), self._has_l1()
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
-            strengths = np.repeat(strengths, len(coefs) // len(strengths), axis=0)
+            strengths, has_l1 = np.repeat(strengths, len(coefs) // len(strengths), axis=0), np.zeros_like(has_l1)
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
             in_parts = np.zeros(len(coefs), dtype=bool)
         else:  # of norms that share columns there is no formula for the sums
-            in_parts = np.broadcast_to(self._has_l1() | (self._positions_apart() is None), len(coefs))
+            in_parts = np.broadcast_to(has_l1 | (self._positions_apart() is None), len(coefs))
         parts, groups = self._apart()
         norms = pattern_of(self).norms(groups, self.n_features_in_)
+        if self._factors is not None:
+            if has_l1.any():
+                yield from self._informations_of_all(X, weight, means, parts, norms, of_parts)
+                return
+            strengths, of_parts = (_over(self._factors, each) for each in (strengths, of_parts))
         for k, (mean, omega) in enumerate(zip(means, np.atleast_1d(self.overdispersion_), strict=True)):
             if in_parts[k]:
-                penalty = Penalty.from_columns(norms, self._strengths[k % len(self._strengths)])
+                penalty = Penalty.from_columns(norms, of_parts[k % len(of_parts)])
                 terms = parts[k], penalty, self.fit_intercept, self._positions_apart()
             else:
                 penalty = Penalty.from_columns(singles, strengths[k % len(strengths)])
                 terms = coefs[k], penalty, self.fit_intercept, None
             yield Information(X, weight, mean, *terms, omega)
+
+    def _informations_of_all(self, X, weight, means, parts, norms, strengths):
+        """The same where a penalty ties the outputs together."""
+        from skprox.penalties import Penalty
+
+        by_column = np.broadcast_to(strengths, (len(parts), *strengths.shape[1:])).swapaxes(0, 1)
+        penalty = Penalty.from_columns(stacked(norms, *parts.shape), by_column.reshape(len(by_column), -1))
+        terms = parts, penalty, self.fit_intercept, self._factors, self._positions_apart(), self.overdispersion_
+        return informations(X, weight, means, *terms)
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""
@@ -312,3 +344,10 @@ class InferenceMixin:
             of = f" for outputs {listing(outputs)}" if len(outputs) < len(found) else ""
             warn(f"{name} gives NaN{of}: {reason}")
         return found
+
+
+def _over(factors, strengths):
+    """Strengths against single data terms, in the form of `Penalty.by_column`, from those against multiples of them."""
+    out = np.repeat(strengths, len(factors) // len(strengths), axis=0)
+    out[:, :3] /= factors[:, None, None]
+    return out

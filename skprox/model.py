@@ -1,5 +1,6 @@
 """What a fitted model of counts does, and how it is filled from results."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 from itertools import compress
 from numbers import Real
@@ -11,11 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.callbacks import CallbackSupportMixin
 from skprox.columns import check_columns, labels_of
 from skprox.engine import Data
 from skprox.groups import find_columns, group_norms, warn_without_names
+from skprox.joint import is_joint, output_factors
 from skprox.metrics import cohen_r2
 from skprox.outputs import check_outputs, output_labels, output_titles
 from skprox.patterns import pattern_of
@@ -35,14 +38,15 @@ def check_data(model, X, y, sample_weight, exposure):
     if pattern_of(model).of_groups:
         warn_without_names(model)
     columns = replace(find_columns(model, labels), outputs=outputs)
-    return Data(X, *rows, columns, None if y.ndim == 1 else y.shape[1])
+    n_outputs = None if y.ndim == 1 else y.shape[1]
+    return Data(X, *rows, columns, n_outputs, output_factors(model, *rows[:2], columns, n_outputs))
 
 
 class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """A fitted model: what all estimators share but `fit`."""
 
     @name_arguments
-    def predict(self, X, exposure=None):
+    def predict(self, X: MatrixLike, exposure: RowsLike | None = None) -> np.ndarray | pd.DataFrame:
         """Expected counts.
 
         Parameters
@@ -67,7 +71,9 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         return pd.DataFrame(means, index=X.index, columns=pd.Index(list(self.output_names_)))
 
     @name_arguments
-    def score(self, X, y, sample_weight=None, exposure=None):
+    def score(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> float:
         """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
@@ -100,7 +106,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         rows = {"sample_weight": sample_weight, "exposure": exposure}
         return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
-    def split_coef(self):
+    def split_coef(self) -> dict[Hashable, np.ndarray]:
         """The coefficients of each group.
 
         Returns
@@ -127,30 +133,42 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         columns, n_outputs = data.columns, data.n_outputs
         dtype, parts = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
-        def shape(values):
-            return np.array(values) if n_outputs else values[0]
+        def shape(values, several):
+            return np.array(values) if several else values[0]
 
-        self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)])
+        each = n_outputs and not is_joint(self)  # of the outputs is a problem
+        self.n_iter_ = shape([result.n_iter for result in results], each)
+        fits = zip(results, penalties, parts, strict=True)
+        self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits], each)
+        self.optimality_ = shape([result.optimality for result in results], each)
+        self._strengths = self._by_output(penalties, n_outputs)
+        vars(self).pop("_slopes", None)
+        if penalties[0].is_concave:  # the strengths of the lasso that touches the penalty at the coefficients
+            lassos = [penalty.at(part) for penalty, part in zip(penalties, parts, strict=True)]
+            self._slopes = self._by_output(lassos, n_outputs)
+        parts, intercepts = parts.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
+        self.overdispersion_ = shape(objective.omega[: len(parts)].tolist(), n_outputs)
+        self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)], n_outputs)
+        self.intercept_ = shape(intercepts.tolist(), n_outputs)
         vars(self).pop("latent_coef_", None)
         if columns.overlap:
-            self.latent_coef_ = columns.split(shape([part.astype(dtype) for part in parts]))
-        self.intercept_ = shape([result.point.intercept for result in results])
-        self.n_iter_ = shape([result.n_iter for result in results])
-        fits = zip(results, penalties, parts, strict=True)
-        self.overdispersion_ = shape(objective.omega[: len(results)].tolist())
-        self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits])
-        self.optimality_ = shape([result.optimality for result in results])
+            self.latent_coef_ = columns.split(shape([part.astype(dtype) for part in parts], n_outputs))
         self.groups_ = columns.groups
         norms = group_norms(parts, columns.parts.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
-        strengths = np.array([penalty.by_column() for penalty in penalties])
-        self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
+        self._factors = data.factors
         vars(self).pop("alpha_max_", None)
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
+            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
+
+    def _by_output(self, penalties, n_outputs):
+        """Strengths in the form of `Penalty.by_column` for each output, or once where they are the same for all."""
+        strengths = np.hstack([penalty.by_column() for penalty in penalties])
+        strengths = strengths.reshape(len(strengths), n_outputs or 1, -1).swapaxes(0, 1)
+        return strengths[:1] if (strengths == strengths[0]).all() else strengths
 
     def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
@@ -161,6 +179,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
             n_iter = max(result.n_iter for result in results)
             remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
             remedies += ["bring the columns of X to like scales"]
+            remedies += ["raise gamma"] * (self.penalty != "lasso")
             remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
             remedies += ["try solver='auto'"] * (self.solver != "auto")
             warn(
@@ -171,11 +190,12 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     def _warn_of_empty(self, alpha, penalties, objective):
         """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
-        if np.atleast_2d(self.coef_).any(axis=1).all():
+        selects = self.coef_.reshape(len(penalties), -1).any(axis=1)
+        if selects.all():
             return
         nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
         factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
-        empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))
+        empty = np.flatnonzero((factors > 0) & ~selects)
         if len(empty) == 0 or is_candidate():
             return
         first = output_titles(self)[empty[0]]

@@ -3,18 +3,22 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
+from skprox.joint import by_output
 from skprox.latent import apart
 from skprox.metrics import mean_deviance, saturated, share_explained
 from skprox.model import check_data
@@ -28,7 +32,8 @@ from skprox.validation import check_exposure, check_weight, warn
 class RegularizationPath:
     """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
 
-    With a 2-D target all but `alphas` have an axis of outputs after that of strengths.
+    With a 2-D target all but `alphas` have an axis of outputs after that of strengths. Where outputs are one model
+    (``multi_output="joint"``), `optimality` and `n_iter` are the same for all.
 
     Attributes
     ----------
@@ -83,7 +88,7 @@ class RegularizationPath:
         return f"<RegularizationPath: {shape} models, alpha {self.alphas[0]:.3g} to {self.alphas[-1]:.3g}>"
 
     @cached_property
-    def group_norms(self):
+    def group_norms(self) -> np.ndarray:
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
         return group_norms(*self._apart)
 
@@ -93,14 +98,15 @@ class RegularizationPath:
         return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
-    def degrees_of_freedom(self):
+    def degrees_of_freedom(self) -> np.ndarray:
         """How many free coefficients each model is worth: ndarray of shape (n_alphas,).
 
         tr((H + P)^-1 H), with the Hessian H of the data term and the curvature P of the penalty, both in the
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
         less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
-        for more than 1 and less than its size [2]_.
+        for more than 1 and less than its size [2]_. A concave penalty counts as the lasso that touches it at the
+        coefficients from above. Of outputs that are one model each has the trace of its own block.
 
         Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
         when it is pickled.
@@ -121,7 +127,7 @@ class RegularizationPath:
         return self._by_output(self._sample.degrees_of_freedom, self.alphas)
 
     @validate_params({"kind": [StrOptions({"aic", "bic", "ebic", "gcv"})]}, prefer_skip_nested_validation=True)
-    def information_criterion(self, kind):
+    def information_criterion(self, kind: str) -> np.ndarray:
         """What each model is expected to lose on other rows, or against others in probability: less is better.
 
         With the log-likelihood l, the deviance D, the number of rows n (`n_samples`) and the degrees of freedom df:
@@ -130,7 +136,8 @@ class RegularizationPath:
         - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
         - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
           number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
-          them are in. For many groups, of which few have an effect;
+          them are in. For many groups, of which few have an effect. Of K outputs that are one model each has 1 / K
+          of that;
         - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
           or more.
 
@@ -165,10 +172,11 @@ class RegularizationPath:
             criterion += 2 * self._by_output(lambda coefs, intercepts: self._sample.log_numbers_of_models(coefs))
         return criterion
 
-    def best(self, kind):
+    def best(self, kind: str) -> int | np.ndarray:
         """The position of the model with the least `information_criterion`.
 
-        A warning says so where that is the weakest strength, as a weaker one may then be better.
+        A warning says so where that is the weakest strength, as a weaker one may then be better. Of one model of all
+        outputs (``multi_output="joint"``) it is that with the least sum over outputs.
 
         Parameters
         ----------
@@ -178,7 +186,7 @@ class RegularizationPath:
         Returns
         -------
         int or ndarray of shape (n_outputs,)
-            The position along the strengths, for each output of a 2-D target.
+            The position along the strengths, for each output of a 2-D target that has a model of its own.
 
         Examples
         --------
@@ -194,7 +202,10 @@ class RegularizationPath:
         >>> float(path.degrees_of_freedom[best].round(2))
         2.76
         """
-        best = np.argmin(self.information_criterion(kind), axis=0)
+        criterion = self.information_criterion(kind)
+        if self._sample.factors is not None:
+            criterion = criterion.reshape(len(criterion), -1).sum(axis=1)
+        best = np.argmin(criterion, axis=0)
         at_end = np.count_nonzero(best == len(self.alphas) - 1)
         if at_end and len(self.alphas) > 1:
             which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
@@ -211,14 +222,14 @@ class RegularizationPath:
             return function(*args, coefs, self.intercepts)
         return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
 
-    def without_rows(self):
+    def without_rows(self) -> Self:
         """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
         return replace(self, _sample=self._sample.without_rows())
 
     def __getstate__(self):
         return vars(self) | {"_sample": self._sample.without_rows()}
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """The norms of the groups as a table.
 
         Returns
@@ -250,8 +261,16 @@ class RegularizationPath:
     prefer_skip_nested_validation=False,
 )
 def regularization_path(
-    estimator, X, y, *, alphas=None, n_alphas=100, alpha_min_ratio=1e-2, sample_weight=None, exposure=None
-):
+    estimator: PoissonGLMRegressor | GroupLassoPoisson,
+    X: MatrixLike,
+    y: CountsLike,
+    *,
+    alphas: ArrayLike | None = None,
+    n_alphas: int = 100,
+    alpha_min_ratio: float = 1e-2,
+    sample_weight: RowsLike | None = None,
+    exposure: RowsLike | None = None,
+) -> RegularizationPath:
     """Fit an estimator at each of a grid of strengths.
 
     Several strengths are solved in lockstep, so that they share each pass over X; they start from the model
@@ -348,7 +367,9 @@ def regularization_path(
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-    warn_of_shortfalls(outputs, alphas, estimator.tol, X.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
+        if data.factors is not None:
+            objective, outputs = objective.inner, by_output(objective, outputs[0])
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
@@ -380,7 +401,7 @@ def regularization_path(
         log_likelihood=log_likelihood,
         n_samples=float(n_samples),
         overdispersion=omega if n_outputs else float(omega[0]),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats),
+        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats, data.factors),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
         latent_coefs=columns.split(parts),
     )
@@ -426,7 +447,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -434,6 +456,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

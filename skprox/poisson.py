@@ -1,13 +1,16 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 
 from skprox._compat import Interval, StrOptions, _fit_context
+from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Strengths
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
+from skprox.joint import is_joint
 from skprox.model import CountModel, check_data
 from skprox.overdispersion import CONSTRAINTS, check_overdispersion, estimated, is_estimated
 from skprox.patterns import pattern_of
@@ -18,6 +21,8 @@ class _Penalised(CountModel):
 
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="both"), "array-like", dict],
+        "penalty": [StrOptions({"lasso", "mcp", "scad"})],
+        "gamma": [Interval(Real, 1, None, closed="neither"), None],
         "groups": [str, Integral, dict, callable, "array-like"],
         "overdispersion": CONSTRAINTS,
         "fit_intercept": ["boolean"],
@@ -27,12 +32,16 @@ class _Penalised(CountModel):
         "warm_start": ["boolean"],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
+        "multi_output": [StrOptions({"separate", "joint"})],
+        "output_weights": [StrOptions({"balanced"}), "array-like", dict, None],
     }
 
     @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, exposure=None):
+    def fit(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -101,7 +110,8 @@ class _Penalised(CountModel):
         names = getattr(self, "output_names_", None)
 
         def report(output, n_iter, value, shortfall, n_groups):
-            step = f"output {output if names is None else names[output]}, iteration {n_iter}"
+            which = "all outputs" if is_joint(self) else f"output {output if names is None else names[output]}"
+            step = f"{which}, iteration {n_iter}"
             if self.verbose:
                 print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
             return tasks.report(step)
@@ -133,6 +143,17 @@ class PoissonGLMRegressor(_Penalised):
         infinity removes a column.
     l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The L1 part. With lambda_j = alpha_j omega_j rho_j it is sum_j P_j(|beta_j|), where P_j has the slope
+
+        - "lasso": lambda_j everywhere;
+        - "mcp": max(lambda_j - t / gamma, 0), the minimax concave penalty [4]_;
+        - "scad": lambda_j up to t = lambda_j, then max(gamma lambda_j - t, 0) / (gamma - 1) [5]_.
+
+        The last two are flat from t = gamma lambda_j on, and so leave large coefficients unshrunken. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
@@ -159,7 +180,7 @@ class PoissonGLMRegressor(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
@@ -167,6 +188,19 @@ class PoissonGLMRegressor(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        covariate enters for all outputs or for none, as in the multi-task lasso [3]_: its L1 part is the norm of a
+        column over all outputs, and it minimises::
+
+            sum_k f_k + sum_j alpha_j omega_j ( rho_j ||beta_.j||_2 + (1 - rho_j) / 2 ||beta_.j||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`. Strengths are then
+        the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -175,7 +209,8 @@ class PoissonGLMRegressor(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps; of the last fit, where the overdispersion is estimated.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -219,16 +254,35 @@ class PoissonGLMRegressor(_Penalised):
     With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, the negative
     logarithm of the likelihood of negative binomial counts less what coefficients do not change, which is convex,
     too, and goes to that of Poisson counts as o goes to 0 [2]_. Rows of a large mean then weigh less. Each step finds
-    the intercept by a few more passes over X, and small models have no compiled path: a fit takes about three times as
-    long as a Poisson fit where X is large, and more where it is small. The estimate of o is that of maximum likelihood;
-    it is too small where a model has nearly as many coefficients as rows, and 0 where counts vary no more than Poisson
-    counts do: the model is then the Poisson one.
+    the intercept by a few more passes over X, and small models have no compiled path: fits take about three times as
+    long as Poisson fits where X is large, and up to thirty times where it stays in the cache. The estimate of o is that
+    of maximum likelihood; it is too small where a model has nearly as many coefficients as rows, and 0 where counts
+    vary no more than Poisson counts do: the model is then the Poisson one.
+
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [6]_ [7]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a column, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
 
     References
     ----------
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
        via Coordinate Descent", Journal of Statistical Software 33(1).
     .. [2] Hilbe (2011), "Negative Binomial Regression", 2nd edition, chapter 8.
+    .. [3] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
+    .. [4] Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty", Annals of Statistics 38(2).
+    .. [5] Fan and Li (2001), "Variable Selection via Nonconcave Penalized Likelihood and its Oracle Properties",
+       Journal of the American Statistical Association 96(456).
+    .. [6] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [7] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------
@@ -244,6 +298,13 @@ class PoissonGLMRegressor(_Penalised):
     ['f1']
     >>> PoissonGLMRegressor(alpha=0.01, bounds={"f1": (0, None)}).fit(X, y).coef_[:3].round(1)
     array([0.5, 0. , 0. ])
+
+    Effects that are selected, but shrunken less:
+
+    >>> PoissonGLMRegressor(alpha=0.15, l1_ratio=1).fit(X, y).coef_.round(2)
+    array([ 0.44, -0.21,  0.  ,  0.  ,  0.  ])
+    >>> PoissonGLMRegressor(alpha=0.15, l1_ratio=1, penalty="mcp").fit(X, y).coef_.round(2)
+    array([ 0.49, -0.24,  0.  ,  0.  ,  0.  ])
     """
 
     _parameter_constraints = _Penalised._parameter_constraints | {
@@ -255,22 +316,28 @@ class PoissonGLMRegressor(_Penalised):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        l1_ratio=0.0,
-        penalty_weights=None,
-        bounds=None,
-        groups="auto",
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        warm_start=False,
-        n_jobs=None,
-        verbose=0,
-    ):
+        alpha: Strengths = 1.0,
+        l1_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        penalty_weights: Strengths | None = None,
+        bounds: Any = None,
+        groups: Groups = "auto",
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.bounds = bounds
         self.groups = groups
@@ -282,6 +349,8 @@ class PoissonGLMRegressor(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
 
 class GroupLassoPoisson(_Penalised):
@@ -341,6 +410,19 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The norms' part. With lambda_g = alpha_g (1 - rho_g - kappa_g) omega_g it is sum_g P_g(||beta_g||_2), where P_g
+        has the slope
+
+        - "lasso": lambda_g everywhere;
+        - "mcp": max(lambda_g - t / gamma, 0), the group MCP [6]_;
+        - "scad": lambda_g up to t = lambda_g, then max(gamma lambda_g - t, 0) / (gamma - 1).
+
+        The last two are flat from t = gamma lambda_g on, and so leave groups of large effect unshrunken. The L1 norm
+        within groups and the squares stay as they are. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
         where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
@@ -362,7 +444,7 @@ class GroupLassoPoisson(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit, with ``overlap="latent"`` from `latent_coef_` where it
         has as many.
@@ -371,6 +453,20 @@ class GroupLassoPoisson(_Penalised):
         in joblib's workers. -1 is all processors.
     verbose : int, default=0
         Whether to print a line a step, or in `regularization_path` a line a strength.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is: "separate" is a model for each output on its own. "joint" is one model of all, where a
+        group is its columns over all outputs, so that it enters for all outputs or for none [5]_. It minimises::
+
+            sum_k f_k + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_.g||_2
+                                        + rho_g ||beta_.g||_1 + kappa_g / 2 ||beta_.g||_2^2 )
+
+        with the data term f_k of each output k, as above, times its factor in `output_weights`, and norms of the
+        coefficients of the group in all outputs. "sqrt_size" is then the square root of their number, the number of
+        columns times that of outputs, and strengths are the same for all outputs.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, for each output or by its name:
+        positive numbers, or "balanced" for 1 / mean count (by the sample weights), lest busy outputs decide alone.
+        None is 1 for all.
 
     Attributes
     ----------
@@ -382,7 +478,8 @@ class GroupLassoPoisson(_Penalised):
     intercept_ : float or ndarray of shape (n_outputs,)
         Intercept, in double precision whatever that of X: it makes up for the rounding of the coefficients.
     n_iter_ : int or ndarray of shape (n_outputs,)
-        Number of steps; of the last fit, where the overdispersion is estimated.
+        Number of steps; of the last fit, where the overdispersion is estimated. Here and in the next three, "joint"
+        outputs are one problem, with one number.
     objective_ : float or ndarray of shape (n_outputs,)
         The value of the objective above.
     optimality_ : float or ndarray of shape (n_outputs,)
@@ -418,6 +515,16 @@ class GroupLassoPoisson(_Penalised):
 
     Notes
     -----
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [7]_ [8]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a group, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
+
     With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, as the Notes of
     `PoissonGLMRegressor` explain.
 
@@ -431,6 +538,14 @@ class GroupLassoPoisson(_Penalised):
        International Conference on Machine Learning.
     .. [4] Lim and Hastie (2015), "Learning Interactions via Hierarchical Group-Lasso Regularization", Journal of
        Computational and Graphical Statistics 24(3).
+    .. [5] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
+       classification problems", Statistics and Computing 20(2).
+    .. [6] Breheny and Huang (2015), "Group descent algorithms for nonconvex penalized linear and logistic regression
+       models with grouped predictors", Statistics and Computing 25(2).
+    .. [7] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [8] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------
@@ -476,28 +591,34 @@ class GroupLassoPoisson(_Penalised):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        groups="auto",
-        overlap="error",
-        group_weights="sqrt_size",
-        l1_ratio=0.0,
-        l2_ratio=0.0,
-        bounds=None,
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        warm_start=False,
-        n_jobs=None,
-        verbose=0,
-    ):
+        alpha: Strengths = 1.0,
+        groups: Groups = "auto",
+        overlap: str = "error",
+        group_weights: Strengths = "sqrt_size",
+        l1_ratio: Strengths = 0.0,
+        l2_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        bounds: Any = None,
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alpha = alpha
         self.groups = groups
         self.overlap = overlap
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
         self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -507,6 +628,8 @@ class GroupLassoPoisson(_Penalised):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -22,7 +22,7 @@ def refit(settings, objective, pattern, output, n_rows, results):
         if not strengths[:3, active].any():
             found[keys[-1]] = result
         elif _n_columns(objective, active) > MOST_COLUMNS * n_rows:
-            found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan))
+            found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan * result.point.intercept))
         else:
             wanted[keys[-1]] = active, result.point
     if wanted:

@@ -1,15 +1,19 @@
 """Held-out deviance against strength."""
 
+from collections.abc import Mapping
 from itertools import cycle, product
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import Options
 from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
     followed,
+    name_deviance,
     open_axes,
     path_apart,
     refuse_rows,
@@ -49,6 +53,8 @@ class DevianceCurveDisplay:
         The other ratios, each to its strengths and mean deviances.
     relaxed : bool, default=False
         Whether the deviances are those of fits without a penalty on what is selected.
+    overdispersion : float or ndarray of shape (n_outputs,), default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -91,7 +97,18 @@ class DevianceCurveDisplay:
     (0.1, 0.3)
     """
 
-    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None, relaxed=False):
+    def __init__(
+        self,
+        *,
+        alphas: np.ndarray,
+        deviance_path: np.ndarray,
+        n_groups: np.ndarray,
+        alpha: float | None = None,
+        l1_ratio: Any = None,
+        others: Mapping[Any, Any] | None = None,
+        relaxed: bool = False,
+        overdispersion: float | str = 0.0,
+    ) -> None:
         self.alphas = alphas
         self.deviance_path = deviance_path
         self.n_groups = n_groups
@@ -99,9 +116,19 @@ class DevianceCurveDisplay:
         self.l1_ratio = l1_ratio
         self.others = others
         self.relaxed = relaxed
+        self.overdispersion = overdispersion
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: None = None,
+        y: None = None,
+        *,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+        fill_between_kwargs: Options | None = None,
+    ) -> Self:
         """Draw what cross-validation found.
 
         Parameters
@@ -145,10 +172,13 @@ class DevianceCurveDisplay:
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
             relaxed=relaxed,
+            overdispersion=getattr(model, "overdispersion_", 0.0),
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
-    def plot(self, ax=None, *, line_kwargs=None, fill_between_kwargs=None):
+    def plot(
+        self, ax: Any = None, *, line_kwargs: Options | None = None, fill_between_kwargs: Options | None = None
+    ) -> Self:
         """Draw the curve.
 
         Parameters
@@ -196,7 +226,7 @@ class DevianceCurveDisplay:
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 
         strength_axis(ax, margin=0.03)
-        ax.set_ylabel("mean held-out deviance")
+        ax.set_ylabel(f"mean held-out {name_deviance(self.overdispersion)}")
         ax.legend(fontsize="small", framealpha=1)
         self.groups_axis_ = ax.secondary_xaxis("top")
         places = np.geomspace(alphas[0], alphas[-1], min(MOST_COUNTS, len(alphas)))

@@ -1,6 +1,8 @@
 """How much each group matters."""
 
+from collections.abc import Iterable
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import brentq
@@ -10,9 +12,10 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import CountsLike, MatrixLike, Options, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import check_columns
-from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
+from skprox.displays._shared import COLORS, check_choice, name_deviance, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
 from skprox.latent import model_apart
 from skprox.metrics import mean_deviance
@@ -26,11 +29,14 @@ class GroupImportanceDisplay:
     """How much each group matters to a fitted model: a bar a group, the largest on top.
 
     Either the Euclidean norm of the group's coefficients, which depends on the scales of its columns; or what
-    the model loses without it: the rise in mean Poisson deviance over given rows when the coefficients of the
-    group are set to zero, with the others as they are. The intercept is set to its best value for these rows,
+    the model loses without it: the rise in mean deviance over given rows when the coefficients of the
+    group are set to zero, with the others as they are: Poisson deviance, or negative binomial where the model has an
+    `overdispersion_`. The intercept is set to its best value for these rows,
     with and without the group (if the model has one)::
 
         exp(b) = sum_i w_i y_i / sum_i w_i exposure_i exp(x_i.beta)
+
+    which is the formula for Poisson counts.
 
     A model fitted anew without the group would lose less: other groups would stand in for it.
 
@@ -44,6 +50,8 @@ class GroupImportanceDisplay:
         Names of the groups.
     kind : {"norm", "deviance"}
         What `importances` are.
+    overdispersion : float, default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -72,27 +80,30 @@ class GroupImportanceDisplay:
     {'a': 0.28, 'b': 0.0, 'c': 0.01}
     """
 
-    def __init__(self, *, importances, groups, kind):
+    def __init__(
+        self, *, importances: np.ndarray, groups: Iterable[Any], kind: str, overdispersion: float | str = 0.0
+    ) -> None:
         self.importances = importances
         self.groups = groups
         self.kind = kind
+        self.overdispersion = overdispersion
 
     @classmethod
     @name_arguments
     def from_estimator(
         cls,
-        estimator,
-        X=None,
-        y=None,
+        estimator: Any,
+        X: MatrixLike | None = None,
+        y: CountsLike | None = None,
         *,
-        kind="norm",
-        sample_weight=None,
-        exposure=None,
-        output=None,
-        max_groups=20,
-        ax=None,
-        bar_kwargs=None,
-    ):
+        kind: str = "norm",
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        output: Any = None,
+        max_groups: int = 20,
+        ax: Any = None,
+        bar_kwargs: Options | None = None,
+    ) -> Self:
         """Compute the importance of each group of a fitted model and draw it.
 
         Parameters
@@ -131,6 +142,9 @@ class GroupImportanceDisplay:
         names = getattr(model, "output_names_", None)
         coef, groups = model_apart(model)
         coef = take_output(coef, output, names, axis=0, ndim=1).astype(np.float64)
+        position = find_output(names, np.size(model.intercept_), output)
+        overdispersion = np.ravel(getattr(model, "overdispersion_", 0.0))  # of which ProxSGDRegressor has none
+        overdispersion = float(overdispersion[position % overdispersion.size])
         if kind == "norm":
             importances = group_norms(coef, groups)
         else:
@@ -141,13 +155,12 @@ class GroupImportanceDisplay:
             need_exposure(model, exposure, "kind='deviance'")
             X = X if transformers is None else transformers.transform(X)
             check_outputs(model, y)
-            position = find_output(names, np.size(model.intercept_), output)
             terms = [coef[group] for group in groups.values()]
-            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position)
-        display = cls(importances=importances, groups=list(model.groups_), kind=kind)
+            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position, overdispersion)
+        display = cls(importances=importances, groups=list(model.groups_), kind=kind, overdispersion=overdispersion)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
-    def plot(self, ax=None, *, max_groups=20, bar_kwargs=None):
+    def plot(self, ax: Any = None, *, max_groups: int = 20, bar_kwargs: Options | None = None) -> Self:
         """Draw the bars.
 
         Parameters
@@ -180,7 +193,7 @@ class GroupImportanceDisplay:
         if self.kind == "norm":
             label = "Euclidean norm of the group's coefficients"
         else:
-            label = "rise in mean deviance without the group"
+            label = f"rise in mean {name_deviance(self.overdispersion)} without the group"
         if len(others):
             label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
         ax.set_xlabel(label)
@@ -188,7 +201,7 @@ class GroupImportanceDisplay:
         return self
 
 
-def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
+def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output, omega):
     """`terms` are the coefficients of each group."""
     X = check_columns(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
@@ -198,8 +211,6 @@ def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
     counts = counts[output]
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
     check_rates(counts[None], weight)
-
-    omega = np.atleast_1d(getattr(model, "overdispersion_", np.zeros(output + 1)))[output]  # not of ProxSGDRegressor
 
     def deviance(eta):
         eta = eta + log_exposure

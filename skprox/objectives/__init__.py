@@ -12,6 +12,9 @@ counting
     Which of the outputs are nearly the same problem: equal numbers.
 omega
     By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
+n_blocks
+    How many blocks of equal size the Hessian has, and nothing beside them, where groups have the same columns in each;
+    None where no more is known of it. Coefficients come block after block.
 null
     The `Point` where all coefficients are 0, for each output.
 scale
@@ -28,6 +31,8 @@ value_size(output, value, *intercepts)
     The size of what values at points with these intercepts are sums of, by which they round.
 hessian(point, output, columns, rows), factor(point, output, columns)
     Second derivatives in some columns over `scale`, and rows whose products with each other these are.
+hessians(point, output, columns, rows)
+    The same for each of `n_blocks`, in columns of shape (n_blocks, n_columns).
 rates(point, output), hessian_times(point, rates, output, move), solve(rates, output, ridge, right)
     What a Hessian needs to know of a point, its product with a vector, and ridge equations with as few unknowns as X
     has rows, where `is_short`.

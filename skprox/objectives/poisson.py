@@ -86,6 +86,7 @@ class PoissonObjective:
         The least of these of all outputs.
     """
 
+    n_blocks = None
     unites_rows = True  # that differ in weight and exposure alone
 
     def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None):

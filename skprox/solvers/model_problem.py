@@ -166,7 +166,7 @@ def sweep(d, tol):
                 pulled = steepest * end[first] - slope[first]
                 moves[first] = step_of_one(pulled, steepest, l1, ridge, lower, upper) - end[first]
             else:
-                moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves)
+                moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves, 1)
                 steepest = 0.0
                 for a in range(first, stop):
                     steepest = max(steepest, values[a])

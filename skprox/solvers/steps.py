@@ -7,7 +7,17 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 from math import inf
 
 from skprox._jit import inner
-from skprox.prox import entries, gather, residuals, scale, value
+from skprox.prox import (
+    entries,
+    gather,
+    lower,
+    residuals,
+    scale,
+    set_levels,
+    set_strengths,
+    stays_on_pieces,
+    value,
+)
 from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
@@ -15,6 +25,7 @@ from skprox.solvers.descent import (
     COLUMNS,
     END,
     ENTRY,
+    FREE,
     GRADIENT,
     GROUPS,
     HERE,
@@ -24,6 +35,7 @@ from skprox.solvers.descent import (
     MOVED,
     NOISE,
     NULL,
+    PIECE,
     RESIDUAL,
     SCALE,
     SLOPE,
@@ -32,12 +44,13 @@ from skprox.solvers.descent import (
     UNIT,
     WANTED,
 )
-from skprox.solvers.model_problem import model_residual
+from skprox.solvers.model_problem import minimise, model_residual
 
 # What a step may want: to minimise the model, the objective at the trial, a Hessian, more columns of it, the gradient
 # in the columns outside of it, or nothing.
 MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
+LASSOS, MODELS = 40, 50  # with which a concave penalty is approximated, at a strength and within a model, at most
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
 
 
@@ -184,3 +197,51 @@ def receive(d, size, tol, max_iter, cost):
     if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
         return CHECK
     return HESSIAN if is_tired(s.residual, tol, s.rate, cost) else MINIMISE
+
+
+@inner
+def touch(d, alpha):
+    """Start with the lasso that touches a concave penalty where the descent is, at a strength that has begun."""
+    s, n_groups = d.state[0], d.groups.shape[1]
+    for g in range(n_groups):
+        d.layout[FREE, g] = g
+    set_levels(d.at_one, d.layout[FREE], n_groups, alpha, d.penalty)
+    s.best, s.n_lassos = inf, 0
+    lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
+    stays_on_pieces(d.penalty, n_groups, d.groups[PIECE])
+
+
+@inner
+def touch_again(d, tol, max_iter, rounding):
+    """Go on to the lasso that touches a concave penalty where the last one led. False if nothing is left to do.
+
+    Nor if the objective has risen, or there were too many.
+    """
+    s, n_groups = d.state[0], d.groups.shape[1]
+    below = lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
+    here = s.value + value(d.features[COEF], d.penalty, n_groups) - below
+    s.residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
+    if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
+        return False
+    if s.n_lassos >= LASSOS or not here <= s.best + rounding:
+        return False
+    s.best, s.n_lassos, s.n_newton, s.rate, s.fresh = here, s.n_lassos + 1, 0, 1.0, 0
+    return True
+
+
+@inner
+def foresee(d, tol):
+    """Start a step, to where lassos that touch the penalty one after the other lead in the model. The last one stays.
+
+    It has the slopes of the penalty at the minimum, as far as the model tells.
+    """
+    s, local = d.state[0], d.local
+    depart(d)
+    set_levels(d.penalty, d.layout[GROUPS], s.n_groups, 1.0 / s.scale, d.model)
+    for _ in range(MODELS):
+        minimise(d, tol)
+        lower(local[END], d.model, s.n_groups, s.gamma * s.scale, s.bent / s.scale)
+        if model_residual(d, END, SLOPE) <= tol:
+            break
+    set_strengths(d.model, d.layout[GROUPS], s.n_groups, s.scale, d.penalty)
+    return arrive(d)
