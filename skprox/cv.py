@@ -73,7 +73,8 @@ class _CrossValidated(CountModel):
         splits = self._split(X, y, params)
         weights = _fold_weights(counts, weight, splits)
         candidates = self._candidates()
-        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
+        problem = 1.0, columns, n_outputs, data.X.dtype.type
+        patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
@@ -422,6 +423,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
@@ -525,6 +528,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         penalty="lasso",
         gamma=None,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         overdispersion=0.0,
         fit_intercept=True,
@@ -545,6 +549,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.penalty = penalty
         self.gamma = gamma
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -611,6 +616,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
         negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
@@ -719,6 +726,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         l2_ratio=0.0,
         penalty="lasso",
         gamma=None,
+        bounds=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -741,6 +749,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.l2_ratio = l2_ratio
         self.penalty = penalty
         self.gamma = gamma
+        self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver

@@ -154,12 +154,13 @@ def arrive(d):
 
 @inner
 def go(d):
-    """The trial at the step's length."""
+    """The trial at the step's length: of a whole one the end itself, which may be at a bound."""
     for j in range(d.features.shape[1]):
         d.features[TRIAL, j] = d.features[COEF, j]
+    step = d.state[0].step
     for a in range(d.state[0].n_columns):
         here, end = d.local[HERE, a], d.local[END, a]
-        d.local[MOVED, a] = here + d.state[0].step * (end - here)
+        d.local[MOVED, a] = end if step == 1.0 else here + step * (end - here)
         d.features[TRIAL, d.layout[COLUMNS, a]] = d.local[MOVED, a]
     return EVALUATE
 
