@@ -16,7 +16,7 @@ import time
 import warnings
 from functools import partial
 
-import fuzz
+import hard
 import numpy as np
 import scipy.sparse as sp
 from numba.core.caching import NullCache
@@ -165,8 +165,8 @@ def objective(X, n_outputs=1):
 
 
 def hard_problems(n_problems=60):
-    """Small ones of benchmarks/fuzz.py, one after the other."""
-    problems = [fuzz.make(seed) for seed in range(1, n_problems + 1)]
+    """Small ones of benchmarks/hard.py, one after the other."""
+    problems = [hard.make(seed) for seed in range(1, n_problems + 1)]
     for problem in problems:
         problem.model.set_params(n_jobs=1)
 

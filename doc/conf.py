@@ -61,6 +61,7 @@ numpydoc_xref_aliases = {
 }
 numpydoc_xref_ignore = "all"
 autosummary_generate = True
+autodoc_typehints = "none"  # docstrings say more
 autodoc_mock_imports = [] if find_spec("torch") else ["torch"]
 autodoc_default_options = {
     "members": True,

@@ -1,12 +1,26 @@
 """What is used of the private parts of scikit-learn: all of it is imported here."""
 
-from sklearn.base import _fit_context
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from sklearn.utils import _safe_indexing
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils._plotting import _validate_style_kwargs
 from sklearn.utils.metadata_routing import _raise_for_params, _routing_enabled
 from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight, _num_samples
+
+from skprox.base import F
+
+if TYPE_CHECKING:  # what they decorate keeps its signature
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[F], F]: ...
+
+    def validate_params(constraints: Any, *, prefer_skip_nested_validation: bool) -> Callable[[F], F]: ...
+
+else:
+    from sklearn.base import _fit_context
+    from sklearn.utils._param_validation import validate_params
 
 __all__ = [
     "HasMethods",

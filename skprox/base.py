@@ -1,10 +1,14 @@
 """What all estimators share."""
 
+from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, signature
+from typing import Any, TypeVar, cast
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-def name_arguments(function):
+def name_arguments(function: F) -> F:
     """A function or method that says which arguments it takes, by the name that users call it by, given others.
 
     An `offset` points to `exposure`, of which it is the logarithm.
@@ -33,7 +37,7 @@ def name_arguments(function):
             raise TypeError(f"{called} {problem}. It takes {', '.join(names)}.") from None
         return function(*args, **kwargs)
 
-    return checked
+    return cast(F, checked)
 
 
 def _owner(owner, method):

@@ -1,14 +1,25 @@
 """scikit-learn's callbacks, where it has them (1.9)."""
 
-try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
-except ImportError:
+from typing import TYPE_CHECKING
 
-    class CallbackSupportMixin:
-        """Estimators take no callbacks."""
+from skprox.base import F
 
-    def with_callbacks(method):
-        return method
+if TYPE_CHECKING:  # what it decorates keeps its signature
+
+    class CallbackSupportMixin: ...
+
+    def with_callbacks(method: F) -> F: ...
+
+else:
+    try:
+        from sklearn.callback import CallbackSupportMixin, with_callbacks
+    except ImportError:
+
+        class CallbackSupportMixin:
+            """Estimators take no callbacks."""
+
+        def with_callbacks(method):
+            return method
 
 
 class Tasks:

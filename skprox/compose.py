@@ -1,6 +1,7 @@
 """Exact groups, read from transformers instead of from names."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ from skprox.preprocessing import (
 REMAINDER = "remainder"  # the step of a ColumnTransformer for the columns that no other takes
 
 
-def groups_from_transformer(transformer):
+def groups_from_transformer(transformer: Any) -> dict[str, list[str]]:
     """Columns that a fitted transformer makes from each of its input features.
 
     Reads `ColumnTransformer`, `Pipeline` and `FeatureUnion`, nested as they may be, down to splines,
@@ -71,7 +72,9 @@ def groups_from_transformer(transformer):
     return gather([titles.get(origin, name) for origin, name in zip(origins, names, strict=True)])
 
 
-def make_grouped_column_transformer(*transformers, remainder="drop", sparse_output=False, n_jobs=None):
+def make_grouped_column_transformer(
+    *transformers: tuple[Any, Any], remainder: Any = "drop", sparse_output: bool = False, n_jobs: int | None = None
+) -> ColumnTransformer:
     """Build a `ColumnTransformer` with a transformer of its own for each feature, named by it.
 
     Columns are then called ``feature__column``, so that the default ``groups="auto"`` of

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from functools import partial
 from numbers import Integral, Real
 from operator import add
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import xlogy
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from skprox._compat import Interval, StrOptions, _fit_context, _num_samples, _raise_for_params, _routing_enabled
+from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Splits, Strengths
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
@@ -45,7 +48,14 @@ class _CrossValidated(CountModel):
     @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, exposure=None, **params):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: CountsLike,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        **params: Any,
+    ) -> Self:
         """Fit the model at the strength that cross-validation chooses.
 
         Parameters
@@ -149,7 +159,7 @@ class _CrossValidated(CountModel):
         tags.regressor_tags.poor_score = False  # the strength is chosen so that it isn't
         return tags
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns
@@ -523,27 +533,27 @@ class PoissonGLMRegressorCV(_CrossValidated):
     def __init__(
         self,
         *,
-        alphas=100,
-        alpha_min_ratio="auto",
-        l1_ratio=1.0,
-        cv=None,
-        selection="min",
-        relax=False,
-        penalty="lasso",
-        gamma=None,
-        penalty_weights=None,
-        bounds=None,
-        groups="auto",
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        n_jobs=None,
-        verbose=0,
-        multi_output="separate",
-        output_weights=None,
-    ):
+        alphas: int | ArrayLike = 100,
+        alpha_min_ratio: float | str = "auto",
+        l1_ratio: Strengths = 1.0,
+        cv: Splits | None = None,
+        selection: str = "min",
+        relax: bool = False,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        penalty_weights: Strengths | None = None,
+        bounds: Any = None,
+        groups: Groups = "auto",
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.l1_ratio = l1_ratio
@@ -722,29 +732,29 @@ class GroupLassoPoissonCV(_CrossValidated):
     def __init__(
         self,
         *,
-        alphas=100,
-        alpha_min_ratio="auto",
-        cv=None,
-        selection="min",
-        relax=False,
-        groups="auto",
-        overlap="error",
-        group_weights="sqrt_size",
-        l1_ratio=0.0,
-        l2_ratio=0.0,
-        penalty="lasso",
-        gamma=None,
-        bounds=None,
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        n_jobs=None,
-        verbose=0,
-        multi_output="separate",
-        output_weights=None,
-    ):
+        alphas: int | ArrayLike = 100,
+        alpha_min_ratio: float | str = "auto",
+        cv: Splits | None = None,
+        selection: str = "min",
+        relax: bool = False,
+        groups: Groups = "auto",
+        overlap: str = "error",
+        group_weights: Strengths = "sqrt_size",
+        l1_ratio: Strengths = 0.0,
+        l2_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        bounds: Any = None,
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
         self.cv = cv

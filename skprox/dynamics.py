@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from functools import cache
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 
 from skprox._compat import Interval, validate_params
+from skprox._typing import RandomState
 from skprox.displays._shared import open_axes
 from skprox.validation import warn
 
@@ -58,7 +61,7 @@ class SparsificationResult:
     gap: np.ndarray
     theory: dict
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """All quantities as a table.
 
         Returns
@@ -73,7 +76,7 @@ class SparsificationResult:
         frame[["relative_variance_low", "relative_variance_high"]] = self.relative_variance_bounds
         return frame
 
-    def plot(self, *, ax=None):
+    def plot(self, *, ax: Any = None) -> Any:
         """Draw the number of weights left and the L1 norm over time, with what is expected of them dashed.
 
         Both axes are logarithmic; the start, at time 0, is left out.
@@ -110,7 +113,14 @@ class SparsificationResult:
     },
     prefer_skip_nested_validation=True,
 )
-def simulate_sparsification(weights=100_000, *, alpha=1e-5, step=0.5, max_iter=10_000_000, random_state=None):
+def simulate_sparsification(
+    weights: int | ArrayLike = 100_000,
+    *,
+    alpha: float = 1e-5,
+    step: float = 0.5,
+    max_iter: int = 10_000_000,
+    random_state: RandomState | None = None,
+) -> SparsificationResult:
     r"""Simulate how the weights of an encoding leave it, one after the other.
 
     A feature is encoded by non-negative weights w. The benefit of representing it pulls their norm towards 1, and an

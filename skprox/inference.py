@@ -1,10 +1,13 @@
 """How sure a fit is, and how counts vary around it."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import StrOptions, validate_params
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
@@ -23,7 +26,16 @@ class InferenceMixin:
 
     @name_arguments
     @validate_params(KIND, prefer_skip_nested_validation=True)
-    def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model", clusters=None):
+    def covariance(
+        self,
+        X: MatrixLike,
+        y: CountsLike | None = None,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        *,
+        kind: str = "model",
+        clusters: RowsLike | None = None,
+    ) -> np.ndarray:
         """Covariance of the estimated intercept and coefficients, for models without an L1 penalty.
 
         With z_i = (1, x_i), the means mu_i that the model expects, their variances v_i = mu_i + omega mu_i^2 for the
@@ -108,7 +120,9 @@ class InferenceMixin:
         return pd.concat(tables).set_axis(index)
 
     @name_arguments
-    def dispersion(self, X, y, *, sample_weight=None, exposure=None):
+    def dispersion(
+        self, X: MatrixLike, y: CountsLike, *, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> float | np.ndarray:
         """Pearson's dispersion: how much more counts vary around their means than the model says.
 
         phi = sum_i w_i (y_i - mu_i)^2 / v_i / (sum_i w_i - df), with the variances v_i = mu_i + overdispersion_ mu_i^2,
@@ -158,7 +172,9 @@ class InferenceMixin:
         return found[0] if np.ndim(self.coef_) == 1 else np.array(found)
 
     @name_arguments
-    def predict_distribution(self, X, exposure=None, *, dispersion=None):
+    def predict_distribution(
+        self, X: MatrixLike, exposure: RowsLike | None = None, *, dispersion: RowsLike | None = None
+    ) -> Any:
         """Distribution of the count of each row around its mean, as a frozen distribution of `scipy.stats`.
 
         Its methods give what forecasts need: ``interval(0.9)``, ``ppf``, ``pmf``, ``sf``, ``rvs``. The coefficients

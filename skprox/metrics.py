@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, kl_div, xlogy
 
 from skprox._compat import StrOptions, validate_params
+from skprox._typing import CountsLike, RowsLike
 from skprox.base import name_arguments
 from skprox.validation import check_counts_like, check_exposure, check_means, check_weight
 
@@ -16,15 +17,15 @@ MULTIOUTPUT = {"multioutput": [StrOptions({"raw_values", "uniform_average"})]}
 @name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
 def cohen_r2(
-    y_true,
-    y_pred,
+    y_true: CountsLike,
+    y_pred: CountsLike,
     *,
-    sample_weight=None,
-    exposure=None,
-    null_rate=None,
-    overdispersion=0.0,
-    multioutput="uniform_average",
-):
+    sample_weight: RowsLike | None = None,
+    exposure: RowsLike | None = None,
+    null_rate: RowsLike | None = None,
+    overdispersion: float | str = 0.0,
+    multioutput: str = "uniform_average",
+) -> float | np.ndarray:
     """Cohen's pseudo-R², the share of the deviance of counts that a model explains.
 
     1 - deviance(y_true, y_pred) / deviance(y_true, exposure * null_rate): at best 1, 0 for a model as good as
@@ -86,15 +87,15 @@ def cohen_r2(
 @name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
 def mcfadden_r2(
-    y_true,
-    y_pred,
+    y_true: CountsLike,
+    y_pred: CountsLike,
     *,
-    sample_weight=None,
-    exposure=None,
-    null_rate=None,
-    overdispersion=0.0,
-    multioutput="uniform_average",
-):
+    sample_weight: RowsLike | None = None,
+    exposure: RowsLike | None = None,
+    null_rate: RowsLike | None = None,
+    overdispersion: float | str = 0.0,
+    multioutput: str = "uniform_average",
+) -> float | np.ndarray:
     """McFadden's pseudo-R², one less the ratio of the log-likelihoods of a model and of the null model.
 
     1 - loglik(y_true, y_pred) / loglik(y_true, exposure * null_rate), with the Poisson log-likelihood

@@ -1,5 +1,6 @@
 """What a fitted model of counts does, and how it is filled from results."""
 
+from collections.abc import Hashable
 from dataclasses import replace
 from itertools import compress
 from numbers import Real
@@ -11,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.callbacks import CallbackSupportMixin
 from skprox.columns import check_columns, labels_of
@@ -44,7 +46,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
     """A fitted model: what all estimators share but `fit`."""
 
     @name_arguments
-    def predict(self, X, exposure=None):
+    def predict(self, X: MatrixLike, exposure: RowsLike | None = None) -> np.ndarray | pd.DataFrame:
         """Expected counts.
 
         Parameters
@@ -69,7 +71,9 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         return pd.DataFrame(means, index=X.index, columns=pd.Index(list(self.output_names_)))
 
     @name_arguments
-    def score(self, X, y, sample_weight=None, exposure=None):
+    def score(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> float:
         """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
@@ -102,7 +106,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         rows = {"sample_weight": sample_weight, "exposure": exposure}
         return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
-    def split_coef(self):
+    def split_coef(self) -> dict[Hashable, np.ndarray]:
         """The coefficients of each group.
 
         Returns

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.parallel import Parallel, delayed
 
 from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
+from skprox._typing import CountsLike, MatrixLike, RandomState, RowsLike
 from skprox.base import name_arguments
 from skprox.groups import group_of_column
 from skprox.halves import check_selects, draw, groups_by_key, take
@@ -36,17 +38,17 @@ LEAST_SHARE = 0.05  # of the splits, whose p-values are looked at: gamma_min of 
     prefer_skip_nested_validation=False,
 )
 def multi_split_test(
-    estimator,
-    X,
-    y,
+    estimator: Any,
+    X: MatrixLike,
+    y: CountsLike,
     *,
-    n_splits=50,
-    kind="quasi",
-    sample_weight=None,
-    exposure=None,
-    random_state=None,
-    n_jobs=None,
-):
+    n_splits: int = 50,
+    kind: str = "quasi",
+    sample_weight: RowsLike | None = None,
+    exposure: RowsLike | None = None,
+    random_state: RandomState | None = None,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
     """P-values of the groups of a penalised model, adjusted for selection and for their number.
 
     Each of `n_splits` random splits selects groups on one half of the rows and tests them on the other, by a fit

@@ -3,14 +3,17 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from skprox._compat import Interval, StrOptions, validate_parameters, validate_params
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
@@ -85,7 +88,7 @@ class RegularizationPath:
         return f"<RegularizationPath: {shape} models, alpha {self.alphas[0]:.3g} to {self.alphas[-1]:.3g}>"
 
     @cached_property
-    def group_norms(self):
+    def group_norms(self) -> np.ndarray:
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
         return group_norms(*self._apart)
 
@@ -95,7 +98,7 @@ class RegularizationPath:
         return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
-    def degrees_of_freedom(self):
+    def degrees_of_freedom(self) -> np.ndarray:
         """How many free coefficients each model is worth: ndarray of shape (n_alphas,).
 
         tr((H + P)^-1 H), with the Hessian H of the data term and the curvature P of the penalty, both in the
@@ -124,7 +127,7 @@ class RegularizationPath:
         return self._by_output(self._sample.degrees_of_freedom, self.alphas)
 
     @validate_params({"kind": [StrOptions({"aic", "bic", "ebic", "gcv"})]}, prefer_skip_nested_validation=True)
-    def information_criterion(self, kind):
+    def information_criterion(self, kind: str) -> np.ndarray:
         """What each model is expected to lose on other rows, or against others in probability: less is better.
 
         With the log-likelihood l, the deviance D, the number of rows n (`n_samples`) and the degrees of freedom df:
@@ -169,7 +172,7 @@ class RegularizationPath:
             criterion += 2 * self._by_output(lambda coefs, intercepts: self._sample.log_numbers_of_models(coefs))
         return criterion
 
-    def best(self, kind):
+    def best(self, kind: str) -> int | np.ndarray:
         """The position of the model with the least `information_criterion`.
 
         A warning says so where that is the weakest strength, as a weaker one may then be better. Of one model of all
@@ -219,14 +222,14 @@ class RegularizationPath:
             return function(*args, coefs, self.intercepts)
         return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
 
-    def without_rows(self):
+    def without_rows(self) -> Self:
         """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
         return replace(self, _sample=self._sample.without_rows())
 
     def __getstate__(self):
         return vars(self) | {"_sample": self._sample.without_rows()}
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """The norms of the groups as a table.
 
         Returns
@@ -258,8 +261,16 @@ class RegularizationPath:
     prefer_skip_nested_validation=False,
 )
 def regularization_path(
-    estimator, X, y, *, alphas=None, n_alphas=100, alpha_min_ratio=1e-2, sample_weight=None, exposure=None
-):
+    estimator: PoissonGLMRegressor | GroupLassoPoisson,
+    X: MatrixLike,
+    y: CountsLike,
+    *,
+    alphas: ArrayLike | None = None,
+    n_alphas: int = 100,
+    alpha_min_ratio: float = 1e-2,
+    sample_weight: RowsLike | None = None,
+    exposure: RowsLike | None = None,
+) -> RegularizationPath:
     """Fit an estimator at each of a grid of strengths.
 
     Several strengths are solved in lockstep, so that they share each pass over X; they start from the model

@@ -1,10 +1,12 @@
 """Poisson regression with an elastic net or a group lasso penalty."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 
 from skprox._compat import Interval, StrOptions, _fit_context
+from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Strengths
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.engine import Settings, fit_each, open_objective
@@ -37,7 +39,9 @@ class _Penalised(CountModel):
     @name_arguments
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, exposure=None):
+    def fit(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> Self:
         """Fit the model.
 
         Parameters
@@ -312,24 +316,24 @@ class PoissonGLMRegressor(_Penalised):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        l1_ratio=0.0,
-        penalty="lasso",
-        gamma=None,
-        penalty_weights=None,
-        bounds=None,
-        groups="auto",
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        warm_start=False,
-        n_jobs=None,
-        verbose=0,
-        multi_output="separate",
-        output_weights=None,
-    ):
+        alpha: Strengths = 1.0,
+        l1_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        penalty_weights: Strengths | None = None,
+        bounds: Any = None,
+        groups: Groups = "auto",
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alpha = alpha
         self.l1_ratio = l1_ratio
         self.penalty = penalty
@@ -587,26 +591,26 @@ class GroupLassoPoisson(_Penalised):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        groups="auto",
-        overlap="error",
-        group_weights="sqrt_size",
-        l1_ratio=0.0,
-        l2_ratio=0.0,
-        penalty="lasso",
-        gamma=None,
-        bounds=None,
-        overdispersion=0.0,
-        fit_intercept=True,
-        solver="auto",
-        tol=1e-6,
-        max_iter=10_000,
-        warm_start=False,
-        n_jobs=None,
-        verbose=0,
-        multi_output="separate",
-        output_weights=None,
-    ):
+        alpha: Strengths = 1.0,
+        groups: Groups = "auto",
+        overlap: str = "error",
+        group_weights: Strengths = "sqrt_size",
+        l1_ratio: Strengths = 0.0,
+        l2_ratio: Strengths = 0.0,
+        penalty: str = "lasso",
+        gamma: float | None = None,
+        bounds: Any = None,
+        overdispersion: float | str = 0.0,
+        fit_intercept: bool = True,
+        solver: str = "auto",
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+        multi_output: str = "separate",
+        output_weights: RowsLike | str | None = None,
+    ) -> None:
         self.alpha = alpha
         self.groups = groups
         self.overlap = overlap

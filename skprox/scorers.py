@@ -1,13 +1,16 @@
 """Scorers that know exposure, for `scoring` of scikit-learn's tools."""
 
+from collections.abc import Callable
 from copy import copy
 from inspect import signature
+from typing import Any, Self
 
 import numpy as np
 from sklearn import config_context, get_config
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.metrics import mcfadden_r2, mean_deviance, mean_log_likelihood
 from skprox.outputs import check_outputs
@@ -50,12 +53,20 @@ class PoissonScorer:
     ...     scores = cross_val_score(model, X, y, scoring=poisson_deviance_scorer, params={"exposure": hours})
     """
 
-    def __init__(self, name, score, of_means=False):
+    def __init__(self, name: str, score: Callable[..., float], of_means: bool = False) -> None:
         self._name, self._score, self._of_means = name, score, of_means
         self._requests = {"exposure": True, "sample_weight": True}
 
     @name_arguments
-    def __call__(self, estimator, X, y_true, *, sample_weight=None, exposure=None):
+    def __call__(
+        self,
+        estimator: Any,
+        X: MatrixLike,
+        y_true: CountsLike,
+        *,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+    ) -> float:
         """Score an estimator.
 
         Parameters
@@ -87,7 +98,7 @@ class PoissonScorer:
             return self._score(y_true, means, **rows)
         return self._score(y_true, means, **rows, overdispersion=self._overdispersion(models))
 
-    def set_score_request(self, **requests):
+    def set_score_request(self, **requests: bool | str | None) -> Self:
         """Change what the scorer takes of the metadata that are passed to a search or to cross-validation.
 
         Parameters
@@ -115,7 +126,7 @@ class PoissonScorer:
         scorer.get_metadata_routing()  # refuses what is no request
         return scorer
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """What the scorer takes of the metadata, for scikit-learn.
 
         Returns

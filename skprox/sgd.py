@@ -1,8 +1,9 @@
 """Linear models learned a few rows at a time, with penalties that leave exact zeros."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -14,6 +15,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import Interval, StrOptions, _fit_context
+from skprox._typing import CountsLike, Groups, MatrixLike, RandomState, RowsLike, Strengths
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.columns import Columns, check_columns, column_names, labels_of
 from skprox.groups import find_columns, warn_without_names
@@ -211,28 +213,28 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
     def __init__(
         self,
-        loss="squared_error",
+        loss: str = "squared_error",
         *,
-        alpha=1e-4,
-        l1_ratio=1.0,
-        groups=None,
-        group_weights="sqrt_size",
-        l1_update="clipping",
-        fit_intercept=True,
-        learning_rate="invscaling",
-        eta0=0.01,
-        power_t=0.25,
-        batch_size=1,
-        max_iter=1000,
-        tol=1e-3,
-        n_iter_no_change=5,
-        early_stopping=False,
-        validation_fraction=0.1,
-        average=False,
-        shuffle=True,
-        random_state=None,
-        verbose=0,
-    ):
+        alpha: float = 1e-4,
+        l1_ratio: float = 1.0,
+        groups: Groups | None = None,
+        group_weights: Strengths = "sqrt_size",
+        l1_update: str = "clipping",
+        fit_intercept: bool = True,
+        learning_rate: str = "invscaling",
+        eta0: float = 0.01,
+        power_t: float = 0.25,
+        batch_size: int = 1,
+        max_iter: int = 1000,
+        tol: float | None = 1e-3,
+        n_iter_no_change: int = 5,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        average: bool | int = False,
+        shuffle: bool = True,
+        random_state: RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.loss = loss
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -256,7 +258,9 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
     @name_arguments
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, exposure=None):
+    def fit(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> Self:
         """Learn from the beginning, by passes over all rows.
 
         Parameters
@@ -319,7 +323,13 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
 
     @name_arguments
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y=None, sample_weight=None, exposure=None):
+    def partial_fit(
+        self,
+        X: MatrixLike | Iterable[Any],
+        y: CountsLike | None = None,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+    ) -> Self:
         """Learn from one more chunk of rows, or from a stream of chunks, by one pass.
 
         Goes on from where the last call, or `fit`, has come to. `max_iter`, `tol` and `early_stopping` do not
@@ -364,7 +374,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         return self
 
     @name_arguments
-    def predict(self, X, exposure=None):
+    def predict(self, X: MatrixLike, exposure: RowsLike | None = None) -> np.ndarray:
         """Expected targets.
 
         Parameters
@@ -388,7 +398,9 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         return eta if self.loss == "squared_error" else exposure * np.exp(eta)
 
     @name_arguments
-    def score(self, X, y, sample_weight=None, exposure=None):
+    def score(
+        self, X: MatrixLike, y: CountsLike, sample_weight: RowsLike | None = None, exposure: RowsLike | None = None
+    ) -> float:
         """Share of the loss of the null model that the model explains: R², or D² of the Poisson deviance.
 
         Parameters
@@ -415,7 +427,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
             return float(r2_score(y, means, sample_weight=sample_weight))
         return cohen_r2(y, means, sample_weight=sample_weight, exposure=exposure)
 
-    def split_coef(self):
+    def split_coef(self) -> dict[Hashable, np.ndarray]:
         """The coefficients of each group; only with `groups`.
 
         Returns

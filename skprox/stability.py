@@ -2,8 +2,10 @@
 
 from itertools import chain
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.feature_selection import SelectorMixin
@@ -14,6 +16,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import HasMethods, Interval, _fit_context, _raise_for_params, _routing_enabled
+from skprox._typing import CountsLike, MatrixLike, RandomState, RowsLike
 from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
 from skprox.groups import group_of_column, groups_in
@@ -157,17 +160,17 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
     def __init__(
         self,
-        estimator,
+        estimator: Any,
         *,
-        n_resamples=100,
-        threshold=0.75,
-        alphas=None,
-        n_alphas=30,
-        alpha_min_ratio=0.1,
-        max_errors=None,
-        random_state=None,
-        n_jobs=None,
-    ):
+        n_resamples: int = 100,
+        threshold: float = 0.75,
+        alphas: ArrayLike | None = None,
+        n_alphas: int = 30,
+        alpha_min_ratio: float = 0.1,
+        max_errors: float | None = None,
+        random_state: RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.estimator = estimator
         self.n_resamples = n_resamples
         self.threshold = threshold
@@ -180,7 +183,14 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 
     @name_arguments
     @_fit_context(prefer_skip_nested_validation=False)  # the path validates the estimator
-    def fit(self, X, y, sample_weight=None, exposure=None, **fit_params):
+    def fit(
+        self,
+        X: MatrixLike,
+        y: CountsLike,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        **fit_params: Any,
+    ) -> Self:
         """Estimate the selection probabilities, and keep the stable groups.
 
         Parameters
@@ -252,7 +262,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         self.selected_groups_ = [g for g, p in self.selection_probabilities_.items() if p >= self.threshold]
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> Any:
         """Keep the columns of the selected groups.
 
         Parameters
@@ -272,7 +282,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             return super().transform(X)
         return name_columns(super(StabilitySelection, without_names(self)).transform(X), names[self.get_support()])
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> Any:
         """Get metadata routing of this object.
 
         Returns

@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import Interval, validate_params
+from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.groups import group_norms
@@ -22,7 +23,7 @@ class TablesMixin(InferenceMixin):
     """Tables of the estimators, with what `InferenceMixin` says of their fit."""
 
     @name_arguments
-    def summary(self, X=None, sample_weight=None):
+    def summary(self, X: MatrixLike | None = None, sample_weight: RowsLike | None = None) -> pd.DataFrame:
         """Table of the groups.
 
         Parameters
@@ -87,7 +88,17 @@ class TablesMixin(InferenceMixin):
 
     @name_arguments
     @validate_params(KIND | LEVEL, prefer_skip_nested_validation=True)
-    def coef_table(self, X=None, y=None, *, sample_weight=None, exposure=None, kind="model", clusters=None, level=0.95):
+    def coef_table(
+        self,
+        X: MatrixLike | None = None,
+        y: CountsLike | None = None,
+        *,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        kind: str = "model",
+        clusters: RowsLike | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
         """Table of the coefficients, with their standard errors and intervals where X is given.
 
         Parameters
@@ -177,7 +188,16 @@ class TablesMixin(InferenceMixin):
 
     @name_arguments
     @validate_params(KIND, prefer_skip_nested_validation=True)
-    def group_tests(self, X, y=None, *, sample_weight=None, exposure=None, kind="model", clusters=None):
+    def group_tests(
+        self,
+        X: MatrixLike,
+        y: CountsLike | None = None,
+        *,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        kind: str = "model",
+        clusters: RowsLike | None = None,
+    ) -> pd.DataFrame:
         """Wald tests of the groups: whether the counts tell their coefficients from 0, all at once.
 
         Parameters

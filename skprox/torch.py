@@ -1,10 +1,13 @@
 """Proximal steps for the optimizers of PyTorch: exact zeros in whatever they train."""
 
+from __future__ import annotations  # documentation is built where there is no torch
+
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -46,11 +49,11 @@ class ElasticNet:
         if not isinstance(self.l1_ratio, Real) or not 0 <= self.l1_ratio <= 1:
             raise ValueError(f"l1_ratio must be a number from 0 to 1; got {self.l1_ratio!r}.")
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         """The penalty of a tensor, as a tensor of no dimensions."""
         return self.alpha * (self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum())
 
-    def prox(self, weight, step):
+    def prox(self, weight: torch.Tensor, step: torch.Tensor | float) -> torch.Tensor:
         """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j)"""
         threshold = step * (self.alpha * self.l1_ratio)
         shrunk = weight - weight.clamp(-threshold, threshold)
@@ -109,12 +112,12 @@ class GroupLasso:
         if isinstance(self.groups, str) and self.groups not in ("rows", "columns"):
             raise ValueError(f"groups must be 'rows', 'columns' or labels; got {self.groups!r}.")
 
-    def value(self, weight):
+    def value(self, weight: torch.Tensor) -> torch.Tensor:
         """The penalty of a tensor, as a tensor of no dimensions."""
         norms, sizes = self._sum(weight.square()).sqrt(), self._sum(torch.ones_like(weight))
         return self.alpha * (norms / sizes.sqrt()).expand_as(weight).sum()
 
-    def prox(self, weight, step):
+    def prox(self, weight: torch.Tensor, step: torch.Tensor | float) -> torch.Tensor:
         """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j)
 
         A group is zero where sum_j (w_j / t_j)^2 <= 1 with t_j = step_j alpha sqrt(size). Else u_j = w_j n / (n + t_j),
@@ -244,7 +247,7 @@ class Proximal(optim.Optimizer):
     (7, 7)
     """
 
-    def __init__(self, optimizer, penalties, *, step_size="effective"):
+    def __init__(self, optimizer: optim.Optimizer, penalties: Any, *, step_size: str | float = "effective") -> None:
         if not isinstance(optimizer, optim.Optimizer):
             raise TypeError(f"optimizer must be a torch.optim.Optimizer; got {type(optimizer).__name__}.")
         if step_size not in ("effective", "lr"):
@@ -265,7 +268,7 @@ class Proximal(optim.Optimizer):
     state = property(lambda self: self.optimizer.state)
     defaults = property(lambda self: self.optimizer.defaults)
 
-    def step(self, closure=None):
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Step on the loss, then on the penalty.
 
         Parameters
@@ -304,15 +307,15 @@ class Proximal(optim.Optimizer):
                 return _over_root(lr, mean / (1 - group["betas"][1] ** float(state["step"])), group["eps"])
         return lr
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The state of the wrapped optimizer."""
         return self.optimizer.state_dict()
 
-    def load_state_dict(self, state_dict):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load a state of the wrapped optimizer, saved with or without penalties."""
         self.optimizer.load_state_dict(state_dict)
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a parameter group to the wrapped optimizer."""
         self.optimizer.add_param_group(param_group)
 

@@ -1,4 +1,5 @@
 from importlib.resources import as_file, files
+from typing import Any
 
 import pandas as pd
 from sklearn.utils import Bunch
@@ -9,7 +10,7 @@ COUNTS = ["casual", "registered", "bikers"]
 
 
 @validate_params({"as_frame": ["boolean"], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
-def load_bike_rentals(*, return_X_y=False, as_frame=False):
+def load_bike_rentals(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load the hourly bike rentals of Washington D.C. in 2011.
 
     ================  ===================================

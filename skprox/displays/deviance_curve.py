@@ -1,11 +1,14 @@
 """Held-out deviance against strength."""
 
+from collections.abc import Mapping
 from itertools import cycle, product
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import Options
 from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
@@ -97,15 +100,15 @@ class DevianceCurveDisplay:
     def __init__(
         self,
         *,
-        alphas,
-        deviance_path,
-        n_groups,
-        alpha=None,
-        l1_ratio=None,
-        others=None,
-        relaxed=False,
-        overdispersion=0.0,
-    ):
+        alphas: np.ndarray,
+        deviance_path: np.ndarray,
+        n_groups: np.ndarray,
+        alpha: float | None = None,
+        l1_ratio: Any = None,
+        others: Mapping[Any, Any] | None = None,
+        relaxed: bool = False,
+        overdispersion: float | str = 0.0,
+    ) -> None:
         self.alphas = alphas
         self.deviance_path = deviance_path
         self.n_groups = n_groups
@@ -116,7 +119,16 @@ class DevianceCurveDisplay:
         self.overdispersion = overdispersion
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: None = None,
+        y: None = None,
+        *,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+        fill_between_kwargs: Options | None = None,
+    ) -> Self:
         """Draw what cross-validation found.
 
         Parameters
@@ -164,7 +176,9 @@ class DevianceCurveDisplay:
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
-    def plot(self, ax=None, *, line_kwargs=None, fill_between_kwargs=None):
+    def plot(
+        self, ax: Any = None, *, line_kwargs: Options | None = None, fill_between_kwargs: Options | None = None
+    ) -> Self:
         """Draw the curve.
 
         Parameters

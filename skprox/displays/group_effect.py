@@ -1,16 +1,20 @@
 """The effect of one covariate, on its own scale."""
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.sparse import issparse
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import MatrixLike, Options
 from skprox.columns import Columns, column_names, labels_of, listing
 from skprox.displays._shared import COLORS, literal, open_axes, shorten, split_pipeline, take_output
 from skprox.inference import InferenceMixin
@@ -95,7 +99,17 @@ class GroupEffectDisplay:
     ['rate_ratio', 'rate_ratio_low', 'rate_ratio_high']
     """
 
-    def __init__(self, *, values, effects, feature, reference=None, observed=None, intervals=None, level=None):
+    def __init__(
+        self,
+        *,
+        values: np.ndarray,
+        effects: np.ndarray,
+        feature: Any,
+        reference: Any = None,
+        observed: np.ndarray | None = None,
+        intervals: np.ndarray | None = None,
+        level: float | None = None,
+    ) -> None:
         self.values = values
         self.effects = effects
         self.feature = feature
@@ -107,19 +121,19 @@ class GroupEffectDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        feature,
+        estimator: Any,
+        X: MatrixLike,
+        feature: Any,
         *,
-        reference=None,
-        at=None,
-        grid_resolution=100,
-        output=None,
-        covariance=None,
-        level=0.95,
-        ax=None,
-        line_kwargs=None,
-    ):
+        reference: Any = None,
+        at: Mapping[Any, Any] | None = None,
+        grid_resolution: int = 100,
+        output: Any = None,
+        covariance: ArrayLike | None = None,
+        level: float = 0.95,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+    ) -> Self:
         """Evaluate the effect of a covariate and draw it.
 
         Parameters
@@ -230,7 +244,7 @@ class GroupEffectDisplay:
         )
         return display.plot(ax, line_kwargs=line_kwargs)
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """The effects as a table.
 
         Returns
@@ -244,7 +258,7 @@ class GroupEffectDisplay:
             table |= dict(zip(("rate_ratio_low", "rate_ratio_high"), self.intervals, strict=True))
         return pd.DataFrame(table, index=pd.Index(self.values, name=self.feature))
 
-    def plot(self, ax=None, *, line_kwargs=None):
+    def plot(self, ax: Any = None, *, line_kwargs: Options | None = None) -> Self:
         """Draw the effect.
 
         Parameters

@@ -1,6 +1,8 @@
 """How much each group matters."""
 
+from collections.abc import Iterable
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
 from scipy.optimize import brentq
@@ -10,6 +12,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import CountsLike, MatrixLike, Options, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import check_columns
 from skprox.displays._shared import COLORS, check_choice, name_deviance, open_axes, shorten, split_pipeline, take_output
@@ -77,7 +80,9 @@ class GroupImportanceDisplay:
     {'a': 0.28, 'b': 0.0, 'c': 0.01}
     """
 
-    def __init__(self, *, importances, groups, kind, overdispersion=0.0):
+    def __init__(
+        self, *, importances: np.ndarray, groups: Iterable[Any], kind: str, overdispersion: float | str = 0.0
+    ) -> None:
         self.importances = importances
         self.groups = groups
         self.kind = kind
@@ -87,18 +92,18 @@ class GroupImportanceDisplay:
     @name_arguments
     def from_estimator(
         cls,
-        estimator,
-        X=None,
-        y=None,
+        estimator: Any,
+        X: MatrixLike | None = None,
+        y: CountsLike | None = None,
         *,
-        kind="norm",
-        sample_weight=None,
-        exposure=None,
-        output=None,
-        max_groups=20,
-        ax=None,
-        bar_kwargs=None,
-    ):
+        kind: str = "norm",
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        output: Any = None,
+        max_groups: int = 20,
+        ax: Any = None,
+        bar_kwargs: Options | None = None,
+    ) -> Self:
         """Compute the importance of each group of a fitted model and draw it.
 
         Parameters
@@ -155,7 +160,7 @@ class GroupImportanceDisplay:
         display = cls(importances=importances, groups=list(model.groups_), kind=kind, overdispersion=overdispersion)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
-    def plot(self, ax=None, *, max_groups=20, bar_kwargs=None):
+    def plot(self, ax: Any = None, *, max_groups: int = 20, bar_kwargs: Options | None = None) -> Self:
         """Draw the bars.
 
         Parameters

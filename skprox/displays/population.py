@@ -1,9 +1,13 @@
 """Which groups matter to which outputs."""
 
+from collections.abc import Iterable
+from typing import Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import Options
 from skprox.displays._shared import COLORS, MUTED, check_choice, open_axes, shorten, split_pipeline
 from skprox.groups import group_norms
 from skprox.latent import model_apart
@@ -64,13 +68,15 @@ class PopulationDisplay:
            [False,  True, False]])
     """
 
-    def __init__(self, *, norms, outputs, groups):
+    def __init__(self, *, norms: np.ndarray, outputs: Iterable[Any], groups: Iterable[Any]) -> None:
         self.norms = norms
         self.outputs = outputs
         self.groups = groups
 
     @classmethod
-    def from_estimator(cls, estimator, *, kind="norm", ax=None, im_kwargs=None):
+    def from_estimator(
+        cls, estimator: Any, *, kind: str = "norm", ax: Any = None, im_kwargs: Options | None = None
+    ) -> Self:
         """Draw the groups of all outputs of a fitted model.
 
         Parameters
@@ -98,7 +104,7 @@ class PopulationDisplay:
         display = cls(norms=norms, outputs=list(output_titles(model)), groups=list(model.groups_))
         return display.plot(ax, kind=kind, im_kwargs=im_kwargs)
 
-    def plot(self, ax=None, *, kind="norm", im_kwargs=None):
+    def plot(self, ax: Any = None, *, kind: str = "norm", im_kwargs: Options | None = None) -> Self:
         """Draw the heat map.
 
         Parameters

@@ -1,12 +1,16 @@
 """Coefficients or norms of groups against strength."""
 
+from collections.abc import Mapping
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_scalar
 
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
+from skprox._typing import CountsLike, MatrixLike, Options, RowsLike
 from skprox.base import name_arguments
 from skprox.displays._shared import (
     COLORS,
@@ -25,7 +29,7 @@ from skprox.displays._shared import (
 )
 from skprox.groups import group_norms
 from skprox.latent import apart
-from skprox.path import regularization_path
+from skprox.path import RegularizationPath, regularization_path
 from skprox.validation import need_exposure
 
 KINDS = "norm", "coef"
@@ -88,7 +92,15 @@ class RegularizationPathDisplay:
     ['b', 'c', 'a']
     """
 
-    def __init__(self, *, alphas, coefs, groups, alpha=None, output_names=None):
+    def __init__(
+        self,
+        *,
+        alphas: np.ndarray,
+        coefs: np.ndarray,
+        groups: Mapping[Any, Any],
+        alpha: float | None = None,
+        output_names: np.ndarray | None = None,
+    ) -> None:
         self.alphas = alphas
         self.coefs = coefs
         self.groups = groups
@@ -96,7 +108,17 @@ class RegularizationPathDisplay:
         self.output_names = output_names
 
     @classmethod
-    def from_path(cls, path, *, alpha=None, kind="norm", output=None, max_groups=10, ax=None, line_kwargs=None):
+    def from_path(
+        cls,
+        path: RegularizationPath,
+        *,
+        alpha: float | None = None,
+        kind: str = "norm",
+        output: Any = None,
+        max_groups: int = 10,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+    ) -> Self:
         """Draw a path that `regularization_path` returned.
 
         Parameters
@@ -122,22 +144,22 @@ class RegularizationPathDisplay:
     @name_arguments
     def from_estimator(
         cls,
-        estimator,
-        X=None,
-        y=None,
+        estimator: Any,
+        X: MatrixLike | None = None,
+        y: CountsLike | None = None,
         *,
-        alphas=None,
-        n_alphas=100,
-        alpha_min_ratio=1e-2,
-        sample_weight=None,
-        exposure=None,
-        alpha=None,
-        kind="norm",
-        output=None,
-        max_groups=10,
-        ax=None,
-        line_kwargs=None,
-    ):
+        alphas: ArrayLike | None = None,
+        n_alphas: int = 100,
+        alpha_min_ratio: float = 1e-2,
+        sample_weight: RowsLike | None = None,
+        exposure: RowsLike | None = None,
+        alpha: float | None = None,
+        kind: str = "norm",
+        output: Any = None,
+        max_groups: int = 10,
+        ax: Any = None,
+        line_kwargs: Options | None = None,
+    ) -> Self:
         """Compute a path by `regularization_path` and draw it.
 
         Parameters
@@ -201,7 +223,15 @@ class RegularizationPathDisplay:
         )
         return cls.from_path(path, alpha=alpha, ax=ax, **style)
 
-    def plot(self, ax=None, *, kind="norm", output=None, max_groups=10, line_kwargs=None):
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        kind: str = "norm",
+        output: Any = None,
+        max_groups: int = 10,
+        line_kwargs: Options | None = None,
+    ) -> Self:
         """Draw the path.
 
         Parameters

@@ -1,15 +1,18 @@
 """Features at earlier rows."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import check_array, gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox._compat import HasMethods, Interval, _check_feature_names_in, _fit_context, _safe_indexing
+from skprox._typing import MatrixLike
 from skprox.base import DocLinkMixin
 from skprox.columns import listing
 from skprox.validation import FLOATS, warn
@@ -105,7 +108,9 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         "fill_value": ["nan", Interval(Real, None, None, closed="neither")],
     }
 
-    def __init__(self, max_lag=10, *, min_lag=0, basis=None, epoch=None, fill_value=0.0):
+    def __init__(
+        self, max_lag: int = 10, *, min_lag: int = 0, basis: Any = None, epoch: Any = None, fill_value: float = 0.0
+    ) -> None:
         self.max_lag = max_lag
         self.min_lag = min_lag
         self.basis = basis
@@ -113,7 +118,7 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.fill_value = fill_value
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Learn the names of the features, and evaluate the basis.
 
         Parameters
@@ -140,7 +145,7 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
             self.basis_ = clone(self.basis).fit(self.lags_[:, None])
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Look back from each row.
 
         Parameters
@@ -168,7 +173,7 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
             columns[rows] = lagged if basis is None else lagged @ basis
         return columns.reshape(len(X), -1)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the columns: ``x_lag_0``, ``x_lag_1``, ..., or as the basis names those of a feature ``x``.
 
         Parameters

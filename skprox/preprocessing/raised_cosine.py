@@ -2,13 +2,16 @@
 
 from math import log1p, pi
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox._compat import Interval, StrOptions, _check_feature_names_in, _fit_context
+from skprox._typing import MatrixLike
 from skprox.base import DocLinkMixin
 from skprox.preprocessing._bounds import check_within
 from skprox.validation import FLOATS
@@ -104,7 +107,16 @@ class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         "extrapolation": [StrOptions({"error", "constant", "linear", "continue", "periodic"})],
     }
 
-    def __init__(self, n_basis=8, *, spacing="linear", width=2.0, stretch=50.0, bounds=None, extrapolation="constant"):
+    def __init__(
+        self,
+        n_basis: int = 8,
+        *,
+        spacing: str = "linear",
+        width: float = 2.0,
+        stretch: float = 50.0,
+        bounds: ArrayLike | None = None,
+        extrapolation: str = "constant",
+    ) -> None:
         self.n_basis = n_basis
         self.spacing = spacing
         self.width = width
@@ -113,7 +125,7 @@ class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.extrapolation = extrapolation
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X: MatrixLike, y: Any = None) -> Self:
         """Learn the bounds of each feature.
 
         Parameters
@@ -139,7 +151,7 @@ class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.bounds_ = np.array([X.min(axis=0), X.max(axis=0)]) if self.bounds is None else self._check_bounds()
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Evaluate the bumps.
 
         Parameters
@@ -164,7 +176,7 @@ class RaisedCosineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
             columns += ((X - nearest) / span)[..., None] * self._slopes(u)
         return columns.reshape(len(X), -1)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the columns: ``x_rc_0``, ``x_rc_1``, ... for a feature ``x``.
 
         Parameters

@@ -1,8 +1,10 @@
 """Spline bases in which a norm means smoothness, and signs mean shape."""
 
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import BSpline
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import SplineTransformer
@@ -10,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skprox._compat import Interval, StrOptions, _check_feature_names_in, _fit_context
+from skprox._typing import MatrixLike, RowsLike
 from skprox.base import DocLinkMixin
 from skprox.preprocessing._bounds import check_within
 from skprox.validation import FLOATS, check_weight
@@ -29,7 +32,7 @@ class _SplineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: MatrixLike, y: Any = None, sample_weight: RowsLike | None = None) -> Self:
         """Learn the knots of each feature, and the columns.
 
         Parameters
@@ -60,7 +63,7 @@ class _SplineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         self.n_splines_ = np.array([spline.c.shape[1] for spline in self.bsplines_])
         return self
 
-    def transform(self, X):
+    def transform(self, X: MatrixLike) -> np.ndarray:
         """Evaluate the splines.
 
         Parameters
@@ -82,7 +85,7 @@ class _SplineTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
             part[:] = self._evaluate(spline, x)
         return columns
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Names of the columns: ``x_sp_0``, ``x_sp_1``, ... for a feature ``x``.
 
         Parameters
@@ -246,8 +249,15 @@ class SmoothSplineTransformer(_SplineTransformer):
     }
 
     def __init__(
-        self, n_knots=10, *, smoothing=1.0, penalty_order=2, degree=3, knots="quantile", extrapolation="constant"
-    ):
+        self,
+        n_knots: int = 10,
+        *,
+        smoothing: float = 1.0,
+        penalty_order: int = 2,
+        degree: int = 3,
+        knots: str | ArrayLike = "quantile",
+        extrapolation: str = "constant",
+    ) -> None:
         self.n_knots = n_knots
         self.smoothing = smoothing
         self.penalty_order = penalty_order
@@ -359,7 +369,15 @@ class MonotoneSplineTransformer(_SplineTransformer):
 
     _parameter_constraints = {**_SplineTransformer._parameter_constraints, "increasing": ["boolean"]}
 
-    def __init__(self, n_knots=10, *, increasing=True, degree=3, knots="quantile", extrapolation="constant"):
+    def __init__(
+        self,
+        n_knots: int = 10,
+        *,
+        increasing: bool = True,
+        degree: int = 3,
+        knots: str | ArrayLike = "quantile",
+        extrapolation: str = "constant",
+    ) -> None:
         self.n_knots = n_knots
         self.increasing = increasing
         self.degree = degree

@@ -1,0 +1,224 @@
+"""Random hard problems: each seed gives one of two families, the same on every machine.
+
+`make` varies the columns under the plain penalties, `make_harder` also storages, strengths by column and group, ratios,
+weights and exposures over decades, separated, rare and huge counts, and several outputs.
+"""
+
+import warnings
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.preprocessing import SplineTransformer
+
+from skprox import GroupLassoPoisson, PoissonGLMRegressor
+
+KINDS = "normal", "onehot", "spline", "dup", "const", "scales", "corr", "huge", "int", "sparse"
+HARDER_KINDS = "separated", "nearly constant", "nearly duplicate", "heavy tails", "scales", "rare levels", "mixed"
+STORAGES = {
+    "C": np.ascontiguousarray,
+    "F": np.asfortranarray,
+    "strided": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "CSR": sp.csr_array,
+    "CSC": sp.csc_array,
+    "COO": sp.coo_array,
+}
+
+
+@dataclass
+class Problem:
+    """A model and its data. `l1`, `ridge` are strengths by column, `norms` by group, and `labels` say which that is."""
+
+    columns: str
+    penalty: str
+    storage: str
+    counts: str
+    weights: str
+    model: object
+    X: object
+    y: np.ndarray
+    sample_weight: np.ndarray | None
+    exposure: np.ndarray | None
+    l1: np.ndarray
+    ridge: np.ndarray
+    norms: np.ndarray
+    labels: np.ndarray
+
+    def fit(self):
+        """A fitted copy of the model, the warnings, and the seconds that it took."""
+        start = perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = clone(self.model).fit(self.X, self.y, sample_weight=self.sample_weight, exposure=self.exposure)
+        return model, caught, perf_counter() - start
+
+    def traits(self):
+        names = "columns", "penalty", "storage", "counts", "weights"
+        return {name: getattr(self, name) for name in names} | {"type": str(self.X.dtype)}
+
+    def __str__(self):
+        rows, columns = self.X.shape
+        return f"{', '.join(self.traits().values())}, {rows} x {columns}"
+
+
+def make(seed):
+    """Of the plain penalties. The order of what is drawn decides what it is."""
+    rng = np.random.default_rng([seed, 99])
+    n, p = int(rng.choice([3, 8, 20, 60, 200, 800, 3000])), int(rng.choice([1, 2, 5, 12, 40, 120]))
+    kind = str(rng.choice(KINDS))
+    X = make_columns(kind, rng, n, p)
+    p = X.shape[1]
+    eta = X @ (rng.normal(size=p) * (rng.uniform(size=p) < 0.3))
+    eta = (eta - eta.mean()) / eta.std() * rng.uniform(0, 2) if eta.std() > 0 else 0 * eta
+    y = rng.poisson(np.exp(np.clip(rng.choice([-4, -1, 0, 2, 6]) + eta, -50, 15))).astype(float)
+    if not y.any():
+        y[0] = 1.0
+    weight = rng.choice([0.0, 1.0, 1e-3, 5.0], n) if rng.uniform() >= 0.5 else None
+    if weight is not None and weight @ y == 0:
+        weight = None
+    exposure = np.exp(rng.normal(size=n) * rng.choice([0.5, 3])) if rng.uniform() >= 0.5 else None
+    X = X.astype(rng.choice([np.float64, np.float64, np.float32]))
+    storage = "C"
+    if rng.uniform() < 0.3:
+        storage = "CSR" if rng.uniform() < 0.5 else "CSC"
+        X = (sp.csr_matrix if storage == "CSR" else sp.csc_matrix)(X)
+    elif rng.uniform() < 0.5:
+        X, storage = np.asfortranarray(X), "F"
+    model, penalty, *strengths = make_model(rng, n, p, y)
+    weights = "none" if weight is None else "some 0"
+    return Problem(kind, penalty, storage, "Poisson", weights, model, X, y, weight, exposure, *strengths)
+
+
+def make_columns(kind, rng, n, p):
+    X = rng.normal(size=(n, p))
+    if kind == "onehot":
+        return np.eye(p)[rng.integers(0, p, n)]
+    if kind == "spline":
+        return SplineTransformer(n_knots=max(2, min(p, 20))).fit_transform(rng.uniform(size=(n, 2)))
+    if kind == "dup":
+        return X[:, rng.integers(0, max(1, p // 3), p)]
+    if kind == "const":
+        X[:, rng.integers(0, p)] = rng.choice([0, 1, 1e3, -0.1])
+        return X
+    if kind == "scales":
+        return X * 10.0 ** rng.uniform(-6, 6, p)
+    if kind == "corr":
+        return X.mean(axis=1, keepdims=True) + 0.01 * X
+    if kind == "huge":
+        return X * rng.choice([1e-8, 1e5])
+    if kind == "int":
+        return rng.integers(-3, 4, (n, p)).astype(float)
+    if kind == "sparse":
+        return X * (rng.uniform(size=X.shape) < 0.05)
+    return X
+
+
+def make_model(rng, n, p, y):
+    which, alpha = rng.integers(0, 3), float(10.0 ** rng.uniform(-6, 0.5) * max(y.mean(), 1e-3))
+    intercept, labels, ratio, penalty = bool(rng.uniform() < 0.85), np.arange(p), 0.0, "ridge"
+    if which == 0:
+        ratio = float(rng.choice([0, 1, 0.5]))
+        model = PoissonGLMRegressor(alpha=alpha, l1_ratio=ratio, fit_intercept=intercept)
+        penalty = {0: "ridge", 1: "lasso", 0.5: "elastic net"}[ratio]
+    elif which == 1:
+        labels, penalty = np.arange(p) // int(rng.choice([1, 2, 3, 7])), "group lasso"
+        model = GroupLassoPoisson(alpha=alpha, groups=list(labels), fit_intercept=intercept)
+    else:
+        if n > p:
+            alpha, penalty = 0.0, "none"
+        model = PoissonGLMRegressor(alpha=alpha, fit_intercept=intercept)
+    if rng.uniform() < 0.1:
+        model.set_params(solver="fista", max_iter=3000)
+    sizes, by_column = np.bincount(labels), np.full(p, alpha)
+    if which == 1:
+        return model, penalty, 0 * by_column, 0 * by_column, alpha * np.sqrt(sizes), labels
+    return model, penalty, ratio * by_column, (1 - ratio) * by_column, 0.0 * sizes, labels
+
+
+def make_harder(seed):
+    """Of everything that estimators at one strength take. The order of what is drawn decides what it is."""
+    rng = np.random.default_rng([seed, 100])
+    n, p = int(rng.choice([4, 15, 60, 300, 1500])), int(rng.choice([1, 3, 10, 30, 90]))
+    kind, counts = str(rng.choice(HARDER_KINDS)), str(rng.choice(["Poisson", "tiny", "huge", "one", "outlier"]))
+    X, y = make_harder_columns(kind, rng, n, p), make_counts(counts, rng, n)
+    if kind == "separated":
+        y = np.where(X[:, 0] > 0, 0.0, y)
+    if not y.any():
+        y[X[:, 0].argmin()] = 1.0
+    if rng.uniform() < 0.2:
+        y = np.column_stack([y, y[::-1], 1e3 * y])
+    weight, weights = None, "none"
+    if rng.uniform() < 0.5:
+        weights = str(rng.choice(["decades", "some 0"]))
+        weight = 10.0 ** rng.uniform(-6, 6, n) if weights == "decades" else rng.choice([0.0, 1.0], n)
+        if not (weight @ y > 0).all():
+            weight, weights = None, "none"
+    exposure = 10.0 ** rng.uniform(-4, 4, n) if rng.uniform() < 0.3 else None
+    X = X.astype(rng.choice([np.float64, np.float64, np.float32]))
+    model, penalty, *strengths = make_harder_model(rng, X, y, weight)
+    storage = str(rng.choice(list(STORAGES)))
+    X = STORAGES[storage](X)
+    return Problem(kind, penalty, storage, counts, weights, model, X, y, weight, exposure, *strengths)
+
+
+def make_harder_columns(kind, rng, n, p):
+    X = rng.normal(size=(n, p))
+    parts = {
+        "separated": lambda: np.column_stack([rng.uniform(size=n) < 0.3, X[:, 1:]]),
+        "nearly constant": lambda: np.where(rng.uniform(size=p) < 0.5, 100 + 1e-5 * X, X),
+        "nearly duplicate": lambda: X[:, :1] + 10.0 ** rng.uniform(-8, 0, p) * X,
+        "heavy tails": lambda: np.clip(rng.standard_cauchy(size=(n, p)), -1e6, 1e6),
+        "scales": lambda: X * 10.0 ** rng.uniform(-6, 6, p),
+        "rare levels": lambda: np.eye(p)[np.minimum(rng.geometric(0.3, n) - 1, p - 1)],
+    }
+    if kind != "mixed":
+        return parts[kind]() + 0.0
+    return np.column_stack([part()[:, j] for j, part in zip(range(p), [*parts.values()] * p, strict=False)]) + 0.0
+
+
+def make_counts(kind, rng, n):
+    y = rng.poisson(np.exp(rng.choice([-3, 0, 2]) + rng.normal(size=n))).astype(float)
+    if kind == "tiny":
+        return 1e-9 * y
+    if kind == "huge":
+        return rng.poisson(1e7 * np.exp(rng.normal(size=n))).astype(float)
+    if kind == "one":
+        return np.eye(n)[rng.integers(n)]
+    if kind == "outlier":
+        y[rng.integers(n)] = 1e6
+    return y
+
+
+def make_harder_model(rng, X, y, weight):
+    """A model, the name of its penalty, and its strengths."""
+    (n, p), weight = X.shape, np.ones(len(y)) if weight is None else weight
+    labels = rng.permutation(np.arange(p) // int(rng.choice([1, 2, 3, 7])))
+    residual = (y.T - (weight @ y / weight.sum())[..., None]) * weight / weight.sum()
+    largest = np.abs(residual @ X.astype(float)).max()
+    alpha = float(10.0 ** rng.uniform(-5, 0.3) * (largest if largest > 0 else 1.0))
+    options = {"alpha": alpha, "fit_intercept": bool(rng.uniform() < 0.85)}
+    penalties = "lasso", "elastic net", "uneven elastic net", "free columns", "removed columns"
+    penalty = str(rng.choice([*penalties, "group lasso", "sparse group lasso", "group elastic net"]))
+    if penalty in penalties:
+        weights, ratio = np.ones(p), 1.0
+        if penalty == "elastic net":
+            ratio = 0.5
+        elif penalty == "uneven elastic net":
+            weights, ratio = 10.0 ** rng.uniform(-3, 3, p), rng.uniform(size=p)
+        elif penalty == "free columns":
+            weights = np.where(rng.permutation(p) < min(3, n // 4), 0.0, 1.0)
+        elif penalty == "removed columns":
+            weights = rng.choice([1.0, np.inf], p)
+        model = PoissonGLMRegressor(l1_ratio=ratio, penalty_weights=weights, **options)
+        strengths = alpha * weights
+        ridge = np.where(np.isinf(strengths), 0.0, 1 - ratio) * np.where(np.isinf(strengths), 0.0, strengths)
+        l1 = np.where(np.isinf(strengths), np.inf, ratio * strengths)
+        return model, penalty, l1, ridge, np.zeros(p), np.arange(p)
+    weights = 10.0 ** rng.uniform(-1, 1, labels.max() + 1)
+    rho, kappa = {"group lasso": (0.0, 0.0), "sparse group lasso": (0.4, 0.0), "group elastic net": (0.1, 0.3)}[penalty]
+    mask = np.arange(labels.max() + 1)[:, None] == labels
+    model = GroupLassoPoisson(groups=mask, group_weights=weights, l1_ratio=rho, l2_ratio=kappa, **options)
+    by_column = np.full(p, alpha)
+    return model, penalty, rho * by_column, kappa * by_column, (1 - rho - kappa) * alpha * weights, labels
