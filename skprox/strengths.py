@@ -81,7 +81,7 @@ def _to_pairs(value, entry, size):
             f"bounds{entry} must be a pair of a lower and an upper bound, such as (0, None), or of shape ({size}, 2), "
             f"a pair for each column; got shape {array.shape}."
         )
-    return _to_numbers("bounds", np.where(np.equal(array, None), [-np.inf, np.inf], array), entry)
+    return numbers("bounds", np.where(np.equal(array, None), [-np.inf, np.inf], array), entry)
 
 
 def _has_names(value):
