@@ -431,6 +431,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Whether to try as well, at each strength and in each fold, the fit without a penalty of what is selected there
         (Meinshausen, 2007): few coefficients or groups that are not shrunken. Not where these are more than half as
         many columns as rows.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The L1 part, as in `PoissonGLMRegressor`.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, as in `PoissonGLMRegressor`.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
@@ -626,6 +630,10 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The norms' part, as in `GroupLassoPoisson`.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, as in `GroupLassoPoisson`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0

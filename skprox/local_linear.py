@@ -25,8 +25,9 @@ def settle(objective, outputs, patterns, alphas, starts, settings, monitor=None)
     else:
         found = [[None] * len(each) for each in alphas]
     places = [(k, i) for k, way in enumerate(found) for i, result in enumerate(way) if result is None]
-    for first in range(0, len(places), LOCKSTEP):
-        batch, problems = places[first : first + LOCKSTEP], []
+    size = max(1, LOCKSTEP // (objective.n_blocks or 1))
+    for first in range(0, len(places), size):
+        batch, problems = places[first : first + size], []
         for k, i in batch:
             certificate = Certificate.of(objective, patterns[k], outputs[k])
             certificate = certificate.at_null(patterns[k].scaled(alphas[k][i]), objective.null[outputs[k]])
@@ -121,7 +122,6 @@ def follow(objective, outputs, patterns, points, lassos, alphas, settings, repor
     starts = [[result.point for result in way] for each in lassos for way in zip(*each, strict=True)]
     n_alphas = [len(each) for each in starts]
     best = settle(objective, every, penalties, [alphas[:n] for n in n_alphas], starts, settings)
-    values = [[None] * n for n in n_alphas]
     changed = [range(n) for n in n_alphas]
     for _ in range(max(n_alphas, default=0)):
         kept = [k for k, places in enumerate(changed) if len(places)]

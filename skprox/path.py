@@ -105,8 +105,8 @@ class RegularizationPath:
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
         less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
-        for more than 1 and less than its size [2]_. Of outputs that are one model each has the trace of its own
-        block.
+        for more than 1 and less than its size [2]_. A concave penalty counts as the lasso that touches it at the
+        coefficients from above. Of outputs that are one model each has the trace of its own block.
 
         Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
         when it is pickled.

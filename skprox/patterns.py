@@ -30,7 +30,7 @@ def _bend(penalties, levels, penalty, gamma):
                 "gamma out, or give one of these penalties."
             )
         return penalties
-    from skprox.concave import Concavity, ConcavePenalty
+    from skprox.concave import ConcavePenalty, Concavity
 
     gamma = GAMMA[penalty] if gamma is None else gamma
     if penalty == "scad" and not gamma > 2:

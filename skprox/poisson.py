@@ -143,6 +143,17 @@ class PoissonGLMRegressor(_Penalised):
         infinity removes a column.
     l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The L1 part. With lambda_j = alpha_j omega_j rho_j it is sum_j P_j(|beta_j|), where P_j has the slope
+
+        - "lasso": lambda_j everywhere;
+        - "mcp": max(lambda_j - t / gamma, 0), the minimax concave penalty [4]_;
+        - "scad": lambda_j up to t = lambda_j, then max(gamma lambda_j - t, 0) / (gamma - 1) [5]_.
+
+        The last two are flat from t = gamma lambda_j on, and so leave large coefficients unshrunken. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
@@ -169,7 +180,7 @@ class PoissonGLMRegressor(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit.
     n_jobs : int, default=None
@@ -248,6 +259,16 @@ class PoissonGLMRegressor(_Penalised):
     of maximum likelihood; it is too small where a model has nearly as many coefficients as rows, and 0 where counts
     vary no more than Poisson counts do: the model is then the Poisson one.
 
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [6]_ [7]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a column, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
+
     References
     ----------
     .. [1] Friedman, Hastie and Tibshirani (2010), "Regularization Paths for Generalized Linear Models
@@ -255,6 +276,13 @@ class PoissonGLMRegressor(_Penalised):
     .. [2] Hilbe (2011), "Negative Binomial Regression", 2nd edition, chapter 8.
     .. [3] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
        classification problems", Statistics and Computing 20(2).
+    .. [4] Zhang (2010), "Nearly unbiased variable selection under minimax concave penalty", Annals of Statistics 38(2).
+    .. [5] Fan and Li (2001), "Variable Selection via Nonconcave Penalized Likelihood and its Oracle Properties",
+       Journal of the American Statistical Association 96(456).
+    .. [6] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [7] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------
@@ -270,6 +298,13 @@ class PoissonGLMRegressor(_Penalised):
     ['f1']
     >>> PoissonGLMRegressor(alpha=0.01, bounds={"f1": (0, None)}).fit(X, y).coef_[:3].round(1)
     array([0.5, 0. , 0. ])
+
+    Effects that are selected, but shrunken less:
+
+    >>> PoissonGLMRegressor(alpha=0.15, l1_ratio=1).fit(X, y).coef_.round(2)
+    array([ 0.44, -0.21,  0.  ,  0.  ,  0.  ])
+    >>> PoissonGLMRegressor(alpha=0.15, l1_ratio=1, penalty="mcp").fit(X, y).coef_.round(2)
+    array([ 0.49, -0.24,  0.  ,  0.  ,  0.  ])
     """
 
     _parameter_constraints = _Penalised._parameter_constraints | {
@@ -375,6 +410,19 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    penalty : {"lasso", "mcp", "scad"}, default="lasso"
+        The norms' part. With lambda_g = alpha_g (1 - rho_g - kappa_g) omega_g it is sum_g P_g(||beta_g||_2), where P_g
+        has the slope
+
+        - "lasso": lambda_g everywhere;
+        - "mcp": max(lambda_g - t / gamma, 0), the group MCP [6]_;
+        - "scad": lambda_g up to t = lambda_g, then max(gamma lambda_g - t, 0) / (gamma - 1).
+
+        The last two are flat from t = gamma lambda_g on, and so leave groups of large effect unshrunken. The L1 norm
+        within groups and the squares stay as they are. See the notes.
+    gamma : float, default=None
+        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
+        and 4 for "scad". Not with "lasso".
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
         where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
@@ -396,7 +444,7 @@ class GroupLassoPoisson(_Penalised):
         Upper bound on `optimality_`, and on the change in log rate that one standard deviation of any
         column still asks for.
     max_iter : int, default=10000
-        Upper bound on the number of steps.
+        Upper bound on the number of steps; of each lasso where `penalty` is concave.
     warm_start : bool, default=False
         Whether to start from the coefficients of the last fit, with ``overlap="latent"`` from `latent_coef_` where it
         has as many.
@@ -467,6 +515,16 @@ class GroupLassoPoisson(_Penalised):
 
     Notes
     -----
+    With "mcp" and "scad" the problem is not convex. What is found is a stationary point: `fit` starts from the solution
+    of the lasso, and solves one lasso after the other whose strengths are the slopes of the penalty at the solution
+    before, each of which lowers the objective [7]_ [8]_. `objective_` and `optimality_` are those of the concave
+    problem. Where the loss curves by less than 1 / gamma ("scad": 1 / (gamma - 1)) for a unit of a group, as with rare
+    counts or columns of small scale, there may be several such points; a larger gamma, or columns of larger scale, has
+    fewer. `alpha_max_` is that of the lasso, from which on coefficients of 0 are such a point. Along paths and in
+    cross-validation each strength starts from the model before as well, and the better objective stays, so that a model
+    there may be better than a single fit. Degrees of freedom are those of the last lasso, and tables have no standard
+    errors, as under the lasso.
+
     With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, as the Notes of
     `PoissonGLMRegressor` explain.
 
@@ -482,6 +540,12 @@ class GroupLassoPoisson(_Penalised):
        Computational and Graphical Statistics 24(3).
     .. [5] Obozinski, Taskar and Jordan (2010), "Joint covariate selection and joint subspace selection for multiple
        classification problems", Statistics and Computing 20(2).
+    .. [6] Breheny and Huang (2015), "Group descent algorithms for nonconvex penalized linear and logistic regression
+       models with grouped predictors", Statistics and Computing 25(2).
+    .. [7] Zou and Li (2008), "One-step sparse estimates in nonconcave penalized likelihood models", Annals of
+       Statistics 36(4).
+    .. [8] Fan, Xue and Zou (2014), "Strong oracle optimality of folded concave penalized estimation", Annals of
+       Statistics 42(3).
 
     Examples
     --------

@@ -11,8 +11,8 @@ import numpy as np
 
 from skprox._jit import FAST, inner, njit
 
-# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group. Of a
-# concave penalty, what its slope adds to the strength at zero, and all else in the strength.
+# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group. Of
+# a concave penalty, what its slope adds to the strength at zero, and all else in the strength.
 STRENGTH, MIXED, LEVEL, REST = range(4)
 # Rows of `Arrays.columns`: for each coefficient.
 L1, RIDGE, LOWER, UPPER = range(4)

@@ -400,7 +400,7 @@ def test_planted_support_beside_the_lasso(rng):
 
 def test_degrees_of_freedom_and_tables_are_those_of_the_lasso_that_touches(data):
     """A column counts 1, and a group by the curvature P'(t) / t of its norm across it."""
-    X, y, rows = data
+    X, y, _ = data
     model = PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty="mcp", tol=TOL).fit(X, y)
     kept = np.count_nonzero(model.coef_)
     means = model.predict(X)
@@ -447,6 +447,78 @@ def test_other_estimators_and_searches(data):
     fitted = pickle.loads(pickle.dumps(model.fit(X, y, **rows)))
     np.testing.assert_array_equal(fitted.predict(X, exposure=1), model.predict(X, exposure=1))
     assert fitted.dispersion(X, y, **rows) == model.dispersion(X, y, **rows)
+
+
+@pytest.mark.parametrize(("kind", "gamma"), KINDS)
+def test_joint_outputs(data, kind, gamma):
+    """Norms of columns over outputs: stationary in the objective of all."""
+    X, y, rows = data
+    Y, joint = np.column_stack([y, y[::-1]]), {"multi_output": "joint", "penalty": kind, "tol": TOL}
+    oracles = [oracle_of(X, Y[:, k], rows) for k in range(2)]
+    for model, groups, levels in (
+        (PoissonGLMRegressor(alpha=0.12, l1_ratio=1, **joint), [[j] for j in range(10)], np.full(10, 0.12)),
+        (GroupLassoPoisson(alpha=0.1, groups=GROUPS, **joint), list(GROUPS.values()), 0.1 * SIZES * np.sqrt(2)),
+    ):
+        model.fit(X, Y, **rows)
+        fits = zip(oracles, model.coef_, model.intercept_, strict=True)
+        gradient = np.array([oracle.gradient(coef, b)[0] for oracle, coef, b in fits])
+        for g, level in zip(groups, levels, strict=True):
+            block, pull = model.coef_[:, g], gradient[:, g]
+            norm = np.linalg.norm(block)
+            if norm > 0:
+                np.testing.assert_allclose(pull, -slope(kind, level, norm, gamma) * block / norm, atol=1e-8)
+            else:
+                assert np.linalg.norm(pull) <= level * (1 + 1e-9)
+        assert 0 < np.count_nonzero(model.coef_) < model.coef_.size
+        path = regularization_path(model, X, Y, n_alphas=4, **rows)
+        assert (path.optimality <= TOL).all()
+
+
+@pytest.mark.parametrize(("kind", "gamma"), KINDS)
+def test_bounds(data, kind, gamma, server):
+    X, y, rows = data
+    model = PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty=kind, bounds=(0, 0.35), tol=TOL).fit(X, y, **rows)
+    gradient, _ = oracle_of(X, y, rows).gradient(model.coef_, model.intercept_)
+    rest = gradient + slope(kind, 0.05, model.coef_, gamma)
+    inside = (model.coef_ > 0) & (model.coef_ < 0.35)
+    assert inside.any()
+    np.testing.assert_allclose(rest[inside], 0, atol=1e-8)
+    assert (rest[model.coef_ == 0] >= -1e-8).all()
+    assert (rest[model.coef_ == 0.35] <= 1e-8).all()
+    assert (model.coef_ >= 0).all()
+    assert (model.coef_ <= 0.35).all()
+
+
+def test_overdispersed_counts(data):
+    X, y, rows = data
+    model = PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty="mcp", overdispersion=0.5, tol=TOL).fit(X, y, **rows)
+    weight = rows["sample_weight"] / rows["sample_weight"].sum()
+    means = model.predict(X, exposure=rows["exposure"])
+    gradient = (weight * (means - y) / (1 + 0.5 * means)) @ X
+    kept = model.coef_ != 0
+    slopes = slope("mcp", 0.05, np.abs(model.coef_), 3.0)
+    np.testing.assert_allclose(gradient[kept], -(slopes * np.sign(model.coef_))[kept], atol=1e-8)
+    assert (np.abs(gradient[~kept]) <= 0.05 + 1e-9).all()
+
+
+def test_groups_that_share_columns(data):
+    """As with columns that are repeated."""
+    X, y, rows = data
+    groups = {"a": [0, 1, 2], "b": [2, 3, 4], "c": [5, 6], "d": [7, 8, 9]}
+    latent = GroupLassoPoisson(alpha=0.05, groups=groups, overlap="latent", penalty="scad", tol=TOL).fit(X, y, **rows)
+    repeated = np.concatenate(list(groups.values()))
+    labels = np.repeat(list(groups), [len(members) for members in groups.values()]).tolist()
+    other = GroupLassoPoisson(alpha=0.05, groups=labels, penalty="scad", tol=TOL).fit(X[:, repeated], y, **rows)
+    assert latent.objective_ == pytest.approx(other.objective_, rel=1e-10)
+    case = Concave(
+        oracle_of(X[:, repeated], y, rows),
+        [np.flatnonzero(np.array(labels) == g) for g in groups],
+        0.05 * np.sqrt([3, 3, 2, 3]),
+        "scad",
+        4.0,
+    )
+    assert_stationary(case, np.concatenate(list(latent.latent_coef_.values())), latent.intercept_, latent.objective_)
+    assert latent.dispersion(X, y, **rows) == pytest.approx(other.dispersion(X[:, repeated], y, **rows), rel=1e-7)
 
 
 def test_where_a_fit_starts_does_not_matter(data):
@@ -515,7 +587,7 @@ def test_errors(data):
         ):
             with pytest.raises(ValueError, match=match):
                 clone(model).set_params(**given).fit(X, y)
-    with pytest.raises(ValueError, match="penalty='mcp' bends norms.*l1_ratio above 0"):
+    with pytest.raises(ValueError, match=r"penalty='mcp' bends norms.*l1_ratio above 0"):
         PoissonGLMRegressor(penalty="mcp").fit(X, y)
     with pytest.raises(ValueError, match="sum is below 1"):
         clone(groups).set_params(penalty="scad", l1_ratio=0.5, l2_ratio=0.5).fit(X, y)
@@ -525,7 +597,7 @@ def test_errors(data):
 
 @pytest.mark.parametrize(("kind", "gamma"), KINDS)
 def test_values_are_integrals_of_slopes(kind, gamma):
-    from skprox.concave import Concavity, ConcavePenalty
+    from skprox.concave import ConcavePenalty, Concavity
 
     concavity = Concavity(gamma, 1 / gamma if kind == "mcp" else 1 / (gamma - 1))
     penalty = ConcavePenalty.above(Penalty.from_groups([[0, 1]], 0.7, 0.0), 0.7, concavity)

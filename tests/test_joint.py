@@ -486,3 +486,52 @@ def test_strengths_of_outputs_must_agree(data, params):
     columns = np.tile(np.linspace(0.1, 1, P), (3, 1))
     with pytest.raises(ValueError, match="penalty_weights differs between outputs"):
         joint(0.1, PoissonGLMRegressor, penalty_weights=columns * [[1], [2], [3]]).fit(X, Y)
+
+
+def test_groups_that_share_columns(data):
+    """As with repeated columns."""
+    X, Y, rows = data
+    groups = {"a": [0, 1, 2], "b": [2, 3, 4], "c": [0, 5, 6, 7, 8, 9]}
+    positions, sizes = np.concatenate(list(groups.values())), [3, 3, 6]
+    labels = np.repeat(list(groups), sizes).tolist()
+    params = {"output_weights": FACTORS, "l1_ratio": 0.1}
+    latent = joint(0.2, groups=groups, overlap="latent", **params).fit(X, Y, **rows)
+    repeated = joint(0.2, groups=labels, **params).fit(X[:, positions], Y, **rows)
+    np.testing.assert_allclose(latent.objective_, repeated.objective_, rtol=1e-9)
+    np.testing.assert_allclose(latent.alpha_max_, repeated.alpha_max_, rtol=1e-10)
+    parts = np.hstack([latent.latent_coef_[name] for name in groups])
+    assert parts.shape == (K, 12)
+    np.testing.assert_allclose(parts, repeated.coef_, atol=1e-5)
+    np.testing.assert_allclose(
+        latent.dispersion(X, Y, **rows), repeated.dispersion(X[:, positions], Y, **rows), rtol=1e-4
+    )
+    coefs = np.zeros((K, P))
+    np.add.at(coefs.T, positions, parts.T)
+    np.testing.assert_allclose(latent.coef_, coefs, atol=1e-12)
+    estimator = latent.set_params(tol=1e-6)
+    path = regularization_path(estimator, X, Y, n_alphas=4, **rows)
+    other = regularization_path(repeated.set_params(tol=1e-6), X[:, positions], Y, n_alphas=4, **rows)
+    np.testing.assert_allclose(path.deviance, other.deviance, rtol=1e-5)
+    np.testing.assert_allclose(path.degrees_of_freedom, other.degrees_of_freedom, rtol=1e-2)
+
+
+def test_concave_norms(data):
+    """A stationary point: the group lasso whose strengths are the slopes of the penalty there."""
+    X, Y, rows = data
+    model = joint(0.25, penalty="mcp", gamma=3.0, output_weights=FACTORS).fit(X, Y, **rows)
+    levels = 0.25 * np.sqrt([K * len(group) for group in MEMBERS])
+    slopes = [max(s - np.linalg.norm(model.coef_[:, g]) / 3, 0.0) for s, g in zip(levels, MEMBERS, strict=True)]
+    assert 0 < np.count_nonzero(np.array(slopes) < levels) < len(MEMBERS)
+    case = norms_of_groups(1.0, weights=slopes)
+    assert_optimal(case, X, Y, model.coef_, model.intercept_, rows, FACTORS, tol=1e-7)
+
+
+def test_overdispersed_counts(data):
+    X, Y, rows = data
+    omega = np.array([0.5, 0.0, 0.1])
+    model = joint(0.1, overdispersion=omega, output_weights=FACTORS).fit(X, Y, **rows)
+    means, weight = model.predict(X, exposure=rows["exposure"]), rows["sample_weight"] / rows["sample_weight"].sum()
+    slopes = weight[:, None] * (means - Y) / (1 + omega * means)
+    np.testing.assert_allclose(slopes.sum(axis=0), 0.0, atol=1e-8)
+    gradient = (FACTORS * slopes).T @ X
+    assert norms_of_groups(0.1).distance(model.coef_.ravel(), gradient.ravel()) <= 1e-7

@@ -487,14 +487,10 @@ def test_estimates_are_held_along_a_path(claims):
     middle = clone(model).set_params(alpha=by_default.alphas[1]).fit(X, y, **rows)
     assert by_default.overdispersion == pytest.approx(middle.overdispersion_, rel=1e-5)
     assert middle.alpha_max_ == pytest.approx(by_default.alphas[0], rel=1e-5)
-    selection = StabilitySelection(model, n_resamples=6, alphas=alphas, random_state=0, threshold=0.6).fit(X, y, **rows)
-    given = StabilitySelection(
-        clone(model).set_params(overdispersion=path.overdispersion),
-        n_resamples=6,
-        alphas=alphas,
-        random_state=0,
-        threshold=0.6,
-    ).fit(X, y, **rows)
+    options = {"n_resamples": 6, "alphas": np.geomspace(0.1, 0.003, 25), "random_state": 0, "max_errors": 3}
+    selection = StabilitySelection(model, **options).fit(X, y, **rows)
+    held = clone(model).set_params(overdispersion=selection.path_.overdispersion)
+    given = StabilitySelection(held, **options).fit(X, y, **rows)
     np.testing.assert_array_equal(selection.stability_path_, given.stability_path_)
     Y = pd.DataFrame({"one": y, "two": 2 * y})
     StabilitySelection(model, n_resamples=2, alphas=alphas[:1], random_state=0).fit(X, Y, **rows)

@@ -1,5 +1,7 @@
 """The model problem of a Newton step where the Hessian is block diagonal, and groups lie across its blocks."""
 
+from math import sqrt
+
 import numpy as np
 
 from skprox._jit import FAST, njit
@@ -139,8 +141,8 @@ def _times(matrices, vectors):
 def _sweep(blocks, state, coef, penalty, values, vectors, starts, unit, tol, n_sweeps):
     """Minimise over each group in turn, at most `n_sweeps` times.
 
-    Stops where no move changes its own gradient by more than `tol` units. What is kept up to date is `state`, the
-    gradient of the quadratic in the columns of each block.
+    Stops where no move of a group changes its own gradient by more than `tol` units. What is kept up to date is
+    `state`, the gradient of the quadratic in the columns of each block.
     """
     n_blocks, indptr = blocks.shape[0], penalty.indptr
     longest = np.max(indptr[1:] - indptr[:-1])
@@ -155,16 +157,18 @@ def _sweep(blocks, state, coef, penalty, values, vectors, starts, unit, tol, n_s
                 for a in range(width):
                     force[first + k * width + a] = state[k, place + a]
             moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves, n_blocks)
+            squares = 0.0
             for k in range(n_blocks):
                 steepest = np.max(values[first : first + width])
                 for a in range(width):
                     move = moves[first + a]
                     if move != 0.0:
-                        largest = max(largest, abs(move) * steepest / unit[first + a])
+                        squares += (move * steepest / unit[first + a]) ** 2
                         coef[first + a] += move
                         row, slopes = blocks[k, place + a], state[k]
                         for j in range(row.size):
                             slopes[j] += move * row[j]
                 first += width
+            largest = max(largest, sqrt(squares))
         if largest <= tol:
             break
