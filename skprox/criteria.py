@@ -30,6 +30,13 @@ class Sample:
     penalties: list
     fit_intercept: bool
 
+    @classmethod
+    def of(cls, data, penalties, fit_intercept):
+        if data.X is None:
+            return cls(None, None, None, penalties, fit_intercept)
+        weight, exposure = (data.arrays[name].astype(np.float64) for name in ("weight", "exposure"))
+        return cls(data.X, weight, exposure, penalties, fit_intercept)
+
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
 

@@ -127,8 +127,13 @@ def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=
 
 def mean_deviance(y, means, weight):
     """Mean Poisson deviance of each output."""
+    return sum_of_deviances(y, means, weight) / weight.sum()
+
+
+def sum_of_deviances(y, means, weight):
+    """Weighted sum of the Poisson deviances of each output."""
     each = np.where(np.isfinite(means), 2 * kl_div(y, np.where(np.isfinite(means), means, 1.0)), np.inf)
-    return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
+    return weight @ np.where(weight[:, None] > 0, each, 0.0)
 
 
 def share_explained(deviance, null, mean):

@@ -56,7 +56,7 @@ class _Penalised(CountModel):
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
             penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
-        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs) as objective:
+        with open_objective(data, self.fit_intercept, self.n_jobs) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
             starts, monitor = self._starts(objective, inner), self._monitor(tasks)

@@ -78,7 +78,7 @@ def _kind_of_model(objective, descents, groups, max_entries):
         and (n_columns**2 > max_entries or not any(descent.worn_products for descent in descents))
     ):
         return ImplicitModel, 0
-    factored = is_factored(penalties, groups, n_rows, objective.spread)
+    factored = is_factored(penalties, groups, n_rows, objective.spread) and objective.has_factor
     size = n_columns * (n_rows if factored else n_columns)
     return partial(QuadraticModel, n_rows=n_rows, dtype=objective.precision, factored=factored), size
 
