@@ -355,7 +355,7 @@ def _deviances(data, rates):
 
     def look(rows):
         weight = rows["weight"].astype(np.float64)
-        return weight @ rows["exposure"], rows["counts"] @ weight
+        return np.asarray(weight @ rows["exposure"]), rows["counts"] @ weight
 
     exposed, means = data.reduce(add, look)
 

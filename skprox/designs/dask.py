@@ -358,9 +358,10 @@ def _check(stand_in, outputs, y, sample_weight, exposure, X=None):
         X = np.empty((n_rows, 0))
     else:
         X, y = check_columns(stand_in, X, y, reset=False, multi_output=True)
-    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
+    has_weight = sample_weight is None or np.any(np.asarray(sample_weight))  # where not, other partitions may have
+    weight = _check_sample_weight(sample_weight if has_weight else None, X, X.dtype, ensure_non_negative=True)
     exposure, counts = check_exposure(exposure, X), check_counts(y, X.dtype, outputs)
-    weight = weight.astype(np.float64)
+    weight = weight.astype(np.float64) if has_weight else np.zeros(n_rows)
     return _Look(
         n_rows=X.shape[0],
         n_outputs=None if np.ndim(y) == 1 else counts.shape[0],

@@ -339,15 +339,15 @@ class PoissonObjective:
         least = (np.log(self.total[outputs] * self.negligible) - intercepts)[:, None]
         which, counting = self._which(outputs), self.counting[outputs]
 
-        @np.errstate(over="ignore", invalid="ignore")
         def task(rows):
-            chunk = rows.cut(support)
-            change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
-            weighted = rows["log_mass"][which]
-            gap = np.maximum(least - (gap + weighted), 0.0)
-            held = ((gap == 0) | rows["positive"][counting]) & (weighted > -np.inf)
-            highest = np.max(change * (far / (far + gap)), axis=1, initial=-np.inf, where=weighted > -np.inf)
-            return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
+            with np.errstate(over="ignore", invalid="ignore"):
+                chunk = rows.cut(support)
+                change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
+                weighted = rows["log_mass"][which]
+                gap = np.maximum(least - (gap + weighted), 0.0)
+                held = ((gap == 0) | rows["positive"][counting]) & (weighted > -np.inf)
+                highest = np.max(change * (far / (far + gap)), axis=1, initial=-np.inf, where=weighted > -np.inf)
+                return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
 
         highest, lowest = self.design.reduce(np.maximum, task, len(support), 2 * len(moves))
         with np.errstate(over="ignore", invalid="ignore"):
@@ -363,8 +363,7 @@ class PoissonObjective:
         self.counting = np.tile(np.arange(n_counts), n_weights)
         eps, dense = np.finfo(self.precision).eps, self.design.is_dense
 
-        @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite where squares overflow
-        def task(rows):
+        def look(rows):
             weighted = (rows["weights"][:, None] * rows["counts"]).reshape(n_weights * n_counts, -1)
             share = np.vstack([weighted, np.exp(rows["log_mass"] - heaviest)])
             chunk = rows.cut()
@@ -400,6 +399,10 @@ class PoissonObjective:
                 same = (mine == mine[0]).all(axis=0)
                 means[k, columns[same]], squares[k, columns[same]] = mine[0, same], 0.0
             return sums, means, squares, sizes
+
+        def task(rows):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # not finite where squares overflow
+                return look(rows)
 
         sums, means, squares, sizes = self.design.reduce(_add_spread, task, 2 * n_features, n_weights + len(which))
         counted, rated = means[: len(which)], means[len(which) :][which]
