@@ -1,9 +1,14 @@
 """Time skprox and its peers on the same problems, check their answers, and write tables and figures for the docs.
 
     PEERS_PYTHON=.peers/bin/python python benchmarks/run.py
+    python benchmarks/run.py --against main              skprox as it stands here, beside another commit
 
 The peers run in the interpreter PEERS_PYTHON, by default this one (benchmarks/peers.txt lists what to install);
 those that can't be imported are skipped. Each case and system has a process with two threads of its own.
+
+With --against nothing is written: a line for each case says how many times as long it takes as at that commit, the
+median of pairs of runs side by side, and the exit code is 1 where a case became slower: by more than a tenth, and in
+each of the pairs.
 """
 
 import argparse
@@ -12,8 +17,11 @@ import json
 import math
 import os
 import platform
+import statistics
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from problems import CASES, GROWTH
@@ -21,7 +29,8 @@ from systems import MODULES, SYSTEMS
 
 HERE = Path(__file__).resolve().parent
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")
-CASE_LIMIT, GROWTH_LIMIT = 120, 40  # seconds that a process may take
+CASE_LIMIT, GROWTH_LIMIT, FIRST_LIMIT = 120, 40, 900  # seconds that a process may take; one that compiles kernels
+SLOWER = 1.1  # times as long
 GROWTH_SYSTEMS = {"rows": ("skprox", "adelie"), "columns": ("skprox", "adelie"), "outputs": ("skprox", "glum")}
 
 
@@ -63,13 +72,14 @@ def failure(done):
     return "out of memory" if error.endswith("MemoryError") else error
 
 
-def measure(case, system, options, size=None, limit=CASE_LIMIT):
-    """A row of the results; None if the system has no such model."""
+def measure(case, system, options, size=None, limit=CASE_LIMIT, checkout=HERE.parent):
+    """A row of the results; None if the system has no such model. `checkout` is where skprox comes from."""
     row = {"case": case, "system": system, "size": size}
     task = {**row, "seed": options.seed, "repeat": options.repeat, "limit": limit}
     command = [python_of(system), str(HERE / "measure.py"), json.dumps(task)]
+    environment = {**os.environ, **THREADS, "PYTHONPATH": str(checkout)}
     try:
-        done = subprocess.run(command, env={**os.environ, **THREADS}, capture_output=True, text=True, timeout=limit)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return {**row, "note": f"over {limit} s"}
     if done.returncode:
@@ -140,6 +150,47 @@ def collect(options):
             (options.output / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
+@contextmanager
+def checked_out(revision):
+    """A worktree of a commit, for as long as it is needed."""
+    git = ["git", "-C", str(HERE), "worktree"]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "skprox")
+        subprocess.run([*git, "add", "--quiet", "--detach", str(tree), revision], check=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
+
+
+def compare(options):
+    """Whether a case became slower than at another commit."""
+    slower = []
+    with checked_out(options.against) as before:
+        for case in options.cases:
+            ratios, note = [], ""
+            for checkout in (before, HERE.parent):  # compiles what the case needs
+                measure(case, "skprox", options, limit=FIRST_LIMIT, checkout=checkout)
+            for k in range(options.pairs):
+                pair = {}
+                for checkout in (before, HERE.parent) if k % 2 == 0 else (HERE.parent, before):
+                    pair[checkout] = measure(case, "skprox", options, checkout=checkout)
+                old, new = pair[before], pair[HERE.parent]
+                if "seconds" not in old or "seconds" not in new:
+                    note = f"before: {old['note'] or 'done'}, now: {new['note'] or 'done'}"
+                    ratios = [math.inf] if "seconds" in old else []
+                    break
+                ratios.append(new["seconds"] / old["seconds"])
+            if ratios:
+                ratio = statistics.median(ratios)
+                if ratio > SLOWER and min(ratios) > 1:
+                    slower.append(case)
+                note = note or f"{ratio:5.2f} times as long ({min(ratios):.2f} to {max(ratios):.2f})"
+            print(f"{case:18} {note}{', slower' if case in slower else ''}", flush=True)
+    print(f"Slower than at {options.against}: {', '.join(slower) or 'none'}.")
+    return bool(slower)
+
+
 def parse():
     def names(known):
         def split(text):
@@ -154,6 +205,8 @@ def parse():
     parser.add_argument("--systems", type=names(SYSTEMS), default=list(SYSTEMS), help=f"of {','.join(SYSTEMS)}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeat", type=int, default=3, help="runs after the warm-up, of which the best counts")
+    parser.add_argument("--against", metavar="REV", help="a commit that skprox is compared with, in place of its peers")
+    parser.add_argument("--pairs", type=int, default=5, help="runs of each case at both commits")
     parser.add_argument("--skip-growth", action="store_true", help="leave out how time grows with size")
     parser.add_argument("--only-plot", action="store_true", help="tables and figures from the results as they are")
     parser.add_argument("--output", type=Path, default=HERE.parent / "doc" / "benchmarks")
@@ -162,6 +215,8 @@ def parse():
 
 if __name__ == "__main__":
     options = parse()
+    if options.against:
+        sys.exit(compare(options))
     if not options.only_plot:
         collect(options)
     from report import report  # needs matplotlib, which the timing does not

@@ -16,7 +16,7 @@ from skprox.preprocessing import (
     RaisedCosineTransformer,
     SmoothSplineTransformer,
 )
-from skprox.scorers import mcfadden_scorer, poisson_deviance_scorer
+from skprox.scorers import log_likelihood_scorer, mcfadden_scorer, poisson_deviance_scorer
 from skprox.sgd import ProxSGDRegressor
 from skprox.stability import StabilitySelection
 
@@ -40,6 +40,7 @@ __all__ = [
     "SmoothSplineTransformer",
     "StabilitySelection",
     "groups_from_transformer",
+    "log_likelihood_scorer",
     "make_grouped_column_transformer",
     "mcfadden_scorer",
     "multi_split_test",

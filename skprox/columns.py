@@ -16,6 +16,7 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from skprox._compat import _check_feature_names_in, _safe_indexing
+from skprox.latent import fold, slots, split
 from skprox.named_sparse import names_of
 from skprox.validation import FLOATS, refuse_dask, sparse_floats
 
@@ -35,12 +36,15 @@ class Columns:
         The labels of the columns, a MultiIndex where they have several levels.
     outputs : pandas.Index or None
         The names of the outputs of the target that comes with the design.
+    overlap : bool
+        Whether groups may share columns, and so have a coefficient each for these: see `parts`.
     """
 
     names: list
     groups: dict
     labels: object = None
     outputs: object = None
+    overlap: bool = False
 
     @classmethod
     def single(cls, names, labels=None):
@@ -55,6 +59,28 @@ class Columns:
     def output_titles(self, n_outputs):
         """What the user calls the outputs."""
         return list(range(n_outputs) if self.outputs is None else self.outputs)
+
+    @cached_property
+    def repeats(self):
+        """Position of the column of each coefficient, where groups have their own; None where columns have one each."""
+        return np.concatenate(list(self.groups.values())) if self.overlap else None
+
+    @cached_property
+    def parts(self):
+        """What the problem has for columns: these, or where groups may share them those of group after group."""
+        if not self.overlap:
+            return self
+        titles = self.titles
+        names = [f"{titles[j]} in {group!r}" for group, members in self.groups.items() for j in members]
+        return Columns(names, slots(self.groups), outputs=self.outputs)
+
+    def fold(self, coefs):
+        """Coefficients of the columns, along the last axis, from those of `parts`."""
+        return fold(coefs, self.groups, len(self.names)) if self.overlap else coefs
+
+    def split(self, coefs):
+        """The coefficients of `parts` by group; None where groups share no columns."""
+        return split(coefs, self.groups) if self.overlap else None
 
     def members(self, key):
         """Positions of the columns of a group, or else of one column, in an array; None where there is neither."""

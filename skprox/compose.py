@@ -14,8 +14,8 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _check_feature_names_in, _safe_indexing
-from skprox.groups import BASIS, POWER, gather
 from skprox.named_sparse import name_columns
+from skprox.names import BASIS, POWER, gather
 from skprox.preprocessing import (
     LagTransformer,
     MonotoneSplineTransformer,

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import gammaln
 
+from skprox import joint
 from skprox.information import Information
 
 
@@ -22,6 +23,11 @@ class Sample:
     exposure : ndarray of shape (n_samples,)
     penalties : list of Penalty
     fit_intercept : bool
+    overdispersion : ndarray of shape (n_outputs,)
+    columns : ndarray of int or None
+        Position in X of the column of each coefficient, where columns repeat.
+    factors : ndarray of shape (n_outputs,), or None
+        Those on the data terms of outputs that are one model, with one penalty.
     """
 
     X: object
@@ -29,26 +35,40 @@ class Sample:
     exposure: np.ndarray
     penalties: list
     fit_intercept: bool
+    overdispersion: np.ndarray
+    columns: np.ndarray | None = None
+    factors: np.ndarray | None = None
 
     @classmethod
-    def of(cls, data, penalties, fit_intercept):
+    def of(cls, data, penalties, fit_intercept, overdispersion):
+        terms = penalties, fit_intercept, overdispersion, data.columns.repeats, data.factors
         if data.X is None:
-            return cls(None, None, None, penalties, fit_intercept)
+            return cls(None, None, None, *terms)
         weight, exposure = (data.arrays[name].astype(np.float64) for name in ("weight", "exposure"))
-        return cls(data.X, weight, exposure, penalties, fit_intercept)
+        return cls(data.X, weight, exposure, *terms)
 
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
 
     def degrees_of_freedom(self, alphas, coefs, intercepts):
         """Of the models at each of `alphas`: shape (n_alphas, n_outputs)."""
+        if self.factors is not None:
+            ways = zip(alphas, coefs.astype(np.float64), intercepts, strict=True)
+            return np.array([self._of_one_model(self.penalties[0].scaled(alpha), *way) for alpha, *way in ways])
         df = np.empty(intercepts.shape)
         for a, k in np.ndindex(df.shape):
-            df[a, k] = self._degrees_of_freedom(self.penalties[k].scaled(alphas[a]), coefs[a, k], intercepts[a, k])
+            penalty, omega = self.penalties[k].scaled(alphas[a]), self.overdispersion[k]
+            df[a, k] = self._degrees_of_freedom(penalty, coefs[a, k], intercepts[a, k], omega)
         return df
 
     def log_numbers_of_models(self, coefs):
-        """Logarithm of how many sets of penalised groups are as large as the selected one: (n_alphas, n_outputs)."""
+        """Logarithm of how many sets of penalised groups are as large as the selected one: (n_alphas, n_outputs).
+
+        Of one model of all outputs, the same share for each.
+        """
+        if self.factors is not None:
+            whole = replace(self, factors=None).log_numbers_of_models(coefs.reshape(len(coefs), 1, -1))
+            return np.repeat(whole, coefs.shape[1], axis=1) / coefs.shape[1]
         out = np.empty(coefs.shape[:2])
         for k, penalty in enumerate(self.penalties):
             may_enter = penalty.can_enter
@@ -57,17 +77,31 @@ class Sample:
             out[:, k] = gammaln(n + 1) - gammaln(m + 1) - gammaln(n - m + 1)
         return out
 
-    def _degrees_of_freedom(self, penalty, coef, intercept):
+    def _of_one_model(self, penalty, coefs, intercepts):
+        rows = self.X, self.weight.astype(np.float64), [*map(self._means, coefs, intercepts)]
+        terms = penalty, self.fit_intercept, self.factors, self.columns, self.overdispersion
+        found = joint.informations(*rows, coefs, *terms)
+        return [each.degrees_of_freedom for each in found]
+
+    def _degrees_of_freedom(self, penalty, coef, intercept, omega):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
-        selected, (_, diagonal, radial) = np.flatnonzero(coef), penalty.expansion(coef)
-        means = self.exposure * np.exp(self.X[:, selected] @ coef[selected] + intercept)
+        means, (_, diagonal, radial) = self._means(coef, intercept), penalty.expansion(coef)
         played = np.flatnonzero(np.isfinite(diagonal))
         if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
-            masses, diagonal = self.weight * means, diagonal[played]
-            return self.fit_intercept + _trace_by_rows(self.X[:, played], masses, diagonal, self.fit_intercept)
+            masses, diagonal = self.weight * means / (1 + omega * means), diagonal[played]
+            return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
         weight = self.weight.astype(np.float64)
-        return Information(self.X, weight, means, coef, penalty, self.fit_intercept).degrees_of_freedom
+        terms = coef, penalty, self.fit_intercept, self.columns
+        return Information(self.X, weight, means, *terms, omega).degrees_of_freedom
+
+    def _means(self, coef, intercept):
+        selected = np.flatnonzero(coef)
+        return self.exposure * np.exp(self._cut(selected) @ coef[selected] + intercept)
+
+    def _cut(self, where):
+        """The columns of some coefficients."""
+        return self.X[:, where if self.columns is None else self.columns[where]]
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

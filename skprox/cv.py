@@ -15,12 +15,13 @@ from skprox._compat import Interval, StrOptions, _fit_context, _raise_for_params
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.designs import add as add_arrays
-from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
 from skprox.model import CountModel, check_data
+from skprox.overdispersion import check_overdispersion, estimated, held, is_estimated
 from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.relax import refit
+from skprox.relax import refit, released
 from skprox.validation import check_rates, is_dask, warn
 
 FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
@@ -76,13 +77,17 @@ class _CrossValidated(CountModel):
         patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
-        n_tasks = None if self._goes_on() else len(candidates) * (n_outputs or 1) * n_alphas
+        n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
-        weigh = partial(_weigh_folds, totals)
-        with open_objective(data, self.fit_intercept, self.n_jobs, weigh, 1 + len(totals)) as objective:
-            follow_all = partial(self._follow, objective, tasks, n_outputs)
+        folds = partial(_weigh_folds, totals), 1 + len(totals)
+        overdispersion = check_overdispersion(self, data)
+        with open_objective(data, self.fit_intercept, self.n_jobs, overdispersion, *folds) as objective:
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
-            held_out = partial(_held_out, objective, held_out)
+            if is_estimated(self):
+                strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
+                objective = held(objective, inner[0], strengths, Settings.of(self))
+            follow_all = partial(self._follow, objective, tasks, data)
+            held_out = partial(_held_out, objective, data, held_out)
             alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
@@ -99,29 +104,38 @@ class _CrossValidated(CountModel):
                 deviance[k, : len(each)] = each
             relaxed, without = [], np.full_like(deviance, np.nan)
             for k, path in enumerate(paths if self.relax else []):
-                relaxed.append(self._relax(objective, inner[k], n_used, path))
+                n_rows = n_used * (objective.n_blocks or 1)
+                relaxed.append(self._relax(objective, inner[k], n_rows, path))
                 without[k, : len(path[0])] = held_out(relaxed[k])
-                of_all_rows = [[results[0].point.intercept for results in way] for way in relaxed[k]]
+                of_all_rows = [[np.max(results[0].point.intercept) for results in way] for way in relaxed[k]]
                 without[k, : len(path[0])][np.isnan(of_all_rows).any(axis=0)] = np.nan
             best, where = _choose(np.concatenate([deviance, without]), self.selection)
             self.relaxed_, best = best >= len(paths), best % len(paths)
             chosen, self.alpha_ = paths[best], float(alphas[best, where])
             penalties = [pattern.scaled(self.alpha_) for pattern in patterns[best]]
             results = [way[where][0] for way in (relaxed if self.relaxed_ else paths)[best]]
+            if is_estimated(self):
+                selected = [way[where][0].point.coef for way in chosen] if self.relaxed_ else None
+                objective, results = self._estimate(objective, inner[best], results, selected)
             self._unpack(results, objective, penalties, patterns[best], data)
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self.tol, data.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
-            self.objective_ = np.array(values) if n_outputs else values[0]
+            self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
             self._warn_of_shortfall(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
             coefs[: len(way), k] = [results[0].point.coef for results in way]
-        self.coef_path_ = objective.expand(coefs if n_outputs else coefs[:, 0])
+        parts = objective.expand(coefs).reshape(n_alphas, n_outputs or 1, -1)
+        parts = parts if n_outputs else parts[:, 0]
+        self.coef_path_ = columns.fold(parts)
+        vars(self).pop("latent_coef_path_", None)
+        if columns.overlap:
+            self.latent_coef_path_ = columns.split(parts)
         self._keep(candidates, best, alphas, deviance)
         vars(self).pop("relaxed_deviance_path_", None)
         if self.relax:
@@ -198,7 +212,7 @@ class _CrossValidated(CountModel):
             for part in np.array_split(shares, min(4, len(shares))):
                 yield alphas[:, :1] * part
 
-    def _follow(self, objective, tasks, n_outputs, patterns, alphas, before=None):
+    def _follow(self, objective, tasks, data, patterns, alphas, before=None):
         """Strengths, and for each output a list over them of the results: of all rows, then of each fold.
 
         `before` are such lists for the strengths above these.
@@ -210,12 +224,10 @@ class _CrossValidated(CountModel):
                 [without_penalised(objective, output, pattern, Settings.of(self)) for output in each]
                 for each, pattern in zip(outputs, patterns, strict=True)
             ]
+            alphas = self._grid(objective, patterns, [each[0] for each in starts], alphas)
         else:
             last = [np.array([result.point.coef for result in path[-1]], dtype=np.float64) for path in before]
             starts = [objective.points(*each) for each in zip(last, map(np.array, outputs), strict=True)]
-        if isinstance(alphas, Integral):
-            least = FIRST_END if self.alpha_min_ratio == "auto" else self.alpha_min_ratio
-            alphas = grid(objective, patterns, [each[0] for each in starts], alphas, least)
         folds = ["all rows", *(f"fold {k}" for k in range(len(outputs[0]) - 1))]
 
         def reporter(pattern):
@@ -228,15 +240,43 @@ class _CrossValidated(CountModel):
                 point = results[0].point
 
                 def fitted():
-                    return {"coef_": objective.expand(point.coef), "intercept_": point.intercept}
+                    coef = data.columns.fold(objective.expand(point.coef))
+                    return {"coef_": coef, "intercept_": point.intercept}
 
-                return tasks.report(f"alpha {alpha:.4g}", folds, fitted if n_outputs is None else None)
+                return tasks.report(f"alpha {alpha:.4g}", folds, fitted if data.n_outputs is None else None)
 
             return report
 
         paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
+
+    def _grid(self, objective, patterns, starts, alphas):
+        if not isinstance(alphas, Integral):
+            return alphas
+        least = FIRST_END if self.alpha_min_ratio == "auto" else self.alpha_min_ratio
+        return grid(objective, patterns, starts, alphas, least)
+
+    def _first_alphas(self, objective, patterns, alphas):
+        """The strengths that a path begins with."""
+        starts = [without_penalised(objective, k, each, Settings.of(self)) for k, each in enumerate(patterns)]
+        return self._grid(objective, patterns, starts, alphas)
+
+    def _estimate(self, objective, patterns, results, selected):
+        """The objective at the overdispersions of the model chosen, and its results with these.
+
+        `selected` are coefficients of all outputs whose zeros tell what is left out where the rest has no penalty.
+        """
+        if selected is None:
+            penalties = [pattern.scaled(self.alpha_) for pattern in patterns]
+        else:
+            penalties = [released(pattern, coef) for pattern, coef in zip(patterns, selected, strict=True)]
+
+        def fit(objective, starts):
+            return fit_each(objective, penalties, range(len(penalties)), starts, Settings.of(self))
+
+        objective, starts = estimated(objective, [result.point for result in results], fit, self.tol)
+        return objective, fit(objective, starts)
 
     def _relax(self, objective, patterns, n_rows, paths):
         """What `_follow` returns, without a penalty on what is selected."""
@@ -285,34 +325,55 @@ def _weigh_folds(totals, rows):
     return {"weights": np.vstack([weight, weight * rows["train"] / totals[:, None]]).astype(weight.dtype, copy=False)}
 
 
-def _held_out(objective, totals, paths):
-    """Mean Poisson deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
+def _held_out(objective, data, totals, paths):
+    """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
     One pass over X: a chunk of rows serves all folds. `totals` are the weights of these rows.
     """
-    n_folds, n_counts, n_alphas = len(totals), len(paths), len(paths[0])
+    n_outputs, n_folds, n_alphas = data.n_outputs or 1, len(totals), len(paths[0])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
     coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(objective.precision)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
+    if objective.n_blocks:  # one path of all outputs
+        coefs = coefs.reshape(n_folds, n_alphas, n_outputs, -1).swapaxes(1, 2)
+        intercepts = intercepts.reshape(n_folds, n_alphas, n_outputs).swapaxes(1, 2)
+    omega = objective.omega[:n_outputs]
 
     def task(rows):
-        losses, chunk = np.zeros((n_folds, n_counts, n_alphas)), rows.cut()
+        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), rows.cut()
         counts = rows["counts"].astype(np.float64)  # deviances are small differences
         held = rows["weight"].astype(np.float64) * rows["test"]
         for fold in range(n_folds):
             mine = np.flatnonzero(held[fold])
             part, shares = chunk[mine], held[fold, mine]
-            for k in range(n_counts):
+            for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
                 eta += rows["offset"][mine, None] + intercepts[fold, k]
-                losses[fold, k] -= (shares * counts[k, mine]) @ eta
-                with np.errstate(over="ignore"):
-                    losses[fold, k] += shares @ np.exp(eta, out=eta)
-        return losses, held @ (counts - xlogy(counts, counts)).T
+                losses[fold, k] += _weighted_loss(shares, counts[k, mine], eta, omega[k])
+        return losses, held @ _least_loss(counts, omega[:, None]).T
 
-    losses, best = objective.design.reduce(add_arrays, task, objective.shape[1], n_alphas)
+    losses, best = objective.design.reduce(add_arrays, task, len(coefs[0, 0, 0]), n_alphas)
     deviances = 2 * (losses - best[:, :, None]) / totals[:, None, None]
-    return deviances.mean(axis=1).T
+    return np.average(deviances, axis=1, weights=data.factors).T
+
+
+def _weighted_loss(weight, counts, eta, omega):
+    """Sum over rows of weight times loss, without what does not depend on eta, for each column of eta."""
+    if omega == 0:
+        with np.errstate(over="ignore"):
+            return weight @ np.exp(eta) - (weight * counts) @ eta
+    from skprox.losses import nb_values
+
+    nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)
+    rows = nothing, weight[None], counts[None], first, first
+    return nb_values(eta.T.copy(), nothing, *rows, np.full(len(first), omega))
+
+
+def _least_loss(counts, omega):
+    """That of each count where it is the mean."""
+    z = omega * counts
+    rise = np.divide(np.log1p(z), omega, out=counts.copy(), where=z > 0)
+    return rise + counts * np.log1p(z) - xlogy(counts, counts)
 
 
 def _still_falls(alphas, deviance):
@@ -343,7 +404,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     """`PoissonGLMRegressor` with `alpha` and `l1_ratio` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -372,6 +433,10 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Factors on the strength, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do, as in `PoissonGLMRegressor`. Deviances are those of the
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -384,6 +449,11 @@ class PoissonGLMRegressorCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `PoissonGLMRegressor`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `PoissonGLMRegressor`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -394,7 +464,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,) or (n_l1_ratios, n_alphas)
         The strengths, in descending order, for each ratio if there are several.
     deviance_path_ : ndarray of shape (n_alphas, n_folds) or (n_l1_ratios, n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -414,6 +484,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         The smallest strength at which all coefficients are 0, where each column has an L1 penalty.
     groups_, group_norms_, selected_groups_ : dict, dict, list
         As in `PoissonGLMRegressor`.
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion of the model, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether the model was fitted with exposure.
     n_features_in_ : int
@@ -428,6 +500,13 @@ class PoissonGLMRegressorCV(_CrossValidated):
     GroupLassoPoissonCV : Keeps or drops whole groups of columns.
     regularization_path : Models at many strengths.
     sklearn.linear_model.ElasticNetCV : The same for squared errors.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. Of several ratios the first one counts. The model chosen is then fitted anew with an estimate
+    of its own, as the estimator without CV in its name is, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------
@@ -452,14 +531,19 @@ class PoissonGLMRegressorCV(_CrossValidated):
         cv=None,
         selection="min",
         relax=False,
+        penalty="lasso",
+        gamma=None,
         penalty_weights=None,
         groups="auto",
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -467,14 +551,19 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.cv = cv
         self.selection = selection
         self.relax = relax
+        self.penalty = penalty
+        self.gamma = gamma
         self.penalty_weights = penalty_weights
         self.groups = groups
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         common = self._common(PoissonGLMRegressor)
@@ -501,7 +590,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     """`GroupLassoPoisson` with `alpha` chosen by cross-validation.
 
     Folds, and the fit to all rows, follow the path of strengths in lockstep: they share each pass over X.
-    The mean over folds of the mean held-out Poisson deviance, by the weights and exposure of the rows held
+    The mean over folds of the mean held-out deviance, by the weights and exposure of the rows held
     out, tells which strength is best; the model is then the one of all rows at that strength.
 
     Parameters
@@ -525,10 +614,16 @@ class GroupLassoPoissonCV(_CrossValidated):
         many columns as rows.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`.
+    overlap : {"error", "latent"}, default="error"
+        Whether groups may share columns, as in `GroupLassoPoisson`.
     group_weights : {"sqrt_size"}, float, array-like, dict, Series or DataFrame, default="sqrt_size"
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
+        By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
+        negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
+        estimates that of the model chosen anew. See Notes.
     fit_intercept : bool, default=True
         Whether to fit an intercept.
     solver : {"auto", "fista", "newton"}, default="auto"
@@ -541,6 +636,11 @@ class GroupLassoPoissonCV(_CrossValidated):
         Number of threads for passes over X. None is as many as BLAS may use, -1 all processors.
     verbose : int, default=0
         Whether to print a line a strength: objective, certificate and groups of the fit to all rows.
+    multi_output : {"separate", "joint"}, default="separate"
+        What a 2-D target is, as in `GroupLassoPoisson`: a model for each output, or one of all.
+    output_weights : "balanced", array-like of shape (n_outputs,), dict or Series, default=None
+        With ``multi_output="joint"``, factors on the data terms of the outputs, as in `GroupLassoPoisson`. They
+        weigh the held-out deviances of outputs in their mean, too. Folds have those of all rows.
 
     Attributes
     ----------
@@ -549,7 +649,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     alphas_ : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean Poisson deviance of the rows held out.
+        Mean deviance of the rows held out, Poisson or negative binomial, the mean over outputs.
     relaxed_ : bool
         Whether the model is the fit without a penalty. `summary` then has the strengths that selected, and
         `covariance` is refused as for other selected models, for what is selected fits its own rows too well.
@@ -557,8 +657,13 @@ class GroupLassoPoissonCV(_CrossValidated):
         The same without a penalty on what is selected, NaN where that is too much. Only with ``relax=True``.
     coef_path_ : ndarray of shape (n_alphas, n_features) or (n_alphas, n_outputs, n_features)
         Coefficients of the penalised fits to all rows.
+    latent_coef_path_ : dict
+        Name of a group to its part of these, of shape (n_alphas, size) or (n_alphas, n_outputs, size). Only with
+        ``overlap="latent"``.
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Coefficients of the model.
+    latent_coef_ : dict
+        Name of a group to its part of these, as in `GroupLassoPoisson`.
     intercept_ : float or ndarray of shape (n_outputs,)
         Its intercept.
     n_iter_ : int or ndarray of shape (n_outputs,)
@@ -569,6 +674,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         The smallest strength at which all coefficients are 0, where all groups are penalised.
     groups_, group_norms_, selected_groups_ : dict, dict, list
         As in `GroupLassoPoisson`.
+    overdispersion_ : float or ndarray of shape (n_outputs,)
+        The overdispersion of the model, as given or estimated; 0 is Poisson.
     has_exposure_ : bool
         Whether the model was fitted with exposure.
     n_features_in_ : int
@@ -582,6 +689,13 @@ class GroupLassoPoissonCV(_CrossValidated):
     --------
     PoissonGLMRegressorCV : Lasso and elastic net.
     regularization_path : Models at many strengths.
+
+    Notes
+    -----
+    ``overdispersion="estimate"`` is estimated beside the fit to all rows at the geometric mean of the first strengths,
+    and held for the path and the folds, so that their deviances compare means alone: see `regularization_path`, also
+    for why that is safe. The model chosen is then fitted anew with an estimate of its own, as the estimator
+    without CV in its name fits it, and differs by that little from the row of `coef_path_`.
 
     Examples
     --------
@@ -608,15 +722,21 @@ class GroupLassoPoissonCV(_CrossValidated):
         selection="min",
         relax=False,
         groups="auto",
+        overlap="error",
         group_weights="sqrt_size",
         l1_ratio=0.0,
         l2_ratio=0.0,
+        penalty="lasso",
+        gamma=None,
+        overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
         tol=1e-6,
         max_iter=10_000,
         n_jobs=None,
         verbose=0,
+        multi_output="separate",
+        output_weights=None,
     ):
         self.alphas = alphas
         self.alpha_min_ratio = alpha_min_ratio
@@ -624,15 +744,21 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.selection = selection
         self.relax = relax
         self.groups = groups
+        self.overlap = overlap
         self.group_weights = group_weights
         self.l1_ratio = l1_ratio
         self.l2_ratio = l2_ratio
+        self.penalty = penalty
+        self.gamma = gamma
+        self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver
         self.tol = tol
         self.max_iter = max_iter
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.multi_output = multi_output
+        self.output_weights = output_weights
 
     def _candidates(self):
         return [GroupLassoPoisson(**self._common(GroupLassoPoisson))]

@@ -27,9 +27,9 @@ def check_dispersion(dispersion, outputs):
     return found
 
 
-def counts_around(means, dispersion=None):
-    """Poisson counts, or negative binomial ones whose variance is dispersion * mean."""
-    if dispersion is None:
+def counts_around(means, excess=None):
+    """Poisson counts, or negative binomial ones whose variance is (1 + excess) * mean."""
+    if excess is None:
         return stats.poisson(means)
-    excess = np.maximum(dispersion - 1, LEAST_EXCESS)
+    excess = np.maximum(excess, LEAST_EXCESS)
     return stats.nbinom(np.maximum(means / excess, np.finfo(np.float64).tiny), 1 / (1 + excess))

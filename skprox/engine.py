@@ -28,12 +28,14 @@ class Data:
     ----------
     X : ndarray, CSR or CSC matrix
     arrays : dict
-        `counts` of shape (n_counts, n_samples), `weight` and `offset` of shape (n_samples,).
+        `counts` of shape (n_counts, n_samples), `weight`, `exposure` and `offset` of shape (n_samples,).
     columns : Columns
     n_outputs : int or None
         None for a 1-D target.
     n_samples : float
         The sum of the weights, as they were given.
+    factors : ndarray of shape (n_outputs,), or None
+        Those on the data terms of outputs that are one model, None where each is a model of its own.
     """
 
     X: object
@@ -41,6 +43,7 @@ class Data:
     columns: Columns
     n_outputs: int | None
     n_samples: float
+    factors: np.ndarray | None
 
     @property
     def dtype(self):
@@ -64,14 +67,13 @@ class Data:
         from skprox import storage
         from skprox.designs.memory import Design
 
-        X = storage.in_cache(self.X)
-        arrays = {
-            name: each.astype(X.dtype, copy=False) if each.dtype.kind == "f" else each
-            for name, each in self.arrays.items()
-        }
+        X, arrays = storage.in_cache(self.X), {}
+        for name, each in self.arrays.items():
+            arrays[name] = each.astype(X.dtype, copy=False) if each.dtype.kind == "f" else each
         size = X.nnz if issparse(X) else X.size
         with parallel.row_threads(n_jobs, size * n_problems) as (n_threads, run):
-            yield Design.of_occupied(X, min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD)), run, arrays), run
+            n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
+            yield Design.of_occupied(X, n_threads, run, arrays, self.columns.repeats), run
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,26 @@ def weigh_once(rows):
 
 
 @contextmanager
-def open_objective(data, fit_intercept, n_jobs, weigh=weigh_once, n_weights=1):
-    """The objective of the rows under each of the weights that weigh(rows) returns, with threads to evaluate it on."""
+def open_objective(data, fit_intercept, n_jobs, overdispersion=None, weigh=weigh_once, n_weights=1):
+    """The objective of the rows under each of the weights that weigh(rows) returns, with threads to evaluate it on.
+
+    It is that of negative binomial counts where there is an `overdispersion` for each counts.
+    """
     from skprox.objectives.poisson import PoissonObjective
 
     with data.open(n_jobs, (data.n_outputs or 1) * n_weights) as (design, run):
-        objective = PoissonObjective.of(design.keep(weigh), fit_intercept, run, data.dtype)
-        check_spread(objective, data.columns.titles)
+        arguments = design.keep(weigh), fit_intercept, run, data.dtype
+        if overdispersion is None:
+            objective = PoissonObjective.of(*arguments)
+        else:
+            from skprox.objectives.negative_binomial import NegativeBinomialObjective
+
+            objective = NegativeBinomialObjective.of(*arguments, overdispersion=overdispersion)
+        check_spread(objective, data.columns.parts.titles)
+        if data.factors is not None:
+            from skprox.objectives.stacked import StackedObjective
+
+            objective = StackedObjective(objective, data.factors)
         yield objective
 
 
@@ -115,6 +130,12 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
     """
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve, solve_in_memory
 
+    if any(penalty.is_concave for penalty in penalties):
+        from skprox import local_linear
+
+        lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
+        starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
+        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -156,6 +177,12 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
     """
     from skprox.solvers import solve_in_memory
 
+    if any(pattern.is_concave for pattern in patterns):
+        from skprox import local_linear
+
+        patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
+        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
@@ -172,7 +199,8 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
     results, model = [], None
-    size, most_at_once = (max(1, n_problems // len(outputs)) for n_problems in (START, LOCKSTEP))
+    n_vectors = len(outputs) * (objective.n_blocks or 1)
+    size, most_at_once = (max(1, n_problems // n_vectors) for n_problems in (START, LOCKSTEP))
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]

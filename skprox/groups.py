@@ -1,27 +1,31 @@
 """Rules that turn the names of columns into groups of columns."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 
 from skprox.columns import Columns, column_names, has_names, label_key, listing
+from skprox.hierarchy import find_hierarchy
+from skprox.names import NAME_RULES, gather, label_with_products
 from skprox.validation import warn
-
-BASIS = re.compile(r"(.+?)((?:_(?:sp|rc|lag)_\d+)+)")  # SplineTransformer, RaisedCosineTransformer, LagTransformer
-POWER = re.compile(r"(.+)\^\d+")  # PolynomialFeatures
-LEFT_ALONE = re.compile(r"(.*__)?(remainder|passthrough)(-\d+)?")  # ColumnTransformer: columns passed through
 
 
 def find_columns(estimator, labels=None):
     """Names of the columns that `estimator` was given, and its groups of them: one each where names lack to go by."""
-    names = column_names(estimator)
-    return Columns.single(names, labels) if lacks_names(estimator) else find_groups(estimator.groups, names, labels)
+    names, overlap = column_names(estimator), getattr(estimator, "overlap", "error") == "latent"
+    if is_hierarchy(estimator.groups) and not has_names(estimator):
+        raise ValueError(
+            "groups='hierarchy' reads from names what columns are products of, and X has no names of columns. Pass a "
+            "DataFrame, from transformers by set_output(transform='pandas'), or give the groups as a dict."
+        )
+    if lacks_names(estimator):
+        return replace(Columns.single(names, labels), overlap=overlap)
+    return find_groups(estimator.groups, names, labels, overlap)
 
 
 def lacks_names(estimator):
@@ -39,7 +43,12 @@ def warn_without_names(estimator):
         )
 
 
-def find_groups(groups, names, labels=None):
+def is_hierarchy(groups):
+    """Whether groups are to hold the features that products are made of."""
+    return isinstance(groups, str) and groups == "hierarchy"
+
+
+def find_groups(groups, names, labels=None, overlap=False):
     """Resolve the parameter `groups` of an estimator into `Columns`.
 
     Parameters
@@ -50,8 +59,10 @@ def find_groups(groups, names, labels=None):
         Names of the columns.
     labels : pandas.Index, default=None
         The labels of the columns, as in `Columns`.
+    overlap : bool, default=False
+        Whether groups may share columns.
     """
-    columns = Columns(list(names), {}, labels)
+    columns = Columns(list(names), {}, labels, overlap=overlap)
     for called in [columns.names] if labels is None else [labels, columns.names]:
         counts = Counter(map(label_key, called))
         twice = list(dict.fromkeys(name for name in called if counts[label_key(name)] > 1))
@@ -59,7 +70,9 @@ def find_groups(groups, names, labels=None):
             raise ValueError(
                 f"Columns of X share the names {listing(twice)}; groups and strengths need names that differ."
             )
-    if isinstance(groups, Mapping):
+    if is_hierarchy(groups):
+        found = find_hierarchy(columns.names, overlap)
+    elif isinstance(groups, Mapping):
         found = {name: _positions(name, given, columns) for name, given in groups.items()}
     elif isinstance(groups, str | Integral) or callable(groups):
         found = gather(_labels_by_rule(groups, columns.names, labels))
@@ -87,7 +100,7 @@ def _labels_by_rule(rule, names, labels):
     if isinstance(rule, Integral):
         raise ValueError(f"groups={rule!r} names a level, but the columns of X have no levels (a pandas MultiIndex).")
     if rule in NAME_RULES:
-        return _label_with_products(NAME_RULES[rule], names)
+        return label_with_products(NAME_RULES[rule], names)
     try:
         pattern = re.compile(rule)
     except re.error as error:
@@ -120,141 +133,6 @@ def _labels_by_index(series, columns):
     for place, label in zip(places, series, strict=True):
         values[place] = label
     return values
-
-
-def _label_with_products(rule, names):
-    """The labels by a rule; products of columns with prefixes, "a__x b__y^2", have those of their factors together."""
-    known, factors = set(names), {}
-    for name in names:
-        if "__" in name:
-            bases = [_base(factor) for factor in _factors(name, known.__contains__) or [name]]
-            if bases != [name] and known.issuperset(bases):
-                factors[name] = bases
-    plain = [name for name in names if name not in factors]
-    labels = dict(zip(plain, rule(plain), strict=True))
-    for name, bases in factors.items():
-        labels[name] = " ".join(dict.fromkeys(labels[base] for base in bases))
-    return [labels[name] for name in names]
-
-
-def _label_by_prefix(names):
-    return [prefix or local for prefix, local in _split(names)]
-
-
-def _label_by_feature(names):
-    return [" ".join(features) for _, features, _ in _parse(names)]
-
-
-def _label_by_marks(names):
-    """The rule "auto" for plain names: marks of bases and products tell features, prefixes tell blocks."""
-    parsed = _parse(names)
-    features_in = defaultdict(set)  # what the marked columns under a prefix are made of
-    for prefix, features, marked in parsed:
-        if marked:
-            features_in[prefix].add(features)
-    keys = []
-    for j, (prefix, features, marked) in enumerate(parsed):
-        if not prefix or LEFT_ALONE.fullmatch(prefix):
-            keys.append((prefix, features if marked else names[j]))
-        else:
-            keys.append((prefix, features if marked and len(features_in[prefix]) > 1 else None))
-
-    titles = {}
-    for (prefix, features), columns in gather(keys).items():
-        made_of = {parsed[j][1] for j in columns if parsed[j][2]}
-        if isinstance(features, str):
-            titles[prefix, features] = features, features
-        elif len(made_of) == 1 and (features or all(parsed[j][2] for j in columns)):
-            title = " ".join(made_of.pop())
-            titles[prefix, features] = title, f"{prefix}__{title}" if prefix else f"{title}_{_mark(names[columns[0]])}"
-        else:
-            titles[prefix, features] = prefix, f"{prefix}__"
-    taken = Counter(title for title, _ in titles.values())
-    return [title if taken[title] == 1 else full for title, full in map(titles.get, keys)]
-
-
-NAME_RULES = {"auto": _label_by_marks, "prefix": _label_by_prefix, "feature": _label_by_feature}
-
-
-def _parse(names):
-    """For each column: its prefix, the features it is made of, and whether a mark in its name tells them.
-
-    A product of columns ("a b", "a^2") is made of several features, and the columns that it multiplies
-    count as marked.
-    """
-    split = _split(names)
-    known = defaultdict(set)
-    for prefix, local in split:
-        known[prefix].add(local)
-    parsed, factors_in = [], defaultdict(set)
-    for prefix, local in split:
-        factors = _factors(local, known[prefix].__contains__) or _factors(local, BASIS.fullmatch) or [local]
-        bases = [_base(factor) for factor in factors]
-        if bases != [local]:
-            factors_in[prefix].update(bases)
-        marks = [BASIS.fullmatch(base) for base in bases]
-        features = tuple(dict.fromkeys(m[1] if m else base for m, base in zip(marks, bases, strict=True)))
-        parsed.append((prefix, features, bases != [local] or any(marks)))
-    return [
-        (prefix, features, marked or local in factors_in[prefix])
-        for (prefix, features, marked), (_, local) in zip(parsed, split, strict=True)
-    ]
-
-
-def _split(names):
-    """The transformers' part of each name, and the column's own.
-
-    They meet at the last ``__``, or at an earlier one where that ends the prefix of another column: in
-    ``cat__month_Jan`` and ``cat__month_a__b`` it is a category that has a ``__``.
-    """
-    prefixes = {name.rpartition("__")[0] for name in names} - {""}
-    split = []
-    for name in names:
-        cuts = [match.start() for match in re.finditer("__", name) if name[: match.start()] in prefixes]
-        split.append((name[: cuts[0]], name[cuts[0] + 2 :]) if cuts else ("", name))
-    return split
-
-
-def _mark(name):
-    """What says that a column is of a basis: the first of its marks."""
-    marks = BASIS.fullmatch(name)
-    return marks[2].split("_")[1] if marks else "sp"
-
-
-def _base(factor):
-    power = POWER.fullmatch(factor)
-    return power[1] if power else factor
-
-
-def _factors(name, is_column):
-    """Parts of a product of columns, "a b^2": the name cut at spaces so that each part is a column."""
-    if " " not in name:
-        return []
-
-    @cache
-    def cut(rest):
-        for space in re.finditer(" ", rest):
-            head, tail = rest[: space.start()], rest[space.end() :]
-            if is_column(_base(head)):
-                parts = cut(tail) or ([tail] if is_column(_base(tail)) else [])
-                if parts:
-                    return [head, *parts]
-        return []
-
-    return cut(name)
-
-
-def gather(labels):
-    """Positions of each label, in order of first appearance; no label, no group."""
-    found = {}
-    for j, label in enumerate(labels):
-        try:
-            found.setdefault(label, []).append(j)
-        except TypeError:
-            raise TypeError(
-                f"groups: the name of a group must be hashable, as strings are; got {label!r} for column {j}."
-            ) from None
-    return {label: np.array(columns) for label, columns in found.items() if not pd.isna(label)}
 
 
 def _positions(group, given, columns):
@@ -297,18 +175,26 @@ def _groups_from_array(groups, n_features):
 
 
 def _check_partition(found, columns):
-    """Every group has a column, and every column one group."""
+    """Every group has a column, and every column one group, or where groups may share them at least one."""
     empty = [group for group, members in found.items() if len(members) == 0]
     if empty:
         raise ValueError(f"groups: no column of X is in {listing(empty)}. {known(columns)}")
     members, titles = np.concatenate(list(found.values()) or [[]]).astype(int), columns.titles
     counts = np.bincount(members, minlength=len(titles))
-    for problem, wrong in {"no group": counts == 0, "more than one group": counts > 1}.items():
+    most, often = (1, "exactly one") if not columns.overlap else (np.inf, "one or more")
+    for problem, wrong in {"no group": counts == 0, "more than one group": counts > most}.items():
         if wrong.any():
+            remedy = "Where transformers change the columns, give a rule."
+            if problem != "no group":
+                remedy = "For groups that share columns give GroupLassoPoisson overlap='latent'."
             raise ValueError(
                 f"groups: columns {listing(titles[j] for j in np.flatnonzero(wrong))} are in {problem}; "
-                "each column of X must be in exactly one. Where transformers change the columns, give a rule."
+                f"each column of X must be in {often}. {remedy}"
             )
+    for group, each in found.items() if columns.overlap else ():
+        twice = np.flatnonzero(np.bincount(each) > 1)
+        if len(twice):
+            raise ValueError(f"groups[{group!r}] names columns twice: {listing(titles[j] for j in twice)}.")
 
 
 def group_of_column(groups):

@@ -9,6 +9,8 @@ from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
 from skprox.information import Information
+from skprox.joint import informations, stacked
+from skprox.latent import model_apart, ridge_of_sums
 from skprox.outputs import check_outputs, output_titles
 from skprox.patterns import pattern_of
 from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
@@ -24,21 +26,23 @@ class InferenceMixin:
     def covariance(self, X, y=None, sample_weight=None, exposure=None, *, kind="model", clusters=None):
         """Covariance of the estimated intercept and coefficients, for models without an L1 penalty.
 
-        With z_i = (1, x_i), the means mu_i that the model expects, r_j the ridge strengths (0 for the intercept)
-        and H = sum_i w_i mu_i z_i z_i' + sum_i w_i diag(r), the Hessian of the problem times sum_i w_i:
+        With z_i = (1, x_i), the means mu_i that the model expects, their variances v_i = mu_i + omega mu_i^2 for the
+        `overdispersion_` omega, r_j the ridge strengths (0 for the intercept) and
+        H = sum_i w_i mu_i^2 / v_i z_i z_i' + sum_i w_i diag(r), the expected Hessian of the problem times sum_i w_i:
 
         - "model": H^-1, the inverse of the Fisher information where nothing is penalised. With a ridge penalty it
           is the covariance of the normal approximation to the posterior under the prior that the penalty
           stands for, and so covers the bias that shrinkage makes as well [1]_.
-        - "quasi": phi H^-1 with the `dispersion` phi: quasi-Poisson. It holds where the variance of counts is in
-          proportion to their mean [2]_.
-        - "sandwich": H^-1 S H^-1 with S = sum_i w_i s_i s_i', s_i = (y_i - mu_i) z_i less its mean. It holds
+        - "quasi": phi H^-1 with the `dispersion` phi: quasi-Poisson where omega is 0. It holds where the variance of
+          counts is in proportion to v_i [2]_.
+        - "sandwich": H^-1 S H^-1 with S = sum_i w_i s_i s_i', s_i = (y_i - mu_i) mu_i / v_i z_i less its mean. It holds
           however counts vary around their means, as long as rows are independent [3]_ (HC0). Given `clusters`,
           rows of one cluster may depend on each other, as bins of a trial or years of a policy do: S is
           M / (M - 1) (N - 1) / (N - p) sum_c s_c s_c', where s_c = sum_{i in c} w_i s_i, M is the number of clusters,
           N that of rows, and p that of coefficients, intercept included [4]_.
 
-        A weight counts as that many rows. Where weights are something else, ``kind="sandwich"`` with
+        An overdispersion that was estimated counts as known: its estimate does not depend on the others, when there are
+        many rows. A weight counts as that many rows. Where weights are something else, ``kind="sandwich"`` with
         ``clusters=np.arange(n_samples)`` takes each row as one, whatever its weight. Standard errors are the roots of
         the diagonal.
 
@@ -104,10 +108,11 @@ class InferenceMixin:
 
     @name_arguments
     def dispersion(self, X, y, *, sample_weight=None, exposure=None):
-        """Pearson's dispersion: how much more counts vary around their means than Poisson counts do.
+        """Pearson's dispersion: how much more counts vary around their means than the model says.
 
-        phi = sum_i w_i (y_i - mu_i)^2 / mu_i / (sum_i w_i - df) is about 1 where counts are Poisson, and the ratio of
-        their variance to their mean where that is constant [1]_.
+        phi = sum_i w_i (y_i - mu_i)^2 / v_i / (sum_i w_i - df), with the variances v_i = mu_i + overdispersion_ mu_i^2,
+        mu_i for a model of Poisson counts. It is about 1 where counts vary as the model says, and the ratio of
+        their variance to v_i where that is constant [1]_.
 
         Parameters
         ----------
@@ -166,14 +171,15 @@ class InferenceMixin:
             The exposure of each row; None is 1, and an error where the model was fitted with exposure.
         dispersion : float or array-like of shape (n_outputs,), default=None
             The ratio of the variance of a count to its mean, 1 or more, such as the `dispersion` of the rows of the
-            fit. None is Poisson.
+            fit. None is Poisson, or what the model's `overdispersion_` says. An error beside that.
 
         Returns
         -------
         scipy.stats.rv_frozen
             A distribution of shape (n_samples,) or (n_samples, n_outputs), whose mean is
             ``predict(X, exposure)``: Poisson, or the negative binomial distribution with a variance of
-            dispersion * mean, known as NB1 [1]_.
+            dispersion * mean, known as NB1 [1]_. Of a model with an `overdispersion_` other than 0 the negative
+            binomial distribution with a variance of mean + overdispersion_ * mean^2, NB2.
 
         References
         ----------
@@ -194,13 +200,35 @@ class InferenceMixin:
         check_is_fitted(self)
         if dispersion is not None:
             dispersion = check_dispersion(dispersion, None if np.ndim(self.coef_) == 1 else output_titles(self))
+            if np.any(self.overdispersion_):
+                raise ValueError(
+                    f"This {type(self).__name__} has an overdispersion_, by which its counts vary: leave dispersion "
+                    "out, which is for models of Poisson counts (overdispersion=0)."
+                )
         need_exposure(self, exposure, "predict_distribution")
         X = self._check_covariates(X)
-        return counts_around(self._expect(X, check_exposure(exposure, X)).astype(np.float64), dispersion)
+        means = self._expect(X, check_exposure(exposure, X)).astype(np.float64)
+        if np.any(self.overdispersion_):
+            return counts_around(means, self.overdispersion_ * means)
+        return counts_around(means, None if dispersion is None else dispersion - 1)
 
     def _coefs(self):
         """In double precision, shape (n_outputs, n_features)."""
         return np.atleast_2d(self.coef_).astype(np.float64)
+
+    def _apart(self):
+        """Coefficients that groups share none of, of the same kind, and the positions of each group's."""
+        coefs, groups = model_apart(self)
+        return np.atleast_2d(coefs).astype(np.float64), groups
+
+    def _positions_apart(self):
+        """Position of the column of each of these; None where columns have one each."""
+        return np.concatenate(list(self.groups_.values())) if hasattr(self, "latent_coef_") else None
+
+    def _strengths_of_columns(self):
+        """`_strengths` of `coef_`, where its penalty is ridge if groups share columns."""
+        columns = self._positions_apart()
+        return self._strengths if columns is None else ridge_of_sums(self._strengths, columns)
 
     def _output_index(self):
         return pd.Index(output_titles(self), tupleize_cols=False)
@@ -232,13 +260,38 @@ class InferenceMixin:
         """What the rows tell about each output, one after the other."""
         from skprox.penalties import Penalty
 
-        coefs, norms = self._coefs(), pattern_of(self).norms(self.groups_, self.n_features_in_)
-        strengths = np.broadcast_to(self._strengths, (len(coefs), *self._strengths.shape[1:]))
+        coefs, strengths, singles = self._coefs(), self._strengths_of_columns(), np.arange(self.n_features_in_)[:, None]
+        of_parts, has_l1 = getattr(self, "_slopes", self._strengths), self._has_l1()
         if getattr(self, "relaxed_", False):  # fitted without the penalty that has selected, within the same bounds
-            strengths, norms = strengths.copy(), np.arange(self.n_features_in_)[:, None]
+            strengths, has_l1 = np.repeat(strengths, len(coefs) // len(strengths), axis=0), np.zeros_like(has_l1)
             strengths[:, 0], strengths[:, 1:3] = np.where(coefs == 0, np.inf, 0.0), 0.0
-        for coef, mean, strength in zip(coefs, means, strengths, strict=True):
-            yield Information(X, weight, mean, coef, Penalty.from_columns(norms, strength), self.fit_intercept)
+            in_parts = np.zeros(len(coefs), dtype=bool)
+        else:  # of norms that share columns there is no formula for the sums
+            in_parts = np.broadcast_to(has_l1 | (self._positions_apart() is None), len(coefs))
+        parts, groups = self._apart()
+        norms = pattern_of(self).norms(groups, self.n_features_in_)
+        if self._factors is not None:
+            if has_l1.any():
+                yield from self._informations_of_all(X, weight, means, parts, norms, of_parts)
+                return
+            strengths, of_parts = (_over(self._factors, each) for each in (strengths, of_parts))
+        for k, (mean, omega) in enumerate(zip(means, np.atleast_1d(self.overdispersion_), strict=True)):
+            if in_parts[k]:
+                penalty = Penalty.from_columns(norms, of_parts[k % len(of_parts)])
+                terms = parts[k], penalty, self.fit_intercept, self._positions_apart()
+            else:
+                penalty = Penalty.from_columns(singles, strengths[k % len(strengths)])
+                terms = coefs[k], penalty, self.fit_intercept, None
+            yield Information(X, weight, mean, *terms, omega)
+
+    def _informations_of_all(self, X, weight, means, parts, norms, strengths):
+        """The same where a penalty ties the outputs together."""
+        from skprox.penalties import Penalty
+
+        by_column = np.broadcast_to(strengths, (len(parts), *strengths.shape[1:])).swapaxes(0, 1)
+        penalty = Penalty.from_columns(stacked(norms, *parts.shape), by_column.reshape(len(by_column), -1))
+        terms = parts, penalty, self.fit_intercept, self._factors, self._positions_apart(), self.overdispersion_
+        return informations(X, weight, means, *terms)
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""
@@ -264,3 +317,10 @@ class InferenceMixin:
             of = f" for outputs {listing(outputs)}" if len(outputs) < len(found) else ""
             warn(f"{name} gives NaN{of}: {reason}")
         return found
+
+
+def _over(factors, strengths):
+    """Strengths against single data terms, in the form of `Penalty.by_column`, from those against multiples of them."""
+    out = np.repeat(strengths, len(factors) // len(strengths), axis=0)
+    out[:, :3] /= factors[:, None, None]
+    return out

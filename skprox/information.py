@@ -13,6 +13,8 @@ CHUNK_ROWS = 4096  # of X, copied in float64
 class Information:
     """Second derivatives of the objective, times the sum of weights, in the intercept and the coefficients in play.
 
+    Those of the loss are the ones expected of the model.
+
     In play are coefficients at which the penalty has derivatives: no kink holds them at zero, nor a bound.
 
     Parameters
@@ -24,16 +26,21 @@ class Information:
         The coefficients, in double precision.
     penalty : Penalty
     fit_intercept : bool
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, where columns repeat.
+    overdispersion : float
     """
 
-    def __init__(self, X, weight, means, coef, penalty, fit_intercept):
+    def __init__(self, X, weight, means, coef, penalty, fit_intercept, columns=None, overdispersion=0.0):
         self.weight, self.means, self.size = weight, means, weight.sum()
+        self.share = 1 / (1 + overdispersion * means)  # of the mean in the variance
         self.coef, self.penalty = coef, penalty
         self.first = 0 if fit_intercept else 1  # of the terms, the intercept and the coefficients
         _, self.diagonal, self.radial = penalty.expansion(coef)
         played = np.isfinite(self.diagonal)
         self.played = np.flatnonzero(played)
-        X = X if played.all() else X[:, self.played]
+        if columns is not None or not played.all():
+            X = X[:, self.played if columns is None else columns[self.played]]
         self.X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
 
     @cached_property
@@ -52,7 +59,7 @@ class Information:
                 "weights that count rows, or fit to more rows, or with a stronger penalty."
             )
         seen = (self.weight > 0) & (self.means > 0)  # a mean that underflows to 0 expects its count of 0
-        squares = (counts[seen] - self.means[seen]) ** 2 / self.means[seen]
+        squares = (counts[seen] - self.means[seen]) ** 2 / self.means[seen] * self.share[seen]
         return float(self.weight[seen] @ squares / (self.size - self.degrees_of_freedom))
 
     def covariance(self, kind, counts=None, clusters=None):
@@ -61,7 +68,7 @@ class Information:
         if kind == "quasi":
             found = found * self.dispersion(counts)
         elif kind == "sandwich":
-            scores = self.weight * (counts - self.means)
+            scores = self.weight * (counts - self.means) * self.share
             spread = self._spread_of_rows(scores) if clusters is None else self._spread_of_clusters(scores, clusters)
             found = found @ spread[self.first :, self.first :] @ found
             rounding = 100 * np.finfo(np.float64).eps * np.diag(self.inverse)
@@ -78,12 +85,12 @@ class Information:
         """The means of columns: those far from zero cost digits. Sparse columns stay as they are."""
         if self.first or sparse.issparse(self.X):
             return np.zeros(self.X.shape[1])
-        masses = self.weight * self.means
+        masses = self.weight * self.means * self.share
         return masses.astype(self.X.dtype) @ self.X / masses.sum()
 
     @cached_property
     def fisher(self):
-        masses = self.weight * self.means
+        masses = self.weight * self.means * self.share
         fisher = _gram(self.X, masses, self.center)
         rounding = (4 * np.finfo(self.X.dtype).eps * self.center) ** 2 * masses.sum()
         flat = 1 + np.flatnonzero(np.diag(fisher)[1:] <= rounding)

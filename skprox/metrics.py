@@ -1,7 +1,7 @@
 """How much of the deviance, or of the log-likelihood, of counts a model explains."""
 
 import numpy as np
-from scipy.special import gammaln, kl_div, xlogy
+from scipy.special import betaln, gammaln, kl_div, xlogy
 
 from skprox._compat import StrOptions, validate_params
 from skprox.base import name_arguments
@@ -15,8 +15,17 @@ MULTIOUTPUT = {"multioutput": [StrOptions({"raw_values", "uniform_average"})]}
 
 @name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
-def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=None, multioutput="uniform_average"):
-    """Cohen's pseudo-R², the share of the Poisson deviance of counts that a model explains.
+def cohen_r2(
+    y_true,
+    y_pred,
+    *,
+    sample_weight=None,
+    exposure=None,
+    null_rate=None,
+    overdispersion=0.0,
+    multioutput="uniform_average",
+):
+    """Cohen's pseudo-R², the share of the deviance of counts that a model explains.
 
     1 - deviance(y_true, y_pred) / deviance(y_true, exposure * null_rate): at best 1, 0 for a model as good as
     the null model, and lower for a worse one. Where the null model comes from the rows scored, this is D² of
@@ -38,6 +47,9 @@ def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=Non
         The mean count for an exposure of 1 that the null model expects of all rows, such as
         ``y_train.sum() / exposure_train.sum()`` for rows that were held out. None is that of the rows scored,
         sum(w y) / sum(w exposure).
+    overdispersion : float or array-like of shape (n_outputs,), default=0.0
+        Counts of variance mu + overdispersion * mu^2, as in the estimators: 0 is Poisson, other numbers are
+        negative binomial.
     multioutput : {"raw_values", "uniform_average"}, default="uniform_average"
         Whether to return a score for each output, or their mean.
 
@@ -65,19 +77,30 @@ def cohen_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=Non
     0.911
     """
     counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
-    deviances = [mean_deviance(counts, each, weight) for each in (means, null)]
+    omega = _check_overdispersion(overdispersion, counts)
+    deviances = [mean_deviance(counts, each, weight, omega) for each in (means, null)]
     shares = share_explained(*deviances, weight @ counts / weight.sum())
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
 @name_arguments
 @validate_params(MULTIOUTPUT, prefer_skip_nested_validation=True)
-def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=None, multioutput="uniform_average"):
+def mcfadden_r2(
+    y_true,
+    y_pred,
+    *,
+    sample_weight=None,
+    exposure=None,
+    null_rate=None,
+    overdispersion=0.0,
+    multioutput="uniform_average",
+):
     """McFadden's pseudo-R², one less the ratio of the log-likelihoods of a model and of the null model.
 
     1 - loglik(y_true, y_pred) / loglik(y_true, exposure * null_rate), with the Poisson log-likelihood
-    sum_i w_i (y_i log(mu_i) - mu_i - log(y_i!)) [1]_. 0 for a model as good as the null model, and lower for a
-    worse one. A model that expects exactly the counts stays below 1, as counts vary around their means even so.
+    sum_i w_i (y_i log(mu_i) - mu_i - log(y_i!)), or the negative binomial one [1]_. 0 for a model as good as the
+    null model, and lower for a worse one. A model that expects exactly the counts stays below 1, as counts vary
+    around their means even so.
     Of counts that are all alike the null model itself expects exactly these. Where they are all 0, its
     log-likelihood is 0 as well: the score is then 1 for a model that expects 0, and 0 for any other.
 
@@ -95,6 +118,9 @@ def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=
         The mean count for an exposure of 1 that the null model expects of all rows, such as
         ``y_train.sum() / exposure_train.sum()`` for rows that were held out. None is that of the rows scored,
         sum(w y) / sum(w exposure).
+    overdispersion : float or array-like of shape (n_outputs,), default=0.0
+        Counts of variance mu + overdispersion * mu^2, as in the estimators: 0 is Poisson, other numbers are
+        negative binomial.
     multioutput : {"raw_values", "uniform_average"}, default="uniform_average"
         Whether to return a score for each output, or their mean.
 
@@ -119,27 +145,73 @@ def mcfadden_r2(y_true, y_pred, *, sample_weight=None, exposure=None, null_rate=
     0.518
     """
     counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
-    best = weight @ (xlogy(counts, counts) - counts - gammaln(counts + 1)) / weight.sum()
-    losses = [mean_deviance(counts, each, weight) / 2 - best for each in (means, null)]  # -log-likelihoods
+    omega = _check_overdispersion(overdispersion, counts)
+    losses = [-mean_log_likelihood(counts, each, weight, omega) for each in (means, null)]
     shares = share_explained(*losses, weight @ counts / weight.sum())
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
-def mean_deviance(y, means, weight):
-    """Mean Poisson deviance of each output."""
-    return sum_of_deviances(y, means, weight) / weight.sum()
+def mean_deviance(y, means, weight, omega=0.0):
+    """Mean deviance of each output: Poisson, or negative binomial for an overdispersion omega other than 0."""
+    return sum_of_deviances(y, means, weight, omega) / weight.sum()
 
 
-def sum_of_deviances(y, means, weight):
-    """Weighted sum of the Poisson deviances of each output."""
-    each = np.where(np.isfinite(means), 2 * kl_div(y, np.where(np.isfinite(means), means, 1.0)), np.inf)
+def sum_of_deviances(y, means, weight, omega=0.0):
+    """The weighted sums of these deviances."""
+    finite = np.isfinite(means)
+    each = np.where(finite, 2 * _half_deviance(y, np.where(finite, means, 1.0), np.asarray(omega)), np.inf)
     return weight @ np.where(weight[:, None] > 0, each, 0.0)
+
+
+def mean_log_likelihood(y, means, weight, omega=0.0):
+    """Mean log-likelihood of each output."""
+    best = weight @ np.where(weight[:, None] > 0, saturated(y, omega), 0.0) / weight.sum()
+    return best - mean_deviance(y, means, weight, omega) / 2
+
+
+def _half_deviance(y, means, omega):
+    """y log(y / mu) - (y + 1 / omega) log((1 + omega y) / (1 + omega mu)), without what cancels for a small omega."""
+    half = kl_div(y, means)
+    if not omega.any():
+        return half
+    z, theta = omega * means, 1 / np.maximum(omega, np.finfo(np.float64).tiny)
+    x = omega * (y - means) / (1 + z)  # log(1 + x) is the logarithm of the second ratio
+    rest = np.where(np.abs(x) < 1e-3, x**2 * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x / 5))), x - np.log1p(x))
+    few = half - x * (y - means) + (y + theta) * rest
+    counts = np.where(y > 0, y, 1.0)  # of none the deviance is twice log(1 + z) / omega
+    between = np.log1p((means - counts) / (counts * (1 + z)))  # the difference of the logarithms of both ratios
+    with np.errstate(over="ignore", invalid="ignore"):  # where omega is next to nothing, and it is not taken
+        many = np.where(y > 0, -theta * np.log(counts / means) - (y + theta) * between, theta * np.log1p(z))
+    return np.maximum(np.where(z < 1, few, many), 0.0)
+
+
+def saturated(y, omega):
+    """The log-likelihood of each count where it is the mean."""
+    poisson = xlogy(y, y) - y - gammaln(y + 1)
+    if not np.any(omega):
+        return poisson
+    tiny = np.finfo(np.float64).tiny
+    theta = 1 / np.maximum(omega, tiny)
+    beta = betaln(y + 1, theta) + np.log(y + theta)  # gamma functions of a large theta would cancel
+    return np.where(omega > tiny, xlogy(y, omega * y) - (y + theta) * np.log1p(omega * y) - beta, poisson)
 
 
 def share_explained(deviance, null, mean):
     """1 - deviance / null; but where null is the rounding of counts of that mean, 1 if deviance is no more, else 0."""
     flat = null <= ALIKE * mean
     return np.where(flat, deviance <= EXPECTED * mean, 1 - deviance / np.where(flat, 1.0, null))
+
+
+def _check_overdispersion(overdispersion, counts):
+    """A number of at least 0, or one for each output."""
+    found = np.asarray(overdispersion)
+    found = found.astype(np.float64) if found.dtype.kind in "biuf" else np.array(np.nan)
+    if found.shape not in ((), counts.shape[1:]) or not ((found >= 0) & np.isfinite(found)).all():
+        raise ValueError(
+            f"overdispersion must be a number of at least 0, or one for each of {counts.shape[1]} outputs; got "
+            f"{overdispersion!r}. 0 is Poisson."
+        )
+    return found
 
 
 def _check(y_true, y_pred, sample_weight, exposure, null_rate):

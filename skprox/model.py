@@ -16,6 +16,7 @@ from skprox.callbacks import CallbackSupportMixin
 from skprox.columns import check_columns, labels_of
 from skprox.engine import Data
 from skprox.groups import find_columns, group_norms, warn_without_names
+from skprox.joint import is_joint, output_factors
 from skprox.metrics import cohen_r2
 from skprox.outputs import check_outputs, output_labels, output_titles
 from skprox.patterns import pattern_of
@@ -32,9 +33,9 @@ def check_data(model, X, y, sample_weight, exposure):
     else:
         labels, outputs = labels_of(X), output_labels(y)
         X, y = check_columns(model, X, y, multi_output=True)
-        arrays, n_samples = check_rows(X, y, sample_weight, exposure, outputs)
-        columns = replace(find_columns(model, labels), outputs=outputs)
-        data = Data(X, arrays, columns, None if y.ndim == 1 else y.shape[1], n_samples)
+        arrays, n_samples, means = check_rows(X, y, sample_weight, exposure, outputs)
+        columns, n_outputs = replace(find_columns(model, labels), outputs=outputs), y.shape[1] if y.ndim == 2 else None
+        data = Data(X, arrays, columns, n_outputs, n_samples, output_factors(model, means, columns, n_outputs))
     model.has_exposure_ = exposure is not None
     vars(model).pop("output_names_", None)
     if data.columns.outputs is not None:
@@ -78,10 +79,13 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     @name_arguments
     def score(self, X, y, sample_weight=None, exposure=None):
-        """D², the share of the Poisson deviance of `y` that the model explains.
+        """D², the share of the deviance of `y` that the model explains.
 
         1 - deviance(y, predict(X, exposure)) / deviance(y, exposure * sum(w y) / sum(w exposure)):
-        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one.
+        at best 1, 0 for a model that knows the mean rate of these rows, and lower for a worse one. The deviance is
+        that of Poisson counts, and of negative binomial ones with the model's `overdispersion_` where that is not 0:
+        a measure of its own for each overdispersion, so that `poisson_deviance_scorer` is what compares models of
+        several, or `log_likelihood_scorer`.
         Several outputs are averaged. Equal to `sklearn.metrics.d2_tweedie_score` with ``power=1``
         where there is no exposure. Of counts that are all alike, or in proportion to exposure, it is 1 for a
         model that expects exactly these, and 0 for any other.
@@ -109,7 +113,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
             check_is_fitted(self)
             return dask.score(self, X, y, sample_weight, exposure)
-        return cohen_r2(y, self.predict(X, exposure), sample_weight=sample_weight, exposure=exposure)
+        rows = {"sample_weight": sample_weight, "exposure": exposure}
+        return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
     def split_coef(self):
         """The coefficients of each group.
@@ -117,7 +122,8 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         Returns
         -------
         dict
-            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target.
+            Name of a group to an array of shape (size,), or (n_outputs, size) for a 2-D target. Where groups share
+            columns, the sums over groups: the part of the group alone is in `latent_coef_`.
         """
         check_is_fitted(self)
         return {group: self.coef_[..., columns] for group, columns in self.groups_.items()}
@@ -135,28 +141,44 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         `patterns` are the penalties where alpha is one, or none where it is not a number.
         """
         columns, n_outputs = data.columns, data.n_outputs
-        dtype, coefs = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
+        dtype, parts = objective.dtype, objective.expand(np.array([result.point.coef for result in results]))
 
-        def shape(values):
-            return np.array(values) if n_outputs else values[0]
+        def shape(values, several):
+            return np.array(values) if several else values[0]
 
-        self.coef_ = shape([coef.astype(dtype) for coef in coefs])
-        self.intercept_ = shape([result.point.intercept for result in results])
-        self.n_iter_ = shape([result.n_iter for result in results])
-        fits = zip(results, penalties, coefs, strict=True)
-        self.objective_ = shape([result.point.value + penalty.value(coef) for result, penalty, coef in fits])
-        self.optimality_ = shape([result.optimality for result in results])
+        each = n_outputs and not is_joint(self)  # of the outputs is a problem
+        self.n_iter_ = shape([result.n_iter for result in results], each)
+        fits = zip(results, penalties, parts, strict=True)
+        self.objective_ = shape([result.point.value + penalty.value(part) for result, penalty, part in fits], each)
+        self.optimality_ = shape([result.optimality for result in results], each)
+        self._strengths = self._by_output(penalties, n_outputs)
+        vars(self).pop("_slopes", None)
+        if penalties[0].is_concave:  # the strengths of the lasso that touches the penalty at the coefficients
+            lassos = [penalty.at(part) for penalty, part in zip(penalties, parts, strict=True)]
+            self._slopes = self._by_output(lassos, n_outputs)
+        parts, intercepts = parts.reshape(n_outputs or 1, -1), np.hstack([result.point.intercept for result in results])
+        self.overdispersion_ = shape(objective.omega[: len(parts)].tolist(), n_outputs)
+        self.coef_ = shape([coef.astype(dtype) for coef in columns.fold(parts)], n_outputs)
+        self.intercept_ = shape(intercepts.tolist(), n_outputs)
+        vars(self).pop("latent_coef_", None)
+        if columns.overlap:
+            self.latent_coef_ = columns.split(shape([part.astype(dtype) for part in parts], n_outputs))
         self.groups_ = columns.groups
-        norms = group_norms(coefs, columns.groups)
+        norms = group_norms(parts, columns.parts.groups)
         self.group_norms_ = dict(zip(columns.groups, norms.T if n_outputs else norms[0], strict=True))
         self.selected_groups_ = list(compress(columns.groups, norms.any(axis=0)))
-        strengths = np.array([penalty.by_column() for penalty in penalties])
-        self._strengths = strengths[:1] if (strengths == strengths[0]).all() else strengths
+        self._factors = data.factors
         vars(self).pop("alpha_max_", None)
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls])
+            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
+
+    def _by_output(self, penalties, n_outputs):
+        """Strengths in the form of `Penalty.by_column` for each output, or once where they are the same for all."""
+        strengths = np.hstack([penalty.by_column() for penalty in penalties])
+        strengths = strengths.reshape(len(strengths), n_outputs or 1, -1).swapaxes(0, 1)
+        return strengths[:1] if (strengths == strengths[0]).all() else strengths
 
     def _warn_of_shortfall(self, results):
         above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
@@ -167,6 +189,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
             n_iter = max(result.n_iter for result in results)
             remedies = ["raise max_iter or tol" if n_iter >= self.max_iter else "raise tol"]
             remedies += ["bring the columns of X to like scales"]
+            remedies += ["raise gamma"] * (self.penalty != "lasso")
             remedies += ["pass float64"] * (self.coef_.dtype == np.float32)
             remedies += ["try solver='auto'"] * (self.solver != "auto")
             warn(
@@ -177,11 +200,12 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
 
     def _warn_of_empty(self, alpha, penalties, objective):
         """Say so where an L1 penalty leaves nothing of what a weaker one would keep."""
-        if np.atleast_2d(self.coef_).any(axis=1).all():
+        selects = self.coef_.reshape(len(penalties), -1).any(axis=1)
+        if selects.all():
             return
         nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
         factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
-        empty = np.flatnonzero((factors > 0) & ~np.atleast_2d(self.coef_).any(axis=1))
+        empty = np.flatnonzero((factors > 0) & ~selects)
         if len(empty) == 0 or is_candidate():
             return
         first = output_titles(self)[empty[0]]

@@ -71,8 +71,9 @@ def multi_split_test(
     n_splits : int, default=50
         Number of splits. With more of them, the p-values depend less on how the dice fall.
     kind : {"model", "quasi"}, default="quasi"
-        The covariance of the estimates in the tests: "model" takes the variance of counts to equal their mean, "quasi"
-        to be Pearson's phi times that, with an F distribution for the statistic.
+        The covariance of the estimates in the tests: "model" takes the variance of counts to equal their mean (or
+        what the `overdispersion` of the estimator says, which each half is given or estimates), "quasi" to be
+        Pearson's phi times that, with an F distribution for the statistic.
     sample_weight : array-like of shape (n_samples,), default=None
         Weight of each row, which counts as that many rows; None is 1. Rows of weight 0 are left out.
     exposure : float or array-like of shape (n_samples,), default=None
@@ -179,6 +180,11 @@ def _check_estimator(estimator):
             f"{type(estimator).__name__}. Of a pipeline give the last step, and X as the steps before it transform it."
         )
     check_selects(estimator)
+    if getattr(estimator, "overlap", "error") == "latent":
+        raise ValueError(
+            f"estimator {estimator} has overlap='latent', whose groups share columns: a test of one would be one of "
+            "others, too. Give it groups that share none, as groups='auto' does, and overlap='error'."
+        )
     cv = getattr(estimator, "cv", None)
     if isinstance(cv, Iterator) or not (cv is None or isinstance(cv, Integral) or hasattr(cv, "split")):
         raise ValueError(
@@ -200,7 +206,7 @@ def _split(estimator, X, design, y, outputs, weight, exposure, group_of, first, 
 
     design, weight, exposure = design[second], weight[second].astype(np.float64), exposure[second]
     counts, too_many = y[second].reshape(len(second), -1), False
-    p_values = np.ones(selected.shape)
+    p_values, omegas = np.ones(selected.shape), np.broadcast_to(estimator.overdispersion, len(selections))
     for k, columns in enumerate(selections):
         if 3 * len(columns) > len(second):
             too_many = True
@@ -209,19 +215,20 @@ def _split(estimator, X, design, y, outputs, weight, exposure, group_of, first, 
             rows = rows.astype(np.float64)
             groups, of_columns = np.unique(group_of[columns], return_inverse=True)
             p_values[k, groups] = _wald_tests(
-                rows, counts[:, k], weight, exposure, of_columns, estimator.fit_intercept, kind
+                rows, counts[:, k], weight, exposure, of_columns, estimator.fit_intercept, kind, omegas[k]
             )
     return np.where(selected, np.minimum(1.0, p_values * selected.sum()), 1.0), selected, too_many
 
 
-def _wald_tests(X, y, weight, exposure, group_of, fit_intercept, kind):
+def _wald_tests(X, y, weight, exposure, group_of, fit_intercept, kind, overdispersion):
     """P-value of each group of columns in the fit without a penalty: that its coefficients are 0.
 
     Tested are the sums of them that the rows tell, whether or not these tell all other coefficients apart.
     """
-    model = PoissonGLMRegressor(alpha=0, fit_intercept=fit_intercept, n_jobs=1)
+    model = PoissonGLMRegressor(alpha=0, overdispersion=overdispersion, fit_intercept=fit_intercept, n_jobs=1)
     means = model.fit(X, y, sample_weight=weight, exposure=exposure).predict(X, exposure=exposure)
-    masses = weight * means
+    share = 1 / (1 + model.overdispersion_ * means)  # of the mean in the variance
+    masses = weight * means * share
     if fit_intercept:
         X = X - masses @ X / masses.sum()
     hessian = X.T @ (X * masses[:, None])
@@ -230,9 +237,10 @@ def _wald_tests(X, y, weight, exposure, group_of, fit_intercept, kind):
     values, vectors = np.linalg.eigh(hessian / np.outer(scale, scale))
     told = values > SINGULAR
     untold, covariance = vectors[:, ~told], (vectors[:, told] / values[told]) @ vectors[:, told].T
-    coef = model.coef_ * scale + covariance @ ((weight * (y - means)) @ X / scale)  # beyond the tolerance of the fit
+    scores = weight * (y - means) * share
+    coef = model.coef_ * scale + covariance @ (scores @ X / scale)  # beyond the tolerance of the fit
     n_free = weight.sum() - np.count_nonzero(told) - fit_intercept
-    phi = weight @ ((y - means) ** 2 / means) / n_free
+    phi = weight @ ((y - means) ** 2 / means * share) / n_free
     p_values = []
     for g in range(group_of.max() + 1):
         mine = np.flatnonzero(group_of == g)

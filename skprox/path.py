@@ -6,7 +6,6 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln, xlogy
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
@@ -17,8 +16,11 @@ from skprox.criteria import Sample
 from skprox.designs import add
 from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
 from skprox.groups import group_norms
-from skprox.metrics import share_explained, sum_of_deviances
+from skprox.joint import by_output
+from skprox.latent import apart
+from skprox.metrics import saturated, share_explained, sum_of_deviances
 from skprox.model import check_data
+from skprox.overdispersion import check_overdispersion, held, is_estimated
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.validation import warn
@@ -28,7 +30,8 @@ from skprox.validation import warn
 class RegularizationPath:
     """Models along a grid of strengths, strongest first, as `regularization_path` returns them.
 
-    With a 2-D target all but `alphas` have an axis of outputs after that of strengths.
+    With a 2-D target all but `alphas` have an axis of outputs after that of strengths. Where outputs are one model
+    (``multi_output="joint"``), `optimality` and `n_iter` are the same for all.
 
     Attributes
     ----------
@@ -39,7 +42,7 @@ class RegularizationPath:
     intercepts : ndarray of shape (n_alphas,)
         Intercepts.
     deviance_explained : ndarray of shape (n_alphas,)
-        Share of the Poisson deviance of the rows of the fit that the model explains: D² of `score`.
+        Share of the deviance of the rows of the fit that the model explains: D² of `score`.
     optimality : ndarray of shape (n_alphas,)
         The certificate of each model, as in `optimality_`.
     n_iter : ndarray of shape (n_alphas,)
@@ -49,13 +52,17 @@ class RegularizationPath:
     feature_names : list of str
         Names of the columns.
     deviance : ndarray of shape (n_alphas,)
-        Poisson deviance of the rows of the fit, each as often as its weight says.
+        Deviance of the rows of the fit, each as often as its weight says: Poisson, or negative binomial.
     log_likelihood : ndarray of shape (n_alphas,)
-        Poisson log-likelihood of these rows.
+        Log-likelihood of these rows.
     n_samples : float
         Number of these rows: the sum of their weights.
+    overdispersion : float or ndarray of shape (n_outputs,)
+        The overdispersion of all models, as given or estimated; 0 is Poisson.
     output_names : ndarray of shape (n_outputs,) or None
         Names of the outputs, where y is a frame whose columns have labels.
+    latent_coefs : dict or None
+        Name of a group to its part of the coefficients, of shape (n_alphas, size), with ``overlap="latent"``.
     """
 
     alphas: np.ndarray
@@ -69,8 +76,10 @@ class RegularizationPath:
     deviance: np.ndarray
     log_likelihood: np.ndarray
     n_samples: float
+    overdispersion: float | np.ndarray
     _sample: Sample
     output_names: np.ndarray | None = None
+    latent_coefs: dict | None = None
 
     def __repr__(self):
         shape = " x ".join(map(str, self.intercepts.shape))
@@ -79,7 +88,12 @@ class RegularizationPath:
     @cached_property
     def group_norms(self):
         """Euclidean norms of the coefficients of each group: ndarray of shape (n_alphas, n_groups)."""
-        return group_norms(self.coefs, self.groups)
+        return group_norms(*self._apart)
+
+    @cached_property
+    def _apart(self):
+        """Coefficients that groups share none of, and the positions of each group's."""
+        return apart(self.coefs, self.groups, self.latent_coefs)
 
     @cached_property
     def degrees_of_freedom(self):
@@ -89,7 +103,8 @@ class RegularizationPath:
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
         less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
-        for more than 1 and less than its size [2]_.
+        for more than 1 and less than its size [2]_. Of outputs that are one model each has the trace of its own
+        block.
 
         Computed from the rows of the fit when it is first asked for. A path keeps these for that purpose, but not
         when it is pickled.
@@ -119,12 +134,13 @@ class RegularizationPath:
         - "bic": -2 l + log(n) df [2]_, for finding what has an effect;
         - "ebic": that + 2 log C(p, k), the extended BIC with gamma = 1 [3]_, where C(p, k) is the
           number of sets of k groups of the p that may be in or out (of columns, in a PoissonGLMRegressor), and k of
-          them are in. For many groups, of which few have an effect;
+          them are in. For many groups, of which few have an effect. Of K outputs that are one model each has 1 / K
+          of that;
         - "gcv": n D / (n - df)^2, generalised cross-validation [4]_, also for prediction. Infinite where df is n
           or more.
 
-        All but "gcv" take the variance of counts to equal their mean, and choose too weak a penalty where it is
-        larger.
+        All but "gcv" take the variance of counts to be what the estimator's `overdispersion` says, their mean by
+        default, and choose too weak a penalty where it is larger.
 
         Parameters
         ----------
@@ -157,7 +173,8 @@ class RegularizationPath:
     def best(self, kind):
         """The position of the model with the least `information_criterion`.
 
-        A warning says so where that is the weakest strength, as a weaker one may then be better.
+        A warning says so where that is the weakest strength, as a weaker one may then be better. Of one model of all
+        outputs (``multi_output="joint"``) it is that with the least sum over outputs.
 
         Parameters
         ----------
@@ -167,7 +184,7 @@ class RegularizationPath:
         Returns
         -------
         int or ndarray of shape (n_outputs,)
-            The position along the strengths, for each output of a 2-D target.
+            The position along the strengths, for each output of a 2-D target that has a model of its own.
 
         Examples
         --------
@@ -183,7 +200,10 @@ class RegularizationPath:
         >>> float(path.degrees_of_freedom[best].round(2))
         2.76
         """
-        best = np.argmin(self.information_criterion(kind), axis=0)
+        criterion = self.information_criterion(kind)
+        if self._sample.factors is not None:
+            criterion = criterion.reshape(len(criterion), -1).sum(axis=1)
+        best = np.argmin(criterion, axis=0)
         at_end = np.count_nonzero(best == len(self.alphas) - 1)
         if at_end and len(self.alphas) > 1:
             which = f" of {at_end} of {best.size} outputs" if best.ndim else ""
@@ -195,9 +215,10 @@ class RegularizationPath:
 
     def _by_output(self, function, *args):
         """What a function makes of coefficients and intercepts by output, in the shape of these."""
+        coefs, _ = self._apart
         if self.intercepts.ndim == 2:
-            return function(*args, self.coefs, self.intercepts)
-        return function(*args, self.coefs[:, None], self.intercepts[:, None])[:, 0]
+            return function(*args, coefs, self.intercepts)
+        return function(*args, coefs[:, None], self.intercepts[:, None])[:, 0]
 
     def without_rows(self):
         """The same path without the rows of the fit, and so without `degrees_of_freedom`."""
@@ -274,6 +295,15 @@ def regularization_path(
     RegularizationPath
         The models, strongest penalty first.
 
+    Notes
+    -----
+    ``overdispersion="estimate"`` of the estimator is estimated once, beside the fit at the geometric mean of the
+    largest and the smallest strength (by default a tenth of the largest one), and held along the path. That is safe,
+    as an overdispersion says how rows are weighed, and not what is estimated: with any of them coefficients tell the
+    same means, if not with the same precision. Held, it lets deviances and likelihoods compare models by their means.
+    On the null model it would take in what covariates explain; on the weakest penalty, which may fit noise, too little
+    would be left of it. `PoissonGLMRegressor` and `GroupLassoPoisson` at one strength have an estimate of their own.
+
     References
     ----------
     .. [1] Tibshirani et al. (2012), "Strong rules for discarding predictors in lasso-type problems",
@@ -310,32 +340,42 @@ def regularization_path(
     columns, n_outputs = data.columns, data.n_outputs
     penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
-    with open_objective(data, estimator.fit_intercept, estimator.n_jobs) as objective:
+    overdispersion = check_overdispersion(estimator, data)
+    with open_objective(data, estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
-        starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
-        if isinstance(alphas, Integral):
-            alphas = grid(objective, patterns, starts, alphas, alpha_min_ratio)
+
+        def begin(objective):
+            starts = [without_penalised(objective, k, pattern, settings) for k, pattern in enumerate(patterns)]
+            if isinstance(alphas, Integral):
+                return starts, grid(objective, patterns, starts, alphas, alpha_min_ratio)
+            return starts, alphas
+
+        if is_estimated(estimator):
+            objective = held(objective, patterns, lambda objective: begin(objective)[1], settings)
+        starts, alphas = begin(objective)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
         followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-    warn_of_shortfalls(outputs, alphas, estimator.tol, data.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, data.dtype)
+        if data.factors is not None:
+            objective, outputs = objective.inner, by_output(objective, outputs[0])
 
     def collect(attribute, dtype=None):
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
         return array if n_outputs else array[:, 0]
 
     # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
-    at_null, null, saturated = _deviances(data, np.exp([point.intercept for point in objective.null]))
+    omega = objective.omega
+    at_null, null, highest = _deviances(data, np.exp([point.intercept for point in objective.null]), omega)
     gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
     deviances = at_null - 2 * gains
     with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
-        deviance = data.n_samples * deviances
-        log_likelihood = data.n_samples * (saturated - deviances / 2)
-    coefs = objective.expand(collect(lambda result: result.point.coef, data.dtype))
+        deviance, log_likelihood = data.n_samples * deviances, data.n_samples * (highest - deviances / 2)
+    parts = objective.expand(collect(lambda result: result.point.coef, data.dtype))
     return RegularizationPath(
         alphas=alphas,
-        coefs=coefs,
+        coefs=columns.fold(parts),
         intercepts=collect(lambda result: result.point.intercept),
         deviance_explained=share_explained(deviances, null, objective.total),
         optimality=collect(lambda result: result.optimality),
@@ -345,12 +385,14 @@ def regularization_path(
         deviance=deviance,
         log_likelihood=log_likelihood,
         n_samples=data.n_samples,
-        _sample=Sample.of(data, penalties, estimator.fit_intercept),
+        overdispersion=omega if n_outputs else float(omega[0]),
+        _sample=Sample.of(data, penalties, estimator.fit_intercept, omega),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
+        latent_coefs=columns.split(parts),
     )
 
 
-def _deviances(data, rates):
+def _deviances(data, rates, omega):
     """Mean deviances of some rates and of the mean rate, and the largest mean log-likelihood."""
 
     def look(rows):
@@ -362,8 +404,8 @@ def _deviances(data, rates):
     def task(rows):
         counts, weight, exposure = (rows[name].astype(np.float64) for name in ("counts", "weight", "exposure"))
         expected = [np.outer(exposure, each) for each in (rates, means / exposed)]
-        saturated = (xlogy(counts, counts) - counts - gammaln(counts + 1)) @ weight
-        return *(sum_of_deviances(counts.T, each, weight) for each in expected), saturated
+        deviances = [sum_of_deviances(counts.T, each, weight, omega) for each in expected]
+        return *deviances, weight @ saturated(counts.T, omega)
 
     return data.reduce(add, task)
 
@@ -408,7 +450,8 @@ def print_strength(pattern):
     return report
 
 
-def warn_of_shortfalls(outputs, alphas, tol, dtype):
+def warn_of_shortfalls(outputs, alphas, estimator, dtype):
+    tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
     short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
     above = [alpha for shortfall, alpha in short if not shortfall <= tol]
     if above:
@@ -416,6 +459,6 @@ def warn_of_shortfalls(outputs, alphas, tol, dtype):
         warn(
             f"{len(above)} of {len(short)} models stopped with a certificate above tol={tol:.1e}, at worst "
             f"{max(short)[0]:.1e}; the strongest at alpha={max(above):.3g}. To remedy it, raise max_iter or tol, bring "
-            f"the columns of X to like scales{precision}, or keep to larger alphas.",
+            f"the columns of X to like scales{gamma}{precision}, or keep to larger alphas.",
             ConvergenceWarning,
         )

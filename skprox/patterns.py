@@ -1,47 +1,85 @@
 """The penalty of an estimator, from its parameters: one for each output, at any level of its strengths."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from skprox.groups import group_of_column
+from skprox.joint import is_joint, one_for_all, over_outputs
 from skprox.strengths import per_coefficient, per_group
 
 ROUNDING = 1e-14  # of the sum of two ratios
+GAMMA = {"mcp": 3.0, "scad": 4.0}  # those of grpreg
 
 
 def pattern_of(estimator):
     """The parameters of an estimator, or one that cross-validates, that stay as they are whatever `alpha`."""
+    shape = estimator.penalty, estimator.gamma
     if hasattr(estimator, "group_weights"):
-        return GroupPattern(estimator.group_weights, estimator.l1_ratio, estimator.l2_ratio)
-    return ColumnPattern(estimator.penalty_weights, estimator.l1_ratio)
+        ratios = estimator.l1_ratio, estimator.l2_ratio
+        return GroupPattern(is_joint(estimator), estimator.group_weights, *ratios, *shape)
+    return ColumnPattern(is_joint(estimator), estimator.penalty_weights, estimator.l1_ratio, *shape)
+
+
+def _bend(penalties, levels, penalty, gamma):
+    """Penalties with concave norms, where that is what `penalty` and `gamma` of an estimator say."""
+    if penalty == "lasso":
+        if gamma is not None:
+            raise ValueError(
+                f"gamma is the concavity of penalty='mcp' and 'scad'; got gamma={gamma!r} with penalty='lasso'. Leave "
+                "gamma out, or give one of these penalties."
+            )
+        return penalties
+    from skprox.concave import Concavity, ConcavePenalty
+
+    gamma = GAMMA[penalty] if gamma is None else gamma
+    if penalty == "scad" and not gamma > 2:
+        raise ValueError(f"gamma must be above 2 for penalty='scad', of which 4 is usual; got {gamma!r}.")
+    if not any(level.any() for level in levels) and any(each.ridge.any() for each in penalties):
+        raise ValueError(
+            f"penalty={penalty!r} bends norms, but the ratios leave nothing but other terms. Give an l1_ratio above 0 "
+            "(in a group lasso, an l1_ratio and l2_ratio whose sum is below 1)."
+        )
+    concavity = Concavity(gamma, 1 / gamma if penalty == "mcp" else 1 / (gamma - 1))
+    return [ConcavePenalty.above(*each, concavity) for each in zip(penalties, levels, strict=True)]
 
 
 @dataclass(frozen=True)
 class ColumnPattern:
     """Those of an elastic net: for each column."""
 
+    joint: bool
     penalty_weights: object
     l1_ratio: object
+    penalty: str
+    gamma: float | None
     of_groups = False
 
     def arrays(self, columns, n_outputs):
         """The parameters as arrays of shape (n_outputs or 1, n_features)."""
         weights = 1.0 if self.penalty_weights is None else self.penalty_weights
-        return {
+        found = {
             "penalty_weights": per_coefficient("penalty_weights", weights, columns, n_outputs),
             "l1_ratio": per_coefficient("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0),
         }
+        return one_for_all(**found) if self.joint else found
 
     def penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import Penalty
 
         weights, ratio = self.arrays(columns, n_outputs).values()
-        total = _times(per_coefficient("alpha", alpha, columns, n_outputs), weights, "penalty_weights")
+        alpha = per_coefficient("alpha", alpha, columns, n_outputs)
+        alpha = one_for_all(alpha=alpha)["alpha"] if self.joint else alpha
+        total = _times(alpha, weights, "penalty_weights")
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
-        singles = np.arange(len(columns.names)), np.arange(len(columns.names) + 1)
-        return [Penalty.of(*singles, s, r) for s, r in zip(strength, ridge, strict=True)]
+        groups = np.arange(len(columns.names))
+        build = partial(Penalty.of, groups, np.arange(len(groups) + 1))
+        if self.joint:
+            build = partial(over_outputs, n_outputs or 1, groups[:, None])
+        penalties = [build(*each) for each in zip(strength, ridge, strict=True)]
+        return _bend(penalties, finite * ratio, self.penalty, self.gamma)
 
     def norms(self, groups, n_features):
         """Positions of the coefficients of each norm of the penalty."""
@@ -52,37 +90,47 @@ class ColumnPattern:
 class GroupPattern:
     """Those of a group lasso: for each group."""
 
+    joint: bool
     group_weights: object
     l1_ratio: object
     l2_ratio: object
+    penalty: str
+    gamma: float | None
     of_groups = True
 
     def arrays(self, columns, n_outputs):
         """The parameters as arrays of shape (n_outputs or 1, n_groups)."""
+        columns = columns.parts
         if isinstance(self.group_weights, str):
-            weights = np.sqrt([[len(group) for group in columns.groups.values()]])
+            n_alike = n_outputs or 1 if self.joint else 1
+            weights = np.sqrt([[n_alike * len(group) for group in columns.groups.values()]])
         else:
             weights = per_group("group_weights", self.group_weights, columns, n_outputs)
         l1_ratio = per_group("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
         l2_ratio = per_group("l2_ratio", self.l2_ratio, columns, n_outputs, most=1.0)
         _check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
-        return {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
+        found = {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
+        return one_for_all(**found) if self.joint else found
 
     def penalties(self, alpha, columns, n_outputs):
         from skprox.penalties import Penalty
 
+        columns = columns.parts
         groups, (weights, l1_ratio, l2_ratio) = list(columns.groups.values()), self.arrays(columns, n_outputs).values()
         alpha, rest = per_group("alpha", alpha, columns, n_outputs), 1 - (l1_ratio + l2_ratio)
+        alpha = one_for_all(alpha=alpha)["alpha"] if self.joint else alpha
         rest[np.abs(rest) < ROUNDING] = 0.0
         removed = np.isinf(_times(alpha, weights, "group_weights"))
         finite, weights = np.where(removed, 0.0, alpha), np.where(np.isinf(weights), 0.0, weights)
         norms = np.where(removed, np.inf, finite * rest * weights)
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
         group_of = group_of_column(columns.groups)
-        return [
-            Penalty.from_groups(groups, strength, ridge[group_of], l1[group_of])
+        build = partial(over_outputs, n_outputs or 1) if self.joint else Penalty.from_groups
+        penalties = [
+            build(groups, strength, ridge[group_of], l1[group_of])
             for strength, ridge, l1 in zip(*strengths, strict=True)
         ]
+        return _bend(penalties, np.where(removed, 0.0, strengths[0]), self.penalty, self.gamma)
 
     def norms(self, groups, n_features):
         """Positions of the coefficients of each norm of the penalty."""

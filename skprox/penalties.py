@@ -1,12 +1,12 @@
 """The penalty: what it is worth, its proximal map, and how far a point is from optimal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from skprox import prox
-from skprox.prox import L1, LOWER, MIXED, RIDGE, STRENGTH, UPPER, Arrays
+from skprox.prox import L1, LEVEL, LOWER, MIXED, REST, RIDGE, STRENGTH, UPPER, Arrays
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Penalty:
     """
 
     arrays: Arrays
+    is_concave = False
 
     @classmethod
     def from_groups(cls, groups, strength, ridge, l1=0.0, lower=-np.inf, upper=np.inf):
@@ -31,7 +32,7 @@ class Penalty:
     def of(cls, indices, indptr, strength, ridge, l1=0.0, lower=-np.inf, upper=np.inf):
         """Build from numbers for each group or each coefficient."""
         sizes = np.diff(indptr)
-        strengths, columns = np.zeros((2, len(sizes))), np.zeros((4, len(indices)))
+        strengths, columns = np.zeros((4, len(sizes))), np.zeros((4, len(indices)))
         strengths[STRENGTH], columns[RIDGE] = strength, ridge
         held = np.broadcast_to(np.isinf(l1), len(indices))
         columns[L1] = np.where(held, 0.0, l1)
@@ -189,9 +190,9 @@ class Penalty:
     def scaled(self, factor):
         """The same penalty times a positive `factor`, within the same bounds."""
         groups, columns = self.arrays.groups.copy(), self.arrays.columns.copy()
-        groups[STRENGTH] *= factor
+        groups[[STRENGTH, LEVEL, REST]] *= factor
         columns[:LOWER] *= factor
-        return Penalty(Arrays(*self.arrays[:2], groups, columns))
+        return replace(self, arrays=Arrays(*self.arrays[:2], groups, columns))
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""
@@ -208,7 +209,8 @@ class Penalty:
         kept, sizes = np.unique(group, return_counts=True)
         indices = np.searchsorted(columns, self.arrays.indices[inside])
         indptr = np.concatenate([[0], np.cumsum(sizes)])
-        return Penalty(Arrays(indices, indptr, self.arrays.groups[:, kept], self.arrays.columns[:, columns]))
+        arrays = Arrays(indices, indptr, self.arrays.groups[:, kept], self.arrays.columns[:, columns])
+        return replace(self, arrays=arrays)
 
     def restrict(self, groups):
         """The same penalty on the coefficients ``columns(groups)`` alone."""

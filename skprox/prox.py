@@ -11,8 +11,9 @@ import numpy as np
 
 from skprox._jit import FAST, inner, njit
 
-# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group.
-STRENGTH, MIXED = range(2)
+# Rows of `Arrays.groups`: the strength of the norm, and whether anything but it and one ridge acts within the group. Of a
+# concave penalty, what its slope adds to the strength at zero, and all else in the strength.
+STRENGTH, MIXED, LEVEL, REST = range(4)
 # Rows of `Arrays.columns`: for each coefficient.
 L1, RIDGE, LOWER, UPPER = range(4)
 
@@ -110,37 +111,45 @@ def step_of_group(p, g, pull, curvature, out):
 
 
 @inner(fastmath=FAST, inline="always")  # passing so many arrays takes as long as what is done with them
-def moves_of_group(p, g, slope, coef, values, vectors, basis, pull, curvature, step, moves):
+def moves_of_group(p, g, slope, coef, values, vectors, basis, pull, curvature, step, moves, n_blocks):
     """Write the moves of a group that minimise  slope.move + 1/2 move.block move + penalty(coef + move)  into `moves`.
 
-    The block has eigenvalues `values`, and eigenvectors in the columns of the square matrix at ``vectors[basis:]``.
-    Exact where only the norm and one ridge act; else with the largest eigenvalue in place of the block. The penalty has
-    its coefficients in order, and `pull`, `curvature` and `step` are work.
+    The block falls into `n_blocks` of equal size on its diagonal, each with eigenvalues `values`, and eigenvectors in
+    the columns of a square matrix, which lie one after the other in ``vectors[basis:]``. Exact where only the norm and
+    one ridge act; else with the largest eigenvalue in place of each of them. The penalty has its coefficients in order,
+    and `pull`, `curvature` and `step` are work.
     """
-    first, size, steepest = p.indptr[g], p.indptr[g + 1] - p.indptr[g], 0.0
+    first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
+    width = size // n_blocks
     if p.groups[MIXED, g] > 0.0:
-        for a in range(first, first + size):
-            steepest = max(steepest, values[a])
-        for a in range(size):
-            pull[a], curvature[a] = steepest * coef[first + a] - slope[first + a], steepest
+        for start in range(0, size, width):
+            steepest = 0.0
+            for a in range(start, start + width):
+                steepest = max(steepest, values[first + a])
+            for a in range(start, start + width):
+                pull[a], curvature[a] = steepest * coef[first + a] - slope[first + a], steepest
         step_of_group(p, g, pull[:size], curvature[:size], step[:size])
         for a in range(size):
             moves[first + a] = step[a] - coef[first + a]
     else:
-        for b in range(size):
-            toward, place = 0.0, 0.0
-            for a in range(size):
-                v = vectors[basis + a * size + b]
-                toward -= v * slope[first + a]
-                place += v * coef[first + a]
-            pull[b] = toward + values[first + b] * place
-            curvature[b] = values[first + b] + p.columns[RIDGE, first]
+        for start in range(0, size, width):
+            corner, here = basis + start * width, first + start
+            for b in range(width):
+                toward, place = 0.0, 0.0
+                for a in range(width):
+                    v = vectors[corner + a * width + b]
+                    toward -= v * slope[here + a]
+                    place += v * coef[here + a]
+                pull[start + b] = toward + values[here + b] * place
+                curvature[start + b] = values[here + b] + p.columns[RIDGE, first]
         group_step(pull[:size], curvature[:size], p.groups[STRENGTH, g], step[:size])
-        for a in range(size):
-            move = -coef[first + a]
-            for b in range(size):
-                move += vectors[basis + a * size + b] * step[b]
-            moves[first + a] = move
+        for start in range(0, size, width):
+            corner, here = basis + start * width, first + start
+            for a in range(width):
+                move = -coef[here + a]
+                for b in range(width):
+                    move += vectors[corner + a * width + b] * step[start + b]
+                moves[here + a] = move
 
 
 @njit
@@ -380,3 +389,35 @@ def gather(p, groups, start, stop, local, divisor):
             local.columns[LOWER, a], local.columns[UPPER, a] = p.columns[LOWER, j], p.columns[UPPER, j]
             a += 1
         local.indptr[where + 1] = a
+
+
+@njit
+def lower(coef, p, n_groups, gamma, curvature):
+    """Set the strengths to what a concave penalty has at `coef`: slopes of its norms, and the rest.
+
+    In the norm t the slope is min(level, max(gamma * level - t, 0) * curvature). Returns how much the concave penalty
+    is below the sum of these strengths times norms.
+    """
+    below = 0.0
+    for g in range(n_groups):
+        level, squares = p.groups[LEVEL, g], 0.0
+        if level == 0.0:
+            continue
+        for k in range(p.indptr[g], p.indptr[g + 1]):
+            squares += coef[p.indices[k]] ** 2
+        norm = sqrt(squares)
+        slope = min(level, max(gamma * level - norm, 0.0) * curvature)
+        straight = gamma * level - level / curvature  # up to here the slope is the level
+        if norm > straight:
+            bent = min(norm, gamma * level) - straight
+            below += slope * norm - level * straight - bent * (level + slope) / 2
+        p.groups[STRENGTH, g] = p.groups[REST, g] + slope
+    return below
+
+
+@inner
+def set_levels(p, where, n_groups, factor, out):
+    """Write `factor` times the levels and rests of the groups `where` as those of the first groups of `out`."""
+    for g in range(n_groups):
+        out.groups[LEVEL, g] = factor * p.groups[LEVEL, where[g]]
+        out.groups[REST, g] = factor * p.groups[REST, where[g]]

@@ -17,16 +17,12 @@ def refit(settings, objective, pattern, output, n_rows, results):
     """
     found, wanted, keys, strengths = {}, {}, [], pattern.by_column()
     for result in results:
-        coef = result.point.coef
-        groups = np.flatnonzero((pattern.norms(coef) > 0) | ~pattern.kinked)
-        active = np.zeros(len(coef), dtype=bool)
-        active[pattern.columns(groups)] = True
-        active &= (coef != 0) | (strengths[1] == 0)  # zeros within groups that their L1 norm has selected stay
+        active = _active(pattern, result.point.coef)
         keys.append(active.tobytes())
         if not strengths[:3, active].any():
             found[keys[-1]] = result
-        elif np.count_nonzero(active) > MOST_COLUMNS * n_rows:
-            found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan))
+        elif _n_columns(objective, active) > MOST_COLUMNS * n_rows:
+            found[keys[-1]] = replace(result, point=replace(result.point, intercept=np.nan * result.point.intercept))
         else:
             wanted[keys[-1]] = active, result.point
     if wanted:
@@ -35,6 +31,23 @@ def refit(settings, objective, pattern, output, n_rows, results):
         results = fit_each(objective, penalties, [output] * len(penalties), starts, settings)
         found |= zip(wanted, [result.without_gradient() for result in results], strict=True)
     return [found[key] for key in keys]
+
+
+def released(pattern, coef):
+    """The penalty of no strength on what has been selected, which is infinite on all else."""
+    return _without(pattern, _active(pattern, coef))
+
+
+def _active(pattern, coef):
+    """Which coefficients are selected, or have no penalty."""
+    active = np.zeros(len(coef), dtype=bool)
+    active[pattern.columns(np.flatnonzero((pattern.norms(coef) > 0) | ~pattern.kinked))] = True
+    active &= (coef != 0) | (pattern.by_column()[1] == 0)  # zeros within groups that their L1 norm has selected stay
+    return active
+
+
+def _n_columns(objective, active):
+    return np.count_nonzero(active) if objective.columns is None else len(np.unique(objective.columns[active]))
 
 
 def _without(pattern, active):

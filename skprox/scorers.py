@@ -9,7 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
 from skprox.base import name_arguments
-from skprox.metrics import mcfadden_r2, mean_deviance
+from skprox.metrics import mcfadden_r2, mean_deviance, mean_log_likelihood
 from skprox.outputs import check_outputs
 from skprox.validation import check_counts_like, check_means, check_weight, need_exposure
 
@@ -17,9 +17,12 @@ from skprox.validation import check_counts_like, check_means, check_weight, need
 class PoissonScorer:
     """A scorer of the counts that an estimator expects, for `scoring` of searches and cross-validation.
 
-    - ``poisson_deviance_scorer``: the mean Poisson deviance, negative, so that greater is better;
-    - ``mcfadden_scorer``: McFadden's pseudo-R², as `skprox.metrics.mcfadden_r2`, whose null model knows the mean
-      rate of the rows that are scored.
+    - ``poisson_deviance_scorer``: the mean Poisson deviance, negative, so that greater is better. It judges the means
+      alone, in the same way for all models, whatever their `overdispersion`;
+    - ``log_likelihood_scorer``: the mean log-likelihood of the counts under `predict_distribution`, which judges the
+      `overdispersion_` of a model, too;
+    - ``mcfadden_scorer``: McFadden's pseudo-R², as `skprox.metrics.mcfadden_r2` with the `overdispersion_` of the
+      model, whose null model knows the mean rate of the rows that are scored.
 
     Several outputs are averaged. scikit-learn's own scorers call ``predict(X)``, and so compare counts with rates.
     These call ``predict(X, exposure=exposure)``, of a pipeline too, of the best estimator of a search, and of what
@@ -47,8 +50,8 @@ class PoissonScorer:
     ...     scores = cross_val_score(model, X, y, scoring=poisson_deviance_scorer, params={"exposure": hours})
     """
 
-    def __init__(self, name, score):
-        self._name, self._score = name, score
+    def __init__(self, name, score, of_means=False):
+        self._name, self._score, self._of_means = name, score, of_means
         self._requests = {"exposure": True, "sample_weight": True}
 
     @name_arguments
@@ -74,11 +77,15 @@ class PoissonScorer:
         float
             The score; greater is better.
         """
-        for model in _models(estimator):
+        models = _models(estimator)
+        for model in models:
             need_exposure(model, exposure, repr(self))
             check_outputs(model, y_true)
         means = estimator.predict(X) if exposure is None else _expect(estimator, X, exposure, repr(self))
-        return self._score(y_true, means, sample_weight=sample_weight, exposure=exposure)
+        rows = {"sample_weight": sample_weight, "exposure": exposure}
+        if self._of_means:
+            return self._score(y_true, means, **rows)
+        return self._score(y_true, means, **rows, overdispersion=self._overdispersion(models))
 
     def set_score_request(self, **requests):
         """Change what the scorer takes of the metadata that are passed to a search or to cross-validation.
@@ -123,6 +130,16 @@ class PoissonScorer:
     def _accept_sample_weight(self):
         """Searches ask this where metadata routing is off."""
         return True
+
+    def _overdispersion(self, models):
+        """That of the models inside of an estimator, 0 where they know none."""
+        found = [getattr(model, "overdispersion_", 0.0) for model in models] or [0.0]
+        if not all(np.array_equal(each, found[0]) for each in found):
+            raise ValueError(
+                f"{self} needs one overdispersion_, but the models of the estimator have several: which of them the "
+                "counts have is not known. Score the models one by one, or by poisson_deviance_scorer."
+            )
+        return found[0]
 
     def __repr__(self):
         return self._name
@@ -186,5 +203,11 @@ def _negative_deviance(y_true, y_pred, sample_weight, exposure):
     return -float(np.mean(mean_deviance(counts, means, check_weight(sample_weight, means))))
 
 
-poisson_deviance_scorer = PoissonScorer("poisson_deviance_scorer", _negative_deviance)
+def _log_likelihood(y_true, y_pred, sample_weight, exposure, overdispersion):
+    counts, means = check_counts_like(y_true, check_means(y_pred))
+    return float(np.mean(mean_log_likelihood(counts, means, check_weight(sample_weight, means), overdispersion)))
+
+
+poisson_deviance_scorer = PoissonScorer("poisson_deviance_scorer", _negative_deviance, of_means=True)
+log_likelihood_scorer = PoissonScorer("log_likelihood_scorer", _log_likelihood)
 mcfadden_scorer = PoissonScorer("mcfadden_scorer", mcfadden_r2)

@@ -16,9 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from skprox._compat import HasMethods, Interval, _fit_context, _raise_for_params, _routing_enabled
 from skprox.base import DocLinkMixin, name_arguments
 from skprox.columns import Columns, check_columns, check_labels, labels_of, without_names
-from skprox.groups import gather, group_of_column, groups_in
+from skprox.groups import group_of_column, groups_in
 from skprox.halves import check_selects, draw, groups_by_key, take
+from skprox.joint import by_position
+from skprox.latent import apart, kept
 from skprox.named_sparse import name_columns, names_of
+from skprox.names import gather
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.patterns import pattern_of
@@ -107,6 +110,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     halves. The bound is of use where there are many groups: kept ones are in q, too, so that it can't be
     low where most of the groups have an effect. Groups that are not penalised are always kept, with a probability
     of 1, and those of infinite weight never; neither counts in p or q.
+
+    ``overdispersion="estimate"`` of the estimator is estimated along the path of all rows, and held for the halves.
 
     Rows keep their weight and exposure. Those of weight 0 are left out before halves are drawn. A half in
     which an output has no positive count tells nothing of it, and selects nothing for it; a column that
@@ -213,12 +218,14 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             alpha_min_ratio=self.alpha_min_ratio,
             **of_rows,
         )
-        columns = Columns(path.feature_names, path.groups, labels_of(X), output_labels(y))
+        overlap = path.latent_coefs is not None
+        columns = Columns(path.feature_names, path.groups, labels_of(X), output_labels(y), overlap)
         n_outputs = path.intercepts.shape[1] if path.intercepts.ndim == 2 else None
         free, in_play = _free_and_in_play(self.estimator, columns, n_outputs)
         checked = check_columns(self, X, skip_check_array=not (issparse(X) or hasattr(X, "sparse")))
         X = checked if issparse(checked) else X
         estimator, X, among = _on_occupied(self.estimator, X, columns, n_outputs)
+        estimator.set_params(overdispersion=path.overdispersion)  # for all halves
 
         selections = np.array(self._select_in_halves(estimator, X, y, path, **of_rows))
         selections[..., free[among]] = True
@@ -313,7 +320,8 @@ def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
     patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
     strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
-    group_of, free, finite = group_of_column(columns.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
+    strength = strength.reshape(-1, len(columns.parts.names))
+    group_of, free, finite = group_of_column(columns.parts.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
     in_play = ~free & finite
@@ -333,16 +341,20 @@ def _on_occupied(estimator, X, columns, n_outputs):
     from skprox import storage  # which imports numba
 
     X, estimator = indexable(X)[0], clone(estimator)
+    estimator.set_params(output_weights=by_position(estimator.output_weights, columns, n_outputs))
     occupied = storage.occupied(X)
     pattern = pattern_of(estimator).arrays(columns, n_outputs)
     if occupied is None:
         groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))
-    members = gather(group_of_column(columns.groups)[occupied].tolist())
+    held, places = occupied, np.arange(len(occupied))
+    if columns.overlap:
+        held, places = kept(columns.repeats, occupied)
+    members = gather(group_of_column(columns.parts.groups)[held].tolist())
     among, names = np.array(list(members)), list(columns.groups)
     where = among if pattern_of(estimator).of_groups else occupied
     pattern = _squeezed({name: values[:, where] for name, values in pattern.items()})
-    groups = {names[g]: positions.tolist() for g, positions in members.items()}
+    groups = {names[g]: places[positions].tolist() for g, positions in members.items()}
     return estimator.set_params(groups=groups, **pattern), X[:, occupied], among
 
 
@@ -354,4 +366,4 @@ def _select(estimator, X, y, weight, exposure, rows, alphas):
     """Which groups the models of some rows select at each of `alphas`: bool of shape (n_alphas, n_groups)."""
     X, y, weight, exposure = take(X, y, weight, exposure, rows)
     path = regularization_path(estimator, X, y, alphas=alphas, sample_weight=weight, exposure=exposure)
-    return groups_in(path.coefs, path.groups)
+    return groups_in(*apart(path.coefs, path.groups, path.latent_coefs))

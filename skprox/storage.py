@@ -54,6 +54,13 @@ def occupied(X):
     return where if 2 * len(where) < X.shape[1] else None
 
 
+def repeat(X, columns):
+    """X, and positions of its columns, which may repeat: these columns, and None, where they stay in the cache."""
+    if columns is None or sparse.issparse(X) or X.shape[0] * len(columns) > CACHED:
+        return X, columns
+    return X[:, columns], None
+
+
 def chunk_bytes(X, n_threads):
     """Memory that each thread may take for what it works on at once."""
     size = X.data.nbytes + X.indices.nbytes if sparse.issparse(X) else X.nbytes
@@ -111,17 +118,20 @@ def cut(X, rows, columns):
     return _sparse(X, rows, len(columns), *parts)
 
 
-def gather(X, columns):
+def gather(X, columns, unites_rows=True):
     """X[:, columns] for many products with few columns: a copy where they are a small part of X.
 
     Returns a matrix, the positions of the columns in it (None is all), and the positions of its rows in X (None
-    is all). Of a sparse matrix come the rows with an entry, where they are few, and an empty one in the end.
+    is all). Of a sparse matrix come the rows with an entry, where they are few and `unites_rows` says that one will do
+    for all others, and an empty one in the end.
     """
     if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * len(columns) > X.shape[1]:
         return X, columns, None
     if not sparse.issparse(X):
         return cut(X, slice(0, X.shape[0]), columns), None, None
     part = X[:, columns]
+    if not unites_rows:
+        return part, None, None
     rows = np.unique(part.indices) if part.format == "csc" else np.flatnonzero(np.diff(part.indptr))
     if SMALL_PART * len(rows) > X.shape[0]:
         return part, None, None

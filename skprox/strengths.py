@@ -30,7 +30,7 @@ def per_group(name, value, columns, n_outputs=None, most=np.inf):
     """
     titles = list(columns.groups)
     if not _has_names(value):
-        array = _to_numbers(name, value, "")
+        array = numbers(name, value, "")
         if array.ndim == 0 or array.shape[-1] != len(columns.names) or len(titles) == len(columns.names):
             out = _fill(name, array, "", len(titles), "group", n_outputs, f" The groups are {listing(titles)}.")
             _check_range(name, out, columns, n_outputs, titles, "group", most)
@@ -94,7 +94,7 @@ def _from_entries(name, entries, columns, n_outputs):
 
 def _fill(name, value, entry, size, unit, n_outputs, hint=""):
     """The value as an array of shape (n_outputs or 1, size)."""
-    array = _to_numbers(name, value, entry)
+    array = numbers(name, value, entry)
     shapes = [(), (size,)] + ([(n_outputs, size)] if n_outputs else [])
     if array.shape not in shapes:
         wanted = " or ".join(["a number", *map(str, shapes[1:])])
@@ -105,7 +105,7 @@ def _fill(name, value, entry, size, unit, n_outputs, hint=""):
     return np.broadcast_to(array, (n_outputs or 1, size)).copy()
 
 
-def _to_numbers(name, value, entry):
+def numbers(name, value, entry):
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O" and not any(isinstance(number, str) for number in array.flat):

@@ -38,7 +38,8 @@ class TablesMixin(InferenceMixin):
             A row a group, or an output and a group for a 2-D target, with the columns
 
             - `size`: number of columns of the group;
-            - `norm`: Euclidean norm of its coefficients, the absolute value in a group of one;
+            - `norm`: Euclidean norm of its coefficients, the absolute value in a group of one; where groups share
+              columns, here and below of its `latent_coef_`;
             - `strength`: of its penalty, `alpha` times `group_weights`, or with ratios the sum of the factors of the
               norm, of the L1 norm and of the squares; of a PoissonGLMRegressor `alpha` times `penalty_weights`, the
               mean over the group's columns;
@@ -66,19 +67,22 @@ class TablesMixin(InferenceMixin):
         b         1  0.00      0.10     False    0.0
         """
         check_is_fitted(self)
-        groups, coefs = list(self.groups_.values()), self._coefs()
-        norms = group_norms(coefs, self.groups_)
+        coefs, groups = self._apart()
+        norms = group_norms(coefs, groups)
         strengths = np.broadcast_to(self._strengths[:, :3].sum(axis=1), coefs.shape)
         table = {
-            "size": np.broadcast_to([len(group) for group in groups], norms.shape),
+            "size": np.broadcast_to([len(group) for group in groups.values()], norms.shape),
             "norm": norms,
-            "strength": np.array([strengths[:, group].mean(axis=1) for group in groups]).T,
+            "strength": np.array([strengths[:, group].mean(axis=1) for group in groups.values()]).T,
             "selected": norms > 0,
         }
         if X is not None:
             X = self._check_covariates(X)
             weight = check_weight(sample_weight, X)
-            table["share"] = np.array([_shares(X, weight, coef, groups) for coef in coefs])
+            sums, members = self._coefs(), list(self.groups_.values())
+            terms = [[coef[group] for group in groups.values()] for coef in coefs]
+            pairs = zip(sums, terms, strict=True)
+            table["share"] = np.array([_shares(X, weight, coef, members, each) for coef, each in pairs])
         return self._table(table, self.groups_, "group")
 
     @name_arguments
@@ -109,7 +113,7 @@ class TablesMixin(InferenceMixin):
             A row a column of X, or an output and a column for a 2-D target. The intercept has none (`covariance`
             has its standard error). With the columns
 
-            - `group`: name of the group of the column;
+            - `group`: name of the group of the column, where groups share columns a tuple of names;
             - `coef`: the coefficient, in units of log rate for a unit of the column;
             - `rate_ratio`: exp(coef), the factor on the rate for a unit of the column;
 
@@ -156,7 +160,7 @@ class TablesMixin(InferenceMixin):
         coefs, names = self._coefs(), np.empty(self.n_features_in_, dtype=object)
         for group, members in self.groups_.items():
             for j in members:
-                names[j] = group
+                names[j] = (*(names[j] or ()), group) if hasattr(self, "latent_coef_") else group
         table = {"group": np.broadcast_to(names, coefs.shape), "coef": coefs, "rate_ratio": np.exp(coefs)}
         if X is not None:
             rows = X, y, sample_weight, exposure
@@ -234,7 +238,7 @@ class TablesMixin(InferenceMixin):
         check_is_fitted(self)
         coefs, groups = self._coefs(), list(self.groups_.values())
         covariances = self._covariances("group_tests", X, y, sample_weight, exposure, kind, clusters)
-        kept = np.broadcast_to(np.isfinite(self._strengths[:, 0]), coefs.shape)
+        kept = np.broadcast_to(np.isfinite(self._strengths_of_columns()[:, 0]), coefs.shape)
         df, statistic = np.zeros((len(coefs), len(groups)), dtype=int), np.full((len(coefs), len(groups)), np.nan)
         singular = set()
         for k, covariance in enumerate(covariances):
@@ -269,8 +273,11 @@ def _wald(coef, covariance):
     return np.sum((vectors.T @ (coef / scale)) ** 2 / values) if told.all() else np.nan
 
 
-def _shares(X, weight, coef, groups):
-    """Share of each group in the variance of X coef: a pass over X for its mean, and one for the covariances."""
+def _shares(X, weight, coef, groups, terms):
+    """Share of each group in the variance of X coef: a pass over X for its mean, and one for the covariances.
+
+    `terms` are the coefficients of each of the groups, whose sum is `coef`.
+    """
     from skprox.designs import add
     from skprox.designs.memory import Design  # which imports numba
 
@@ -287,6 +294,6 @@ def _shares(X, weight, coef, groups):
         return [np.asarray((rows["weight"] * (chunk @ coef - center)) @ chunk, dtype=np.float64)]
 
     (pulled,) = design.reduce(add, pull, len(coef), 1)
-    parts = np.array([coef[group] @ pulled[group] for group in groups])
+    parts = np.array([term @ pulled[group] for term, group in zip(terms, groups, strict=True)])
     total = parts.sum()
     return parts / total if total > 0 else np.zeros(len(groups))

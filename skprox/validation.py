@@ -56,7 +56,7 @@ def _zero_filled(column):
 
 
 def check_rows(X, y, sample_weight, exposure, names=None):
-    """Arrays of the rows, by name, and the sum of their weights as given.
+    """Arrays of the rows, by name, the sum of their weights as given, and the weighted mean counts.
 
     These are counts of shape (n_outputs, n_samples), weights that sum to one, exposure and its logarithm. `names` are
     those of the outputs.
@@ -69,10 +69,10 @@ def check_rows(X, y, sample_weight, exposure, names=None):
     weight = weight / most
     total = weight.sum(dtype=np.float64)
     weight /= total
-    check_rates(counts @ weight, counts.dtype, names)
-    return {"counts": counts, "weight": weight, "exposure": exposure, "offset": np.log(exposure)}, float(most) * float(
-        total
-    )
+    means = counts.astype(np.float64, copy=False) @ weight.astype(np.float64, copy=False)
+    check_rates(means, counts.dtype, names)
+    arrays = {"counts": counts, "weight": weight, "exposure": exposure, "offset": np.log(exposure)}
+    return arrays, float(most) * float(total), means
 
 
 def warn_of_column():

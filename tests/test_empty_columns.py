@@ -125,6 +125,7 @@ def test_halves_take_the_others_alone(data, storage, name, monkeypatch):
         assert list(map(list, selector.groups_.values())) == list(map(list, wanted["groups_"].values()))
 
 
+@pytest.mark.slow
 def test_models_come_back_from_workers(data):
     """And go there, where joblib looks at the memory that large arrays are in."""
     X, y = data

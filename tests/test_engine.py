@@ -12,6 +12,7 @@ import skprox
 from skprox._jit import njit
 from skprox.objectives import Point
 from skprox.objectives.poisson import PoissonObjective
+from skprox.objectives.stacked import StackedObjective
 from skprox.penalties import Penalty
 from skprox.solvers import Certificate, Problem, solve, solve_in_memory
 from skprox.solvers import descent as descents
@@ -63,6 +64,7 @@ class Quadratic:
     """1/2 coef.second.coef - first_k.coef for each output k, in the form of an objective."""
 
     is_in_cache, is_short, occupied, dtype, precision, map = False, False, None, np.float64, np.dtype("f8"), map
+    n_blocks = None
 
     def __init__(self, second, first):
         self.second, self.first, self.shape = second, first, (1000, len(second))
@@ -181,6 +183,7 @@ def descend(second, first, d, tol):
     return s.residual
 
 
+@pytest.mark.slow  # to compile for it
 @pytest.mark.parametrize("name", PENALTIES)
 def test_compiled_steps_of_any_objective(quadratic, name):
     case = PENALTIES[name]
@@ -192,48 +195,26 @@ def test_compiled_steps_of_any_objective(quadratic, name):
         assert case.distance(coef, quadratic.second @ coef - first) <= 10 * TOL
 
 
-def test_groups_over_outputs(counts, rng):
-    """The sum of several outputs as one objective, with groups of all coefficients of a column: by its certificate."""
+@pytest.mark.parametrize("solver", ["newton", "fista", "auto"])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_groups_over_outputs(counts, name, solver):
+    """The sum of several outputs as one objective, with groups of all coefficients of some columns."""
     X, y = counts
     weights, offset = np.full((1, len(X)), 1 / len(X)), np.zeros(len(X))
-    objective, groups = Stacked(PoissonObjective(X, y, weights, offset, True)), np.arange(3 * P).reshape(3, P).T
-    penalty = Penalty.from_groups(list(groups), 0.1, 0.0)
-    problem = Problem(0, Certificate.of(objective, penalty, 0), objective.null[0])
-    (result,), _ = solve(objective, [problem], "fista", TOL, 20_000)
+    factors = np.array([0.5, 1.0, 4.0])
+    objective = StackedObjective(PoissonObjective(X, y, weights, offset, True), factors)
+    one = PENALTIES[name]
+    groups = [(P * np.arange(3)[:, None] + group).ravel() for group in GROUPS]
+    case = Norms(groups, 3 * one.strength, *(np.tile(e, 3) for e in (one.ridge, one.l1, one.lower, one.upper)))
+    problem = Problem(0, Certificate.of(objective, build(case), 0), objective.null[0])
+    (result,), _ = solve(objective, [problem], solver, TOL, 20_000)
     coefs = result.point.coef.reshape(3, P)
-    oracles = [Oracle(X, each, [], []) for each in y]
-    inner = objective.inner.evaluate(coefs, [0, 1, 2])[1]
-    gradient = np.concatenate([o.gradient(c, b)[0] for o, c, b in zip(oracles, coefs, inner, strict=True)])
-    case = Norms(list(groups), np.full(P, 0.1), *np.zeros((2, 3 * P)), np.full(3 * P, -np.inf), np.full(3 * P, np.inf))
-    assert 0 < np.count_nonzero(coefs.any(axis=0)) < P
-    assert case.distance(result.point.coef, gradient) <= 10 * TOL
-
-
-class Stacked:
-    """The sum over the outputs of an objective, as a function of all their coefficients."""
-
-    is_in_cache, occupied, dtype, precision, map = False, None, np.float64, np.dtype("f8"), map
-
-    def __init__(self, inner):
-        self.inner, self.shape = inner, (inner.shape[0], inner.spread.size)
-        self.scale, self.counting, self.all = np.ones(1), np.zeros(1, int), np.arange(len(inner.spread))
-        self.spread, self.unit, self.curvature, self.rounding = (
-            getattr(inner, name).reshape(1, -1) for name in ("spread", "unit", "curvature", "rounding")
-        )
-        gradient = np.concatenate([point.gradient for point in inner.null])
-        self.null = [Point(np.zeros(gradient.size), 0.0, sum(point.value for point in inner.null), gradient)]
-
-    def evaluate(self, coefs, outputs):
-        answers = [self.inner.evaluate(each.reshape(self.inner.spread.shape), self.all) for each in coefs]
-        values, _, gradients = zip(*answers, strict=True)
-        return np.sum(values, axis=1), np.zeros(len(coefs)), np.reshape(gradients, coefs.shape)
-
-    def divergence(self, coefs, points, outputs):
-        out = []
-        for coef, point in zip(coefs, points, strict=True):
-            bases = self.inner.points(point.coef.reshape(self.inner.spread.shape), self.all)
-            out.append(self.inner.divergence(coef.reshape(self.inner.spread.shape), bases, self.all).sum())
-        return np.array(out)
+    oracles = zip(factors, [Oracle(X, each, [], []) for each in y], coefs, result.point.intercept, strict=True)
+    found = [(factor * oracle.gradient(c, b)[0], oracle.gradient(c, b)[1]) for factor, oracle, c, b in oracles]
+    gradients, slopes = zip(*found, strict=True)
+    assert result.shortfall <= TOL
+    assert case.value(result.point.coef) < np.inf
+    assert max(case.distance(result.point.coef, np.concatenate(gradients)), *np.abs(slopes)) <= 30 * TOL
 
 
 def test_solvers_know_neither_losses_nor_penalties_by_name():

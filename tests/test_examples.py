@@ -18,6 +18,7 @@ PRINTED = {
     ],
     "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
     "plot_displays": [r"hr +13 .* True +0\.[78]\d+\n", r"noise +6 +0.000 +\d\.\d+ +False +-?0.000\n"],
+    "plot_interactions": [r"on their own +1\d +[5-9] +0\.81", r"hierarchy +1\d +0 +0\.81"],
     "plot_overparametrized_linear": [
         r"L1 1 \(three after \d+ epochs\), L2 600",
         r"lasso: .* 0.99\d+\n",

@@ -163,6 +163,7 @@ def test_sandwich_is_the_infinitesimal_jackknife(trips, storage, alpha, n_cluste
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_covariance_covers_what_it_says(rng):
     """Standard errors are the spread of estimates over repeated samples, where counts are Poisson and where not."""
     X = rng.normal(size=(400, 2))
@@ -427,6 +428,7 @@ def test_more_columns_than_clusters(trips):
     assert tests.loc["v", "statistic"] == pytest.approx(z**2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0, 0.05])
 def test_errors_of_the_first_kind(rng, alpha):
     """At most as many as promised; as many where nothing is penalised. Counts vary three times as much as Poisson."""

@@ -45,6 +45,7 @@ def run(code, **environment):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_everything_runs_without_compilation():
     code = EVERYTHING.replace("VARIANTS", "(X, sparse.csr_array(X), sparse.csc_array(X))")
     plain, warned = run(code, NUMBA_DISABLE_JIT="1")

@@ -103,7 +103,7 @@ def test_limits(score):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_counts_that_are_all_alike_or_in_proportion_to_exposure(rng, count, dtype):
     """The null model leaves nothing to explain, whatever its rounding: 1 or 0, as r2_score has it."""
-    for n in [1, 2, 10, 30, 1000] * 4:
+    for n in [1, 2, 10, 30, 1000]:
         exposure = rng.lognormal(sigma=3, size=n).astype(dtype)
         for y, options in [
             (np.full(n, count, dtype), {}),

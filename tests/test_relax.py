@@ -207,7 +207,7 @@ def test_single_precision(data):
 
 
 def test_columns_without_an_entry(rng, sparse_stays):
-    X = sparse.random(200, 2000, density=0.004, random_state=rng, format="csr")
+    X = sparse.random(100, 800, density=0.008, random_state=rng, format="csr")
     y = rng.poisson(np.exp(0.5 + X[:, [0]].toarray().ravel() * 3))
     model = PoissonGLMRegressorCV(alphas=6, cv=3, relax=True).fit(X, y)
     dense = PoissonGLMRegressorCV(alphas=model.alphas_, cv=3, relax=True).fit(X.toarray(), y)

@@ -7,8 +7,9 @@ takes what else it needs from small arrays around it, so that it can be sent to 
 
 shape, dtype
     Rows and columns; of X.
-occupied, n_all
-    Positions of its columns among the `n_all` of X, where some are left out as they have no entry; else None.
+occupied, n_all, repeats
+    Positions of its columns among the `n_all` asked for, where some are left out as they have no entry; else None. And
+    where columns repeat, different numbers for different ones; else None.
 is_dense
     Whether no chunk of X is sparse.
 whole
@@ -21,7 +22,8 @@ reduce(merge, task, n_columns, n_problems)
 keep(recipe, n_columns)
     The design with more arrays: those that recipe(rows) returns, by name.
 restrict(columns, unite)
-    The design of some columns. Rows without an entry there may become one, with the arrays unite(rows).
+    The design of some columns. Rows without an entry there may become one, with the arrays unite(rows), unless that is
+    None.
 """
 
 

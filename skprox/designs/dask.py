@@ -26,6 +26,7 @@ from skprox._compat import _check_sample_weight, _num_samples
 from skprox.columns import Columns, check_columns, labels_of
 from skprox.designs.memory import Design
 from skprox.groups import find_columns
+from skprox.joint import output_factors
 from skprox.metrics import share_explained, sum_of_deviances
 from skprox.outputs import output_labels
 from skprox.validation import (
@@ -53,6 +54,7 @@ class DaskData:
     columns: Columns
     n_outputs: int | None
     n_samples: float
+    factors: np.ndarray | None
 
     @property
     def n_rows(self):
@@ -67,7 +69,7 @@ class DaskData:
     @contextmanager
     def open(self, n_jobs, n_problems):
         with parallel.row_threads(n_jobs, prod(self.design.shape) * n_problems) as (_, run):
-            yield self.design, run
+            yield self.design if self.columns.repeats is None else self.design.repeat(self.columns.repeats), run
 
 
 class DaskDesign:
@@ -92,7 +94,7 @@ class DaskDesign:
     def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes):
         self.partitions, self.lengths, self.recipes = partitions, lengths, recipes
         self.shape, self.dtype, self.is_dense = (sum(lengths), n_columns), dtype, is_dense
-        self.columns, self.n_all = None, n_columns
+        self.columns, self.n_all, self.repeats = None, n_columns, None
 
     def with_arrays(self, arrays):
         """The design with more arrays: these, cut to the partitions."""
@@ -107,6 +109,12 @@ class DaskDesign:
         """The design with the arrays that recipe(rows) makes, in each pass anew."""
         design = copy(self)
         design.recipes = (*self.recipes, (recipe, n_columns))
+        return design
+
+    def repeat(self, columns):
+        """The design of some columns, which may repeat."""
+        design = self.restrict(columns, None)
+        design.n_all, design.repeats = len(columns), columns
         return design
 
     def restrict(self, columns, unite):
@@ -213,13 +221,15 @@ def check_data(model, X, y, sample_weight, exposure):
     lengths, n_columns, n_outputs = [look.n_rows for look in looks], model.n_features_in_, looks[0].n_outputs
     if any(look.n_outputs != n_outputs for look in looks):
         raise ValueError("y has not as many columns in each of its partitions.")
-    check_rates(sum(look.counted for look in looks) / n_samples, dtype, outputs)
+    means = sum(look.counted for look in looks) / n_samples
+    check_rates(means, dtype, outputs)
     is_small = sum(lengths) * n_columns <= storage.CACHED
     recipe = partial(_arrays, np.dtype(np.float64) if is_small else dtype, most, n_samples / most)
     recipes, is_dense = ((recipe, 0),), not any(look.is_sparse for look in looks)
     design = DaskDesign(list(partitions), lengths, n_columns, recipe.args[0], is_dense, recipes)
     columns = replace(find_columns(model, labels), outputs=outputs)
-    return DaskData(design, dtype, columns, n_outputs, float(n_samples))
+    factors = output_factors(model, means, columns, n_outputs)
+    return DaskData(design, dtype, columns, n_outputs, float(n_samples), factors)
 
 
 def _target(model, y):
@@ -359,7 +369,7 @@ def _check(stand_in, outputs, y, sample_weight, exposure, X=None):
     else:
         X, y = check_columns(stand_in, X, y, reset=False, multi_output=True)
     has_weight = sample_weight is None or np.any(np.asarray(sample_weight))  # where not, other partitions may have
-    weight = _check_sample_weight(sample_weight if has_weight else None, X, X.dtype, ensure_non_negative=True)
+    weight = _check_sample_weight(sample_weight if has_weight else None, X, dtype=X.dtype, ensure_non_negative=True)
     exposure, counts = check_exposure(exposure, X), check_counts(y, X.dtype, outputs)
     weight = weight.astype(np.float64) if has_weight else np.zeros(n_rows)
     return _Look(
@@ -431,4 +441,5 @@ def _deviances(model, rates, X, y, sample_weight, exposure):
         return np.zeros((2, len(rates)))
     counts, means = check_counts_like(y, check_means(_means(model, X, exposure)))
     weight, exposure = (_column(each, n_rows, np.float64) for each in (sample_weight, exposure))
-    return np.array([sum_of_deviances(counts, each, weight) for each in (means, np.outer(exposure, rates))])
+    expected = means, np.outer(exposure, rates)
+    return np.array([sum_of_deviances(counts, each, weight, model.overdispersion_) for each in expected])

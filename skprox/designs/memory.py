@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from skprox import storage
+from skprox.latent import kept
 
 
 class Design:
@@ -24,7 +25,7 @@ class Design:
     chunk_bytes : int, default=None
         Memory that each thread may take for what it works on at once. None goes by the size of X.
     columns : ndarray of int, default=None
-        Positions of its columns in X. None is all.
+        Positions of its columns in X, which may repeat. None is all.
     arrays : dict, default=None
         Names to arrays with an entry for each row along their last axis.
     """
@@ -40,12 +41,20 @@ class Design:
         self.dtype, self.is_dense = X.dtype, not sparse.issparse(X)
 
     @classmethod
-    def of_occupied(cls, X, n_threads, map, arrays):
-        """The design of the columns with an entry, where others are many: `occupied` are their positions."""
+    def of_occupied(cls, X, n_threads, map, arrays, repeats=None):
+        """The design of some columns, which may repeat, and of these those with an entry, where others are many.
+
+        `occupied` are their positions among all `n_all`, and `repeats` what are left of the columns.
+        """
         X = storage.prepare(X)
-        occupied = storage.occupied(X)
-        design = cls(X if occupied is None else X[:, occupied], n_threads, map, arrays=arrays)
-        design.occupied, design.n_all = occupied, X.shape[1]
+        occupied, n_all = storage.occupied(X), X.shape[1] if repeats is None else len(repeats)
+        if occupied is not None:
+            X = X[:, occupied]
+            if repeats is not None:
+                occupied, repeats = kept(repeats, occupied)
+        X, columns = storage.repeat(X, repeats)
+        design = cls(X, n_threads, map, columns=columns, arrays=arrays)
+        design.occupied, design.n_all, design.repeats = occupied, n_all, repeats
         return design
 
     @property
@@ -73,9 +82,10 @@ class Design:
         """The design of some of the columns.
 
         Of a sparse matrix come the rows with an entry there, where they are few, and an empty one in the end for all
-        others, with the arrays unite(rows) of these.
+        others, with the arrays unite(rows) of these; all rows where that is None.
         """
-        X, columns, rows = storage.gather(self.X, columns)
+        columns = columns if self.columns is None else self.columns[columns]
+        X, columns, rows = storage.gather(self.X, columns, unite is not None)
         if rows is None:
             return self._like(X, columns, self.arrays)
         others = np.ones(self.shape[0], dtype=bool)

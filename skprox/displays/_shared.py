@@ -5,6 +5,7 @@ from sklearn.isotonic import isotonic_regression
 from sklearn.pipeline import Pipeline
 
 from skprox.cv import GroupLassoPoissonCV, PoissonGLMRegressorCV
+from skprox.latent import apart
 from skprox.outputs import find_output
 
 # Okabe and Ito (2008), told apart in all common forms of colour blindness, without the yellow, too pale on white
@@ -101,6 +102,11 @@ def chosen_ratio(estimator):
 def followed(estimator):
     """Which strengths the chosen path of a cross-validated estimator has: all, unless a callback stopped it."""
     return np.isfinite(estimator.coef_path_).all(axis=tuple(range(1, estimator.coef_path_.ndim)))
+
+
+def path_apart(estimator):
+    """Coefficients along the path of a cross-validated estimator that groups share none of, and each group's."""
+    return apart(estimator.coef_path_, estimator.groups_, getattr(estimator, "latent_coef_path_", None))
 
 
 def take_output(array, output, names, axis, ndim):

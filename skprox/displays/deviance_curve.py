@@ -11,6 +11,7 @@ from skprox.displays._shared import (
     chosen_ratio,
     followed,
     open_axes,
+    path_apart,
     refuse_rows,
     split_pipeline,
     strength_axis,
@@ -37,7 +38,7 @@ class DevianceCurveDisplay:
     alphas : ndarray of shape (n_alphas,)
         The strengths, in descending order.
     deviance_path : ndarray of shape (n_alphas, n_folds)
-        Mean Poisson deviance of the rows of each fold under models of the others.
+        Mean deviance of the rows of each fold under models of the others.
     n_groups : ndarray of shape (n_alphas,)
         Number of groups selected at each strength.
     alpha : float, default=None
@@ -139,7 +140,7 @@ class DevianceCurveDisplay:
         display = cls(
             alphas=alphas[ratio][done],
             deviance_path=deviances[ratio][done],
-            n_groups=groups_in(model.coef_path_[done], model.groups_).sum(axis=1),
+            n_groups=groups_in(*path_apart(model))[done].sum(axis=1),
             alpha=model.alpha_,
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
@@ -195,7 +196,7 @@ class DevianceCurveDisplay:
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 
         strength_axis(ax, margin=0.03)
-        ax.set_ylabel("mean held-out Poisson deviance")
+        ax.set_ylabel("mean held-out deviance")
         ax.legend(fontsize="small", framealpha=1)
         self.groups_axis_ = ax.secondary_xaxis("top")
         places = np.geomspace(alphas[0], alphas[-1], min(MOST_COUNTS, len(alphas)))

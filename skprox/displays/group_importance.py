@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import logsumexp
 from sklearn.utils import check_consistent_length, check_scalar
 from sklearn.utils.extmath import safe_sparse_dot
@@ -13,6 +14,7 @@ from skprox.base import name_arguments
 from skprox.columns import check_columns
 from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
+from skprox.latent import model_apart
 from skprox.metrics import mean_deviance
 from skprox.outputs import check_outputs, find_output
 from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
@@ -127,9 +129,10 @@ class GroupImportanceDisplay:
                 f"{type(model).__name__} has no groups_; give an estimator of skprox, or a pipeline with one."
             )
         names = getattr(model, "output_names_", None)
-        coef = take_output(model.coef_, output, names, axis=0, ndim=1).astype(np.float64)
+        coef, groups = model_apart(model)
+        coef = take_output(coef, output, names, axis=0, ndim=1).astype(np.float64)
         if kind == "norm":
-            importances = group_norms(coef, model.groups_)
+            importances = group_norms(coef, groups)
         else:
             if X is None or y is None:
                 raise ValueError("kind='deviance' needs X and y: the rows over which deviance is measured.")
@@ -139,7 +142,8 @@ class GroupImportanceDisplay:
             X = X if transformers is None else transformers.transform(X)
             check_outputs(model, y)
             position = find_output(names, np.size(model.intercept_), output)
-            importances = _rises_in_deviance(model, coef, X, y, sample_weight, exposure, position)
+            terms = [coef[group] for group in groups.values()]
+            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position)
         display = cls(importances=importances, groups=list(model.groups_), kind=kind)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
@@ -176,7 +180,7 @@ class GroupImportanceDisplay:
         if self.kind == "norm":
             label = "Euclidean norm of the group's coefficients"
         else:
-            label = "rise in mean Poisson deviance without the group"
+            label = "rise in mean deviance without the group"
         if len(others):
             label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
         ax.set_xlabel(label)
@@ -184,7 +188,8 @@ class GroupImportanceDisplay:
         return self
 
 
-def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
+def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
+    """`terms` are the coefficients of each group."""
     X = check_columns(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
     check_consistent_length(X, counts.T)
@@ -194,16 +199,36 @@ def _rises_in_deviance(model, coef, X, y, sample_weight, exposure, output):
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
     check_rates(counts[None] @ weight, counts.dtype)
 
+    omega = np.atleast_1d(getattr(model, "overdispersion_", np.zeros(output + 1)))[output]  # not of ProxSGDRegressor
+
     def deviance(eta):
         eta = eta + log_exposure
         if model.fit_intercept:
-            eta += np.log(weight @ counts) - logsumexp(eta, b=weight)
-        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight)[0]
+            eta += _best_intercept(counts, eta, weight, omega)
+        return mean_deviance(counts[:, None], np.exp(eta)[:, None], weight, omega)[0]
 
-    eta = safe_sparse_dot(X, coef)
+    eta = safe_sparse_dot(X, np.atleast_2d(model.coef_)[output].astype(np.float64))
     whole = deviance(eta)
-    rises = np.zeros(len(model.groups_))
-    for g, columns in enumerate(model.groups_.values()):
-        if coef[columns].any():
-            rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], coef[columns])) - whole
+    rises = np.zeros(len(terms))
+    for g, (columns, term) in enumerate(zip(model.groups_.values(), terms, strict=True)):
+        if term.any():
+            rises[g] = deviance(eta - safe_sparse_dot(X[:, columns], term)) - whole
     return rises
+
+
+def _best_intercept(counts, eta, weight, omega):
+    """What added to eta makes the counts the most likely."""
+    log_total = np.log(weight @ counts)
+    if omega == 0:
+        return log_total - logsumexp(eta, b=weight)
+
+    def slope(intercept):
+        small = np.exp(-np.clip(eta + intercept, -700, 700))
+        return weight @ ((1 - counts * small) / (small + omega))
+
+    # the weighted sum of (1 + omega y) mu / (1 + omega mu) is to be that of the counts, and mu is never less than that
+    low = log_total - logsumexp(eta, b=weight * (1 + omega * counts))
+    high = low + 1
+    while slope(high) < 0:
+        high += high - low
+    return brentq(slope, low - 1e-9, high)

@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.displays._shared import COLORS, MUTED, check_choice, open_axes, shorten, split_pipeline
 from skprox.groups import group_norms
+from skprox.latent import model_apart
 from skprox.outputs import output_titles
 
 KINDS = "norm", "selection"
@@ -92,7 +93,8 @@ class PopulationDisplay:
             raise TypeError(
                 f"{type(model).__name__} has no groups_; give an estimator of skprox, or a pipeline with one."
             )
-        norms = group_norms(np.atleast_2d(model.coef_).astype(np.float64), model.groups_)
+        coefs, groups = model_apart(model)
+        norms = group_norms(np.atleast_2d(coefs).astype(np.float64), groups)
         display = cls(norms=norms, outputs=list(output_titles(model)), groups=list(model.groups_))
         return display.plot(ax, kind=kind, im_kwargs=im_kwargs)
 

@@ -16,6 +16,7 @@ from skprox.displays._shared import (
     followed,
     label_ends,
     open_axes,
+    path_apart,
     refuse_rows,
     shorten,
     split_pipeline,
@@ -23,6 +24,7 @@ from skprox.displays._shared import (
     take_output,
 )
 from skprox.groups import group_norms
+from skprox.latent import apart
 from skprox.path import regularization_path
 from skprox.validation import need_exposure
 
@@ -32,6 +34,8 @@ DASHES = "-", "--", "-.", ":"
 
 class RegularizationPathDisplay:
     """Coefficients, or norms of groups, against the strength of the penalty.
+
+    Where groups share columns, these are the parts of the coefficients that each group has alone.
 
     The strongest penalty is at the left. Read from the left, groups enter as it falls; read from the
     right, they leave as it rises, the uninformative ones first. The groups that are largest at the right
@@ -110,9 +114,8 @@ class RegularizationPathDisplay:
             The display.
         """
         check_matplotlib_support(f"{cls.__name__}.from_path")
-        display = cls(
-            alphas=path.alphas, coefs=path.coefs, groups=path.groups, alpha=alpha, output_names=path.output_names
-        )
+        coefs, groups = apart(path.coefs, path.groups, path.latent_coefs)
+        display = cls(alphas=path.alphas, coefs=coefs, groups=groups, alpha=alpha, output_names=path.output_names)
         return display.plot(ax, kind=kind, output=output, max_groups=max_groups, line_kwargs=line_kwargs)
 
     @classmethod
@@ -174,11 +177,11 @@ class RegularizationPathDisplay:
             ratio = chosen_ratio(model)
             alphas = model.alphas_ if model.alphas_.ndim == 1 else model.alphas_[ratio]
             alpha = model.alpha_ if alpha is None else alpha
-            done = followed(model)
+            done, (coefs, groups) = followed(model), path_apart(model)
             display = cls(
                 alphas=alphas[done],
-                coefs=model.coef_path_[done],
-                groups=model.groups_,
+                coefs=coefs[done],
+                groups=groups,
                 alpha=alpha,
                 output_names=getattr(model, "output_names_", None),
             )

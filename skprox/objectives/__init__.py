@@ -10,6 +10,11 @@ map
     A `map` whose calls may run on several threads.
 counting
     Which of the outputs are nearly the same problem: equal numbers.
+omega
+    By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
+n_blocks
+    How many blocks of equal size the Hessian has, and nothing beside them, where groups have the same columns in each;
+    None where no more is known of it. Coefficients come block after block.
 null
     The `Point` where all coefficients are 0, for each output.
 scale
@@ -27,6 +32,8 @@ value_size(output, value, *intercepts)
 hessian(point, output, columns, rows), factor(point, output, columns)
     Second derivatives in some columns over `scale`, and rows whose products with each other these are: the latter only
     where it `has_factor`.
+hessians(point, output, columns, rows)
+    The same for each of `n_blocks`, in columns of shape (n_blocks, n_columns).
 rates(point, output), hessian_times(point, rates, output, move), solve(rates, output, ridge, right)
     What a Hessian needs to know of a point (for itself alone), its product with a vector, and ridge equations with as
     few unknowns as X has rows, where `is_short`.
@@ -38,6 +45,9 @@ restrict(columns)
     The same as functions of some coefficients alone.
 take(coefs), expand(coefs), occupied
     Coefficients of all columns and of those that are not left out.
+columns, n_all
+    Position in X of the column of each coefficient, None where each has one; and how many coefficients there are with
+    those left out.
 compiled(output)
     The arrays of one output for `skprox.objectives.compiled`, where `is_in_cache`.
 """

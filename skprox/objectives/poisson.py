@@ -33,7 +33,8 @@ class PoissonObjective:
     total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
 
     Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
-    others, or None where it has all.
+    others, or None where it has all. Where `columns` are given, coefficients are of these, and so are such positions;
+    what is left of them is the attribute.
 
     Nothing that is kept in here has an entry for each row of X but the arrays of the design: counts, weights and
     offset, and of these `log_mass`, the logarithms of weight times exposure, and `positive`, whether there is a count.
@@ -55,6 +56,8 @@ class PoissonObjective:
         Runs a function over the blocks, like the builtin.
     dtype : dtype
         What coefficients are rounded to in the end. That of X unless told otherwise.
+    columns : ndarray of int, default=None
+        Position in X of the column of each coefficient, which may repeat. None is one each.
 
     Attributes
     ----------
@@ -62,6 +65,8 @@ class PoissonObjective:
         Which row of weights, and which of counts, each output has.
     design : Design
         The rows of X, and all that comes with them.
+    omega : ndarray of shape (n_outputs,)
+        Overdispersion: 0 here.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
@@ -82,24 +87,29 @@ class PoissonObjective:
         The least of these of all outputs.
     """
 
-    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None):
+    n_blocks = None
+
+    def __init__(
+        self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None, **others
+    ):
         arrays = {"counts": counts, "weights": weights, "offset": offset}
-        design = Design.of_occupied(X, n_threads, map, arrays)
-        self._open(design, fit_intercept, map, X.dtype if dtype is None else dtype)
+        design = Design.of_occupied(X, n_threads, map, arrays, columns)
+        self._open(design, fit_intercept, map, X.dtype if dtype is None else dtype, **others)
 
     @classmethod
-    def of(cls, design, fit_intercept, map, dtype):
+    def of(cls, design, fit_intercept, map, dtype, **others):
         """The objective of a design with the arrays `counts`, `weights` and `offset`."""
         objective = cls.__new__(cls)
-        objective._open(design, fit_intercept, map, dtype)
+        objective._open(design, fit_intercept, map, dtype, **others)
         return objective
 
     def _open(self, design, fit_intercept, map, dtype):
         self.profiled, self.map, self.dtype = fit_intercept, map, dtype
-        self.design, self.occupied, self.n_all = design.keep(_masses_of_rows), design.occupied, design.n_all
-        self.negligible = NEGLIGIBLE / design.shape[0]
+        self.occupied, self.n_all, self.columns = design.occupied, design.n_all, design.repeats
+        self.design, self.negligible = design.keep(_masses_of_rows), NEGLIGIBLE / design.shape[0]
         self._kernel = self._transposed = None
         self._measure()
+        self.omega = np.zeros(len(self.counting))
 
     @property
     def shape(self):
@@ -140,15 +150,22 @@ class PoissonObjective:
         out[self.occupied] = np.moveaxis(coefs, -1, 0)
         return np.moveaxis(out, 0, -1)
 
+    @staticmethod
+    def unite(rows):
+        """What rows that differ in weight and exposure alone are together."""
+        log_mass = rows["log_mass"]
+        together = logsumexp(log_mass, axis=1, keepdims=True).astype(log_mass.dtype)
+        return {"log_mass": together, "positive": rows["positive"].any(axis=1, keepdims=True)}
+
     def restrict(self, columns):
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.
 
         Rows of a sparse X without entries there are alike but for their weight and exposure: they become one.
-        Has no `null`.
+        Has no `null` and no `columns`.
         """
         part = copy(self)
-        part.design = self.design.restrict(columns, _unite)
-        part.null = part._kernel = part._transposed = None
+        part.design = self.design.restrict(columns, self.unite)
+        part.null = part.columns = part._kernel = part._transposed = None
         part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
         part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
         part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]
@@ -198,11 +215,11 @@ class PoissonObjective:
         So scaled it is the covariance of the columns under the rates, and the same for all counts.
         """
         support = np.flatnonzero(point.coef)
-        slopes, weighting = self._slopes(point.coef[None], support)[0], self.weighting[output]
-        center, intercept = self.center[columns].astype(self.precision), point.intercept
+        slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
+        center = self.center[columns].astype(self.precision)
 
         def task(part):
-            mass = np.exp(part.cut(support) @ slopes + part["log_mass"][weighting] + intercept)
+            mass = curvatures(part, part.cut(support) @ slopes)
             root = np.sqrt(mass)
             chunk = part.cut(columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
@@ -219,26 +236,31 @@ class PoissonObjective:
         mass, first, second = self.design.reduce(add, task, len(columns), 1)
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
-            second /= mass
+        second /= self.scale[output]
         flat = self.spread[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
     def rates(self, point, output):
-        """The design with `rates`: weight times expected count of each row."""
-        support, weighting, intercept = np.flatnonzero(point.coef), self.weighting[output], point.intercept
-        slopes = self._slopes(point.coef[None], support)
+        """The design with `rates`: second derivatives of the loss of each row, times its weight."""
+        support = np.flatnonzero(point.coef)
+        slopes, curvatures = self._slopes(point.coef[None], support), self._curvatures(point, output)
 
         def recipe(rows):
-            return {"rates": np.exp(_predict(rows.cut(support), slopes)[0] + rows["log_mass"][weighting] + intercept)}
+            return {"rates": curvatures(rows, _predict(rows.cut(support), slopes)[0])}
 
         return self.design.keep(recipe, len(support))
 
     def hessian_times(self, point, rates, output, move):
         """Second derivative at a point with these `rates`, over `scale`, times a vector. One pass over X."""
         support = np.flatnonzero(move)
+        shift = self._shift([point], self._slopes(move[None], support), [output], support)[0]
+        return self._times(rates, output, move, support, shift)
+
+    def _times(self, rates, output, move, support, shift):
+        """The same where the intercept moves back by `shift`."""
         slopes = self._slopes(move[None], support)
-        shift, everywhere = self._shift([point], slopes, [output], support)[0], len(support) == len(move)
+        everywhere = len(support) == len(move)
 
         def task(rows):
             chunk = rows.cut()
@@ -289,10 +311,8 @@ class PoissonObjective:
         """
         support = np.flatnonzero(point.coef)
         slopes, everything = self._slopes(point.coef[None], support)[0], self.design.rows
-        log_mass = everything["log_mass"][self.weighting[output]]
-        mass = np.exp(everything.cut(support) @ slopes + log_mass + point.intercept).astype(np.float64)
-        if self.profiled:
-            mass /= mass.sum()
+        mass = self._curvatures(point, output)(everything, everything.cut(support) @ slopes)
+        mass = mass.astype(np.float64) / self.scale[output]
         root, flat = np.sqrt(mass), self.spread[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
@@ -300,7 +320,7 @@ class PoissonObjective:
             rows = everything.cut(columns[part])
             rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
             if self.profiled:
-                rows -= (rows @ mass)[:, None]
+                rows -= (rows @ mass)[:, None] / mass.sum()
             rows *= root
             rows[flat[part]] = 0.0
             factor[part] = rows
@@ -450,6 +470,11 @@ class PoissonObjective:
         means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
         return np.einsum("kj,kj->k", moves, means) / self.total[outputs]
 
+    def _curvatures(self, point, output):
+        """A function of rows and their X coef: second derivatives of the loss, times the weights."""
+        weighting, intercept = self.weighting[output], point.intercept
+        return lambda rows, eta: np.exp(eta + rows["log_mass"][weighting] + intercept)
+
     def _which(self, outputs):
         """Which row of weights each of some outputs has."""
         return slice(None) if self.weighting[-1] == 0 else self.weighting[outputs]
@@ -462,13 +487,6 @@ class PoissonObjective:
 def _masses_of_rows(rows):
     with np.errstate(divide="ignore"):
         return {"log_mass": np.log(rows["weights"]) + rows["offset"], "positive": rows["counts"] > 0}
-
-
-def _unite(rows):
-    """What rows that differ in weight and exposure alone are together."""
-    log_mass = rows["log_mass"]
-    together = logsumexp(log_mass, axis=1, keepdims=True).astype(log_mass.dtype)
-    return {"log_mass": together, "positive": rows["positive"].any(axis=1, keepdims=True)}
 
 
 def _look_at_rows(rows):

@@ -9,7 +9,7 @@ from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate, Problem
 
-__all__ = ["LOCKSTEP", "Certificate", "Problem", "solve", "solve_in_memory"]
+__all__ = ["LOCKSTEP", "Certificate", "Problem", "settle_in_memory", "solve", "solve_in_memory"]
 
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
@@ -57,7 +57,8 @@ def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, 
     if not in_memory.serves(objective, penalties, solver, max_iter):
         return None
     certificates = [Certificate.of(objective, *each) for each in zip(penalties, outputs, strict=True)]
-    found = in_memory.descend(objective, certificates, outputs, starts, alphas, tol)
+    ways = [[start] for start in starts], [alphas] * len(outputs)
+    found = in_memory.descend(objective, certificates, outputs, *ways, tol)
     for k, (certificate, output, last) in enumerate(zip(certificates, outputs, starts, strict=True)):
         if objective.dtype == np.float64 and None not in found[k]:
             continue
@@ -70,6 +71,26 @@ def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, 
                 (found[k][i],), _ = solve(objective, [replace(problems[i], start=last)], solver, tol, max_iter)
             last = found[k][i].point
         found[k] = _rounded(objective, problems, found[k])
+    return found
+
+
+def settle_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, max_iter):
+    """The same under concave penalties: a list of points to start from, and one of strengths, for each of `outputs`.
+
+    None in place of results that were not found.
+    """
+    if not in_memory.serves(objective, penalties, solver, max_iter):
+        return [[None] * len(each) for each in alphas]
+    certificates = [Certificate.of(objective, *each) for each in zip(penalties, outputs, strict=True)]
+    found = in_memory.descend(objective, certificates, outputs, starts, alphas, tol)
+    for k, (certificate, output) in enumerate(zip(certificates, outputs, strict=True)):
+        done = [i for i, result in enumerate(found[k]) if result is not None]
+        problems = [
+            Problem(output, certificate.at_null(certificate.penalty.scaled(alphas[k][i]), objective.null[output]), None)
+            for i in (done if objective.dtype != np.float64 else [])
+        ]
+        for i, result in zip(done, _rounded(objective, problems, [found[k][i] for i in done]), strict=True):
+            found[k][i] = result
     return found
 
 

@@ -15,17 +15,18 @@ CAPACITY = 300  # columns of a model
 STATE = np.dtype(
     [(name, "f8") for name in ("value", "intercept", "residual", "rate", "step", "penalty", "predicted", "rounding")]
     + [(name, "f8") for name in ("trial_value", "trial_intercept", "null", "scale")]
+    + [(name, "f8") for name in ("gamma", "bent", "best")]
     + [
         (name, "i8")
-        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton")
+        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton", "n_lassos")
     ]
 )
 # Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the gradient of the
 # null model, the scale and the rounding of gradients, and the curvature; the unit of the KKT residual; and work.
 COEF, GRADIENT, TRIAL, AFTER, NULL, SCALE, NOISE, CURVATURE, UNIT, WORK = range(10)
 # Rows of `Descent.groups`: the KKT residual, the factor at which a group enters, whether it is wanted in the model, and
-# whether it is there.
-RESIDUAL, ENTRY, WANTED, INSIDE = range(4)
+# whether it is there; and which piece of a concave penalty its norm is at.
+RESIDUAL, ENTRY, WANTED, INSIDE, PIECE = range(5)
 # Rows of `Descent.local`, in the order of the model's columns: where a step starts and ends, with the gradients of the
 # quadratic; unit and rounding over the scale of the Hessian; the eigenvalues of diagonal blocks; the expansion of the
 # penalty; and work.
@@ -70,13 +71,15 @@ def new_descent(objective, certificate, output):
     n_groups, capacity = penalty.n_groups, n_features if implicit else min(n_features, CAPACITY)
     state, size = np.zeros(1, STATE), 0 if implicit else capacity
     state["implicit"] = implicit
+    if penalty.is_concave:
+        state["gamma"], state["bent"] = penalty.concavity
     features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
     features[SCALE], features[NOISE] = certificate.move, certificate.rounding
     return Descent(
         state.view(np.recarray),  # whose fields are attributes without numba, too
         features,
-        np.zeros((4, n_groups)),
+        np.zeros((5, n_groups)),
         at_one,
         Arrays(*map(np.array, penalty.arrays)),
         Arrays(np.zeros(capacity, np.int64), np.zeros(capacity + 1, np.int64), *np.zeros((2, 4, capacity))),

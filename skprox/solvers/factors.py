@@ -15,14 +15,16 @@ def submatrix(hessian, inside, bend):
 class Cholesky:
     """Cholesky factor of a semi-definite matrix known up to `eps`, its diagonal lifted by as little as it takes.
 
-    Overwrites the diagonal of `matrix`. Not a number throughout where no lift helps.
+    Or of several, along the first axis. Overwrites the diagonal of `matrix`. Not a number throughout where no lift
+    helps.
     """
 
     def __init__(self, matrix, eps):
-        diagonal = matrix.diagonal().copy()
+        self.matrix, here = matrix, np.arange(matrix.shape[-1])
+        diagonal = matrix[..., here, here]
         diagonal[diagonal <= 0] = 1.0
         for lift in eps**0.7 * 100.0 ** np.arange(8):
-            np.fill_diagonal(matrix, diagonal * (1.0 + lift))
+            matrix[..., here, here] = diagonal * (1.0 + lift)
             try:
                 self.lower = np.linalg.cholesky(matrix)  # scipy's would hold other threads up
                 break
@@ -36,6 +38,11 @@ class Cholesky:
 
     def solve(self, right):
         return self.half_solve(self.half_solve(right), transposed=True)
+
+    def inverse(self):
+        if not np.isfinite(self.lower).all():
+            return np.full_like(self.matrix, np.nan)
+        return np.linalg.inv(self.matrix)
 
 
 class Factor:

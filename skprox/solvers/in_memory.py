@@ -26,16 +26,18 @@ def serves(objective, penalties, solver, max_iter):
 
 
 def descend(objective, certificates, outputs, starts, alphas, tol):
-    """Results of Newton descents of `outputs` at each of `alphas`: None where one fell short of `tol`.
+    """Results of Newton descents of `outputs` at each of its `alphas`: None where one fell short of `tol`.
 
-    `certificates` are those of the penalties at a strength of one, `starts` the points to start from.
+    `certificates` are those of the penalties at a strength of one, `starts` the points to start from: one for each
+    output, or under a concave penalty for each strength.
     """
     problems = [objective.compiled(output) for output in outputs]
 
     def run(task):
-        certificate, output, start, problem = task
+        certificate, output, points, alphas, problem = task
         coefs, out = np.empty((len(alphas), objective.shape[1])), np.empty((len(alphas), 5))
-        coefs[0] = start.coef
+        for k, start in enumerate(points):
+            coefs[k] = start.coef
         descent = new_descent(objective, certificate, output)
         n_done = follow.descend(problem, descent, alphas, tol, MAX_ITER, coefs, out)
         results = [None] * len(alphas)
@@ -45,7 +47,7 @@ def descend(objective, certificates, outputs, starts, alphas, tol):
                 results[k] = Result(point, max(1, int(n_iter)), optimality, shortfall, False)
         return results
 
-    return list(objective.map(run, zip(certificates, outputs, starts, problems, strict=True)))
+    return list(objective.map(run, zip(certificates, outputs, starts, alphas, problems, strict=True)))
 
 
 def fista(objective, problems, tol, max_iter):

@@ -157,7 +157,7 @@ def sweep(d, tol):
             lower, upper, pulled = p.columns[LOWER, first], p.columns[UPPER, first], bend * end[first] - slope[first]
             moves[first] = step_of_one(pulled, bend, strength, ridge, lower, upper) - end[first]
         else:
-            moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves)
+            moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves, 1)
         steepest = 0.0
         for a in range(first, first + size):
             steepest = max(steepest, local[VALUES, a])

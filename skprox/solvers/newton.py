@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from skprox.solvers.anderson import Anderson
+from skprox.solvers.blocks import BlockModel
 from skprox.solvers.decisions import INNER, LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.implicit import ImplicitModel
 from skprox.solvers.quadratic import QuadraticModel, is_factored
@@ -69,15 +70,17 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
 
 def _kind_of_model(objective, descents, groups, max_entries):
     """What makes a model of `groups` for some descents, and how many entries it has."""
-    penalties, n_rows = [descent.penalty for descent in descents], objective.shape[0]
-    n_columns = len(penalties[0].columns(groups))
+    penalties, n_rows, n_blocks = [descent.penalty for descent in descents], objective.shape[0], objective.n_blocks or 1
+    n_columns = len(penalties[0].columns(groups)) // n_blocks
     is_smooth = all(penalty.is_smooth(groups) for penalty in penalties)
     if (
         is_smooth
         and n_columns > EXPLICIT_COLUMNS
-        and (n_columns**2 > max_entries or not any(descent.worn_products for descent in descents))
+        and (n_blocks * n_columns**2 > max_entries or not any(descent.worn_products for descent in descents))
     ):
         return ImplicitModel, 0
+    if objective.n_blocks:
+        return partial(BlockModel, n_blocks=n_blocks, dtype=objective.precision), n_blocks * n_columns**2
     factored = is_factored(penalties, groups, n_rows, objective.spread) and objective.has_factor
     size = n_columns * (n_rows if factored else n_columns)
     return partial(QuadraticModel, n_rows=n_rows, dtype=objective.precision, factored=factored), size
@@ -184,7 +187,7 @@ def _renew_models(working, active, tol, max_entries):
     Where there are many rows a column, folds have much the same Hessian, and one serves them all. Where there are
     few, a fold may lack directions that others have.
     """
-    tall = working.objective.shape[0] >= TALL * len(working.columns)
+    tall = working.objective.shape[0] >= TALL * len(working.columns) // (working.objective.n_blocks or 1)
     kinds = working.objective.counting if tall else np.arange(len(working.objective.counting))
     for _, alike in groupby(active, lambda descent: kinds[descent.problem.output]):
         alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
@@ -209,7 +212,7 @@ class _Descent:
 
     def __init__(self, problem, objective, order, monitor):
         self.problem, self.certificate, self.penalty = problem, problem.certificate, problem.certificate.penalty
-        self.order, self.monitor, self.shape = order, monitor, objective.shape
+        self.order, self.monitor, self.shape, self.n_blocks = order, monitor, objective.shape, objective.n_blocks or 1
         self.scale, self.value_size = objective.scale[problem.output], partial(objective.value_size, problem.output)
         self.eps = np.finfo(objective.precision).eps
         self.point, self.model = problem.start, None
@@ -240,7 +243,7 @@ class _Descent:
         behind = self.certified[outside] <= tol  # those above it must come in
         outside = outside[np.lexsort([-entries[outside], behind])]
         sizes = penalty.sizes
-        room = max(WORKING_COLUMNS, sizes[inside].sum())
+        room = max(WORKING_COLUMNS * self.n_blocks, sizes[inside].sum())
         return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
 
     def groups_needed(self):

@@ -43,14 +43,11 @@ class QuadraticModel:
         self.groups = np.concatenate([self.groups, new])
         self.columns = np.concatenate([self.columns, self.partition.columns(new)])
         if self.factored:
-            added = _finite(working.whole.factor(self.point, self.output, self.columns[old:]))
+            added = finite(working.whole.factor(self.point, self.output, self.columns[old:]))
             self.rows = np.concatenate([self.rows, added], dtype=np.float32)
         else:
             point, where = working.restrict(self.point), working.find(self.columns)
-            added = _finite(working.objective.hessian(point, self.output, where, slice(old, None)))
-            grown = np.empty((len(self.columns),) * 2)
-            grown[:old, :old], grown[old:], grown[:old, old:] = self.rows, added, added[:, :old].T
-            self.rows = grown
+            self.rows = extended(self.rows, working.objective.hessian(point, self.output, where, slice(old, None)))
         self._add_eigenbases(new, old)
 
     def forget(self, groups):
@@ -90,14 +87,18 @@ class QuadraticModel:
                 blocks = rows @ rows.swapaxes(1, 2)
             else:
                 blocks = self.rows[members[:, :, None], members[:, None, :]]
-            spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
-            noise = size * (self.eps if self.factored else np.finfo(float).eps) * spectra[:, -1:]
-            # rounding pulls along directions without curvature, which must not be free in a group that is held
-            held = self.partition.kinked[groups[alike], None]
-            values[members - first] = np.where(spectra > noise, spectra, np.where(held, noise, 0.0))
+            values[members - first], bases = self._spectra(blocks, groups[alike])
             vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
+
+    def _spectra(self, blocks, groups):
+        """Eigenvalues and eigenvectors of the part of the Hessian in each of `groups`, along the last axes but two."""
+        spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
+        noise = blocks.shape[-1] * (self.eps if self.factored else np.finfo(float).eps) * spectra[..., -1:]
+        # rounding pulls along directions without curvature, which must not be free in a group that is held
+        held = self.partition.kinked[groups, None]
+        return np.where(spectra > noise, spectra, np.where(held, noise, 0.0)), bases
 
     def times(self, move):
         """Hessian @ move"""
@@ -131,20 +132,26 @@ class QuadraticModel:
                     break
         return coef, gradient
 
+    def blocks(self):
+        """The blocks on its diagonal, and the positions of the columns of each."""
+        return self.rows[None], np.arange(len(self.rows))[None]
+
     def _solve_smooth(self, gradient, coef, certificate, tol):
         """The minimiser without norms, in place; not along directions whose curvature may be rounding alone."""
-        ridge = certificate.penalty.ridge
-        matrix = self.rows + np.diag(ridge)
-        scale = np.sqrt(np.maximum(matrix.diagonal(), 0.0))
+        (matrix, places), ridge = self.blocks(), certificate.penalty.ridge
+        matrix = matrix + ridge[places][:, :, None] * np.eye(places.shape[1])
+        scale = np.sqrt(np.maximum(np.einsum("kjj->kj", matrix), 0.0))
         scale[scale == 0] = 1.0
-        matrix /= scale
         matrix /= scale[:, None]
+        matrix /= scale[:, :, None]
         values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
-        inverse = np.where(values > len(values) * self.eps * values[-1], 1 / np.where(values > 0, values, 1.0), 0.0)
+        told = values > values.shape[1] * self.eps * values[:, -1:]
+        inverse, step = np.where(told, 1 / np.where(values > 0, values, 1.0), 0.0), np.empty_like(coef)
         for _ in range(REFINEMENTS):
             if certificate(coef, gradient).max() <= tol:
                 break
-            step = -(vectors @ (inverse * (vectors.T @ ((gradient + ridge * coef) / scale)))) / scale
+            pulled = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
+            step[places] = -np.einsum("kij,kj->ki", vectors, inverse * pulled) / scale
             coef += step
             gradient += self.times(step)
 
@@ -181,6 +188,16 @@ class QuadraticModel:
             wide = self.kept = WideFactor(self.rows, penalty, coef, inside)
         return wide
 
+    def solve_curved(self, inside, bend, radial, penalty, right):
+        """(Hessian + diag(bend) - radial radial' within groups)^-1 right on the columns `inside`."""
+        if not radial.any():
+            return self.solve(inside, bend, right)
+        curvature = submatrix(self.rows, inside, bend)
+        for group in penalty.curved(radial):
+            where = slice(*np.searchsorted(inside, group))
+            curvature[where, where] -= np.outer(radial[inside[where]], radial[inside[where]])
+        return Cholesky(curvature, self.eps).solve(right)
+
     def solve(self, inside, bend, right):
         """(Hessian + diag(bend))^-1 right on the columns `inside`, by a factor for columns nearby if there is one."""
         kept = self.kept
@@ -207,9 +224,17 @@ class QuadraticModel:
         )
 
 
-def _finite(second):
+def finite(second):
     """Second derivatives without those that overflow: steps are judged by values."""
     return second if np.isfinite(second).all() else np.where(np.isfinite(second), second, 0.0).astype(second.dtype)
+
+
+def extended(matrix, added):
+    """A symmetric matrix, or several along the first axis, with more rows and columns, of which the rows are given."""
+    added, old = finite(added), matrix.shape[-1]
+    out = np.empty((*added.shape[:-2], added.shape[-1], added.shape[-1]))
+    out[..., :old, :old], out[..., old:, :], out[..., :old, old:] = matrix, added, added[..., :old].swapaxes(-1, -2)
+    return out
 
 
 def is_factored(penalties, groups, n_rows, spread):
@@ -255,7 +280,7 @@ def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors,
                 pulled = value * coef[first] - force[first]
                 moves[first] = step_of_one(pulled, value, strength, ridge, lower, upper) - coef[first]
             else:
-                moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves)
+                moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves, 1)
             steepest = np.max(values[first:last])
             for a in range(first, last):
                 if moves[a] != 0.0:
@@ -282,15 +307,7 @@ def _newton_step(model, gradient, coef, penalty):
     if len(inside) == 0:
         return False
     slope, bend[bend == np.inf], step = slope + gradient, 0.0, np.zeros_like(coef)
-    if radial.any():
-        curvature = submatrix(model.rows, inside, bend)
-        for group in penalty.curved(radial):
-            where = slice(*np.searchsorted(inside, group))
-            curvature[where, where] -= np.outer(radial[inside[where]], radial[inside[where]])
-        step[inside] = -Cholesky(curvature, model.eps).solve(slope[inside])
-    else:
-        step[inside] = -model.solve(inside, bend, slope[inside])
-
+    step[inside] = model.solve_curved(inside, bend, radial, penalty, -slope[inside])
     first = penalty.first_kink(coef, step)
     before = penalty.value(coef)
     slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding

@@ -7,7 +7,7 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 from math import inf
 
 from skprox._jit import inner
-from skprox.prox import entries, gather, residuals, scale, value
+from skprox.prox import LEVEL, REST, STRENGTH, entries, gather, lower, residuals, scale, set_levels, value
 from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
@@ -15,6 +15,7 @@ from skprox.solvers.descent import (
     COLUMNS,
     END,
     ENTRY,
+    FREE,
     GRADIENT,
     GROUPS,
     HERE,
@@ -24,6 +25,7 @@ from skprox.solvers.descent import (
     MOVED,
     NOISE,
     NULL,
+    PIECE,
     RESIDUAL,
     SCALE,
     SLOPE,
@@ -32,12 +34,13 @@ from skprox.solvers.descent import (
     UNIT,
     WANTED,
 )
-from skprox.solvers.model_problem import model_residual
+from skprox.solvers.model_problem import minimise, model_residual
 
 # What a step may want: to minimise the model, the objective at the trial, a Hessian, more columns of it, the gradient
 # in the columns outside of it, or nothing.
 MINIMISE, EVALUATE, HESSIAN, EXTEND, CHECK, DONE = range(6)
 
+LASSOS, MODELS = 40, 50  # with which a concave penalty is approximated, at a strength and within a model, at most
 NEEDED = 0.6  # share of its strength that the gradient of a group outside has for a new Hessian to include it
 
 
@@ -183,3 +186,64 @@ def receive(d, size, tol, max_iter, cost):
     if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
         return CHECK
     return HESSIAN if is_tired(s.residual, tol, s.rate, cost) else MINIMISE
+
+
+@inner
+def touch(d, alpha):
+    """Start with the lasso that touches a concave penalty where the descent is, at a strength that has begun."""
+    s, n_groups = d.state[0], d.groups.shape[1]
+    for g in range(n_groups):
+        d.layout[FREE, g] = g
+    set_levels(d.at_one, d.layout[FREE], n_groups, alpha, d.penalty)
+    s.best, s.n_lassos = inf, 0
+    lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
+    on_same_pieces(d)
+
+
+@inner
+def touch_again(d, tol, max_iter, rounding):
+    """Go on to the lasso that touches a concave penalty where the last one led. False if nothing is left to do.
+
+    Nor if the objective has risen, or there were too many.
+    """
+    s, n_groups = d.state[0], d.groups.shape[1]
+    below = lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
+    here = s.value + value(d.features[COEF], d.penalty, n_groups) - below
+    s.residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
+    if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
+        return False
+    if s.n_lassos >= LASSOS or not here <= s.best + rounding:
+        return False
+    s.best, s.n_lassos, s.n_newton, s.rate, s.fresh = here, s.n_lassos + 1, 0, 1.0, 0
+    return True
+
+
+@inner
+def on_same_pieces(d):
+    """Whether the norms are where the concave penalty has the same pieces as when last asked: straight, bent or flat."""
+    same = True
+    for g in range(d.groups.shape[1]):
+        slope, level = d.penalty.groups[STRENGTH, g] - d.penalty.groups[REST, g], d.penalty.groups[LEVEL, g]
+        piece = 0.0 if slope >= level else 1.0 if slope > 0.0 else 2.0
+        same = same and piece == d.groups[PIECE, g]
+        d.groups[PIECE, g] = piece
+    return same
+
+
+@inner
+def foresee(d, tol):
+    """Start a step, to where lassos that touch the penalty one after the other lead in the model. The last one stays.
+
+    It has the slopes of the penalty at the minimum, as far as the model tells.
+    """
+    s, local = d.state[0], d.local
+    depart(d)
+    set_levels(d.penalty, d.layout[GROUPS], s.n_groups, 1.0 / s.scale, d.model)
+    for _ in range(MODELS):
+        minimise(d, tol)
+        lower(local[END], d.model, s.n_groups, s.gamma * s.scale, s.bent / s.scale)
+        if model_residual(d, END, SLOPE) <= tol:
+            break
+    for where in range(s.n_groups):
+        d.penalty.groups[STRENGTH, d.layout[GROUPS, where]] = s.scale * d.model.groups[STRENGTH, where]
+    return arrive(d)
