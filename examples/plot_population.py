@@ -1,6 +1,6 @@
 """
-Two kinds of riders, one fit
-============================
+Two kinds of riders: one model of two responses
+===============================================
 
 Bikes in Washington D.C. are rented by registered riders and by casual ones. Both see the same clock, weather and
 calendar, so they are two outputs of one model: a 2-D target. Each output has coefficients, a certificate and, if one
@@ -25,19 +25,27 @@ from skprox import GroupLassoPoisson, regularization_path
 from skprox.datasets import load_bike_rentals
 
 frame = load_bike_rentals(as_frame=True).frame
-frame["weathersit"] = frame["weathersit"].replace("heavy rain/snow", "light rain/snow")  # there is one such hour
+frame["weathersit"] = frame["weathersit"].replace(
+    "heavy rain/snow", "light rain/snow"
+)  # there is one such hour
 frame["noise"] = np.random.default_rng(0).uniform(size=len(frame))
 riders = frame[["casual", "registered"]]
 week = frame["day"] // 7
 testing, choosing = week % 4 == 3, week % 4 == 2
 print(riders[testing].sum().to_string())
 
-hour = SplineTransformer(n_knots=13, knots=np.linspace(0, 24, 13)[:, None], extrapolation="periodic")
+hour = SplineTransformer(
+    n_knots=13, knots=np.linspace(0, 24, 13)[:, None], extrapolation="periodic"
+)
 transformers = {"hr": hour}
 transformers |= {
-    name: SplineTransformer(n_knots=6, include_bias=False) for name in ("temp", "hum", "windspeed", "noise")
+    name: SplineTransformer(n_knots=6, include_bias=False)
+    for name in ("temp", "hum", "windspeed", "noise")
 }
-transformers |= {name: OneHotEncoder(drop="first", sparse_output=False) for name in ("mnth", "weathersit", "holiday")}
+transformers |= {
+    name: OneHotEncoder(drop="first", sparse_output=False)
+    for name in ("mnth", "weathersit", "holiday")
+}
 blocks = {
     name: transformer.set_output(transform="pandas").fit_transform(frame[[name]])
     for name, transformer in transformers.items()
@@ -54,29 +62,52 @@ X = pd.concat(blocks, axis=1)
 # with it the strength that suits them, is smaller.
 
 learning = ~(testing | choosing)
-path = regularization_path(GroupLassoPoisson(), X[learning], riders[learning], alphas=np.geomspace(10, 0.01, 40))
-rates = np.exp(path.intercepts[:, None] + X[choosing].to_numpy() @ path.coefs.transpose(0, 2, 1))
-scores = np.array(
-    [[d2_tweedie_score(riders[choosing].iloc[:, k], rate[:, k], power=1) for k in range(2)] for rate in rates]
+path = regularization_path(
+    GroupLassoPoisson(),
+    X[learning],
+    riders[learning],
+    alphas=np.geomspace(10, 0.01, 40),
 )
-alphas = path.alphas[[(scores[:, k] >= scores[:, k].max() - 0.01).argmax() for k in range(2)]]
-print(f"the largest strengths within 0.01 of the best D²: casual {alphas[0]:.2g}, registered {alphas[1]:.2g}")
+rates = np.exp(
+    path.intercepts[:, None] + X[choosing].to_numpy() @ path.coefs.transpose(0, 2, 1)
+)
+scores = np.array(
+    [
+        [
+            d2_tweedie_score(riders[choosing].iloc[:, k], rate[:, k], power=1)
+            for k in range(2)
+        ]
+        for rate in rates
+    ]
+)
+alphas = path.alphas[
+    [(scores[:, k] >= scores[:, k].max() - 0.01).argmax() for k in range(2)]
+]
+print(
+    f"the largest strengths within 0.01 of the best D²: casual {alphas[0]:.2g}, registered {alphas[1]:.2g}"
+)
 
 # %%
 # A strength for each output
 # --------------------------
 # An array of strengths has a row an output and a column a group. Each output is the same as if it were fitted alone.
 
-model = GroupLassoPoisson(alpha=np.repeat(alphas[:, None], len(blocks), axis=1), tol=1e-10)
+model = GroupLassoPoisson(
+    alpha=np.repeat(alphas[:, None], len(blocks), axis=1), tol=1e-10
+)
 model.fit(X[~testing], riders[~testing])
 for k, kind in enumerate(riders):
-    alone = GroupLassoPoisson(alpha=alphas[k], tol=1e-10).fit(X[~testing], riders[kind][~testing])
+    alone = GroupLassoPoisson(alpha=alphas[k], tol=1e-10).fit(
+        X[~testing], riders[kind][~testing]
+    )
     print(f"{kind}: {np.abs(model.coef_[k] - alone.coef_).max():.0e} from its own fit")
 
 predicted = model.predict(X[testing])
 for k, kind in enumerate(riders):
     score = d2_tweedie_score(riders[kind][testing], predicted[kind], power=1)
-    print(f"{kind}: D² = {score:.3f} on the weeks held out, certificate {model.optimality_[k]:.0e}")
+    print(
+        f"{kind}: D² = {score:.3f} on the weeks held out, certificate {model.optimality_[k]:.0e}"
+    )
 
 # %%
 # What drives whom
@@ -90,41 +121,71 @@ print(norms.to_string(float_format="{:.3f}".format))
 
 def effect(group, transformer, values):
     """What a group adds to the log rates of both outputs, at some values of its covariate."""
-    columns = transformer.transform(pd.DataFrame({transformer.feature_names_in_[0]: values}))
+    columns = transformer.transform(
+        pd.DataFrame({transformer.feature_names_in_[0]: values})
+    )
     return columns.to_numpy() @ model.split_coef()[group].T
 
 
-fig, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+fig, axes = plt.subplots(2, 2, figsize=(8, 7), layout="constrained")
 for k, (ax, kind) in enumerate(zip(axes[0], riders, strict=True)):
     for group, norm in zip(path.groups, path.group_norms[:, k].T, strict=True):
         ax.plot(path.alphas, norm, "k:" if group == "noise" else "-", label=group)
     ax.axvline(alphas[k], color="k", lw=0.8, ls="--", label="strength chosen")
-    ax.set(xscale="log", xlabel="alpha", ylim=(0, 6), title=f"{kind}: covariates enter as the strength falls")
+    ax.set(xscale="log", xlabel="alpha", ylim=(0, 6), title=f"{kind} riders")
 axes[0, 0].set_ylabel("norm of the coefficients")
-axes[0, 1].legend(fontsize="small", ncols=2)
+fig.legend(
+    *axes[0, 1].get_legend_handles_labels(),
+    loc="outside upper center",
+    ncols=4,
+    fontsize="small",
+)
 
 ax = axes[1, 0]
-clock, others = np.linspace(0, 23.9, 240), X.drop(columns=["hour, working day", "hour, day off"], level=0).mean()
-typical = model.intercept_ + model.coef_[:, X.columns.get_indexer(others.index)] @ others
+clock, others = (
+    np.linspace(0, 23.9, 240),
+    X.drop(columns=["hour, working day", "hour, day off"], level=0).mean(),
+)
+typical = (
+    model.intercept_ + model.coef_[:, X.columns.get_indexer(others.index)] @ others
+)
 for group, style in [("hour, working day", "-"), ("hour, day off", "--")]:
     for k, rate in enumerate(np.exp(typical + effect(group, hour, clock)).T):
-        ax.plot(clock, rate, style, color=f"C{k}", label=f"{riders.columns[k]}, {group.split(', ')[1]}")
-ax.set(xlabel="hour of the day", ylabel="bikes an hour", xticks=range(0, 25, 6), ylim=(0, 400))
-ax.set_title("Expected rentals, all else at its mean")
-ax.legend(ncols=2)
+        ax.plot(
+            clock,
+            rate,
+            style,
+            color=f"C{k}",
+            label=f"{riders.columns[k]}, {group.split(', ')[1]}",
+        )
+ax.set(
+    xlabel="hour of the day",
+    ylabel="bikes an hour",
+    xticks=range(0, 25, 6),
+    ylim=(0, 400),
+)
+ax.set_title("Expected rentals")
+ax.set_ylim(0, 520)
+ax.legend(ncols=2, fontsize="small", loc="upper center")
 
 ax = axes[1, 1]
 celsius = np.linspace(-5, 37, 100)
-temp = effect("temp", transformers["temp"], (celsius + 8) / 47) - effect("temp", transformers["temp"], [(15 + 8) / 47])
+temp = effect("temp", transformers["temp"], (celsius + 8) / 47) - effect(
+    "temp", transformers["temp"], [(15 + 8) / 47]
+)
 for k, kind in enumerate(riders):
     ax.plot(celsius, np.exp(temp[:, k]), color=f"C{k}", label=kind)
 ax.axhline(1, color="k", lw=0.8, ls=":")
 ax.set(
     xlabel="temperature, °C",
     ylabel="rentals, relative to 15 °C",
-    title="Casual riders mind the cold, and the heat",
+    title="Casual riders mind the cold",
     ylim=(0, None),
 )
 ax.legend()
 fig.savefig("population.png", dpi=120)
 plt.show()
+
+# %%
+# Registered riders commute, casual ones ride in the afternoon and mind the weather more; each of the two is the same
+# as if it were fitted alone.

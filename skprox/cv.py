@@ -74,7 +74,8 @@ class _CrossValidated(CountModel):
         data = data.with_arrays(**self._split(X, y, data.n_rows, params))
         totals, held_out, n_used = _check_folds(data)
         candidates = self._candidates()
-        patterns = [pattern_of(candidate).penalties(1.0, columns, n_outputs) for candidate in candidates]
+        problem = 1.0, columns, n_outputs, data.dtype.type
+        patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
@@ -358,10 +359,11 @@ def _held_out(objective, data, totals, paths):
 
 
 def _weighted_loss(weight, counts, eta, omega):
-    """Sum over rows of weight times loss, without what does not depend on eta, for each column of eta."""
+    """Sum over rows of weight times loss for each column of eta, which is work from then on."""
     if omega == 0:
         with np.errstate(over="ignore"):
-            return weight @ np.exp(eta) - (weight * counts) @ eta
+            linear = (weight * counts) @ eta
+            return weight @ np.exp(eta, out=eta) - linear
     from skprox.losses import nb_values
 
     nothing, first = np.zeros(max(eta.shape)), np.zeros(eta.shape[1], dtype=int)
@@ -431,6 +433,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         many columns as rows.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `PoissonGLMRegressor`.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
@@ -534,6 +538,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         penalty="lasso",
         gamma=None,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         overdispersion=0.0,
         fit_intercept=True,
@@ -554,6 +559,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
         self.penalty = penalty
         self.gamma = gamma
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -620,6 +626,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         Factors on the norms, as in `GroupLassoPoisson`.
     l1_ratio, l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Shares of the L1 norm and of half the sum of squares in the penalty, as in `GroupLassoPoisson`.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do, as in `GroupLassoPoisson`. Deviances are those of the
         negative binomial distribution where it is not 0. "estimate" holds one value for all strengths and folds, and
@@ -728,6 +736,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         l2_ratio=0.0,
         penalty="lasso",
         gamma=None,
+        bounds=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -750,6 +759,7 @@ class GroupLassoPoissonCV(_CrossValidated):
         self.l2_ratio = l2_ratio
         self.penalty = penalty
         self.gamma = gamma
+        self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver

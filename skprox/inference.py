@@ -66,12 +66,13 @@ class InferenceMixin:
         -------
         pandas.DataFrame
             A row and a column for the intercept (where there is one) and for each column of X. For a 2-D target the
-            rows have two levels, output and term. 0 for columns that an infinite strength removed.
+            rows have two levels, output and term. 0 for columns that an infinite strength, or bounds of 0, removed.
 
         Raises
         ------
         ValueError
-            Where a coefficient has an L1 penalty: estimates that may be exactly 0 are not normal.
+            Where a coefficient has an L1 penalty, or is at one of its `bounds`: estimates that may be exactly 0, or at
+            a bound, are not normal. Where all are within their bounds, these change nothing.
         numpy.linalg.LinAlgError
             Where columns depend on each other, and no ridge penalty tells them apart.
 
@@ -96,8 +97,8 @@ class InferenceMixin:
         array([0.037, 0.037, 0.038])
         """
         check_is_fitted(self)
-        if self._has_l1().any():
-            raise ValueError(f"There is no covariance: {self._why_not()}")
+        for reason in filter(None, self._reasons()):
+            raise ValueError(f"There is no covariance: {reason}")
         covariances = self._covariances("covariance", X, y, sample_weight, exposure, kind, clusters, errors="raise")
         terms = ["intercept"] * self.fit_intercept + column_names(self)
         tables = [pd.DataFrame(each, index=terms, columns=terms) for each in covariances]
@@ -132,10 +133,10 @@ class InferenceMixin:
 
         Notes
         -----
-        df = tr((H + P)^-1 H) in the intercept and the coefficients that a penalty does not hold at 0, with H the
-        Hessian of the loss and P that of the penalty: the number of coefficients where nothing is penalised, the number
-        of those other than 0 for the lasso, and less for ridge and group lasso, whose norms have a curvature of
-        strength / norm across the direction of a group's coefficients.
+        df = tr((H + P)^-1 H) in the intercept and the coefficients that no penalty holds at 0, and no bound at itself,
+        with H the Hessian of the loss and P that of the penalty: the number of coefficients where nothing is penalised,
+        the number of those other than 0 for the lasso, and less for ridge and group lasso, whose norms have a curvature
+        of strength / norm across the direction of a group's coefficients.
 
         References
         ----------
@@ -235,15 +236,25 @@ class InferenceMixin:
 
     def _has_l1(self):
         """Whether each output (or all, if they have the same strengths) has an L1 penalty."""
-        strength = self._strengths[:, :2].sum(axis=1)  # of norms, and within them
-        return ((strength > 0) & np.isfinite(strength)).any(axis=1)
+        norm, l1, _, lower, upper = self._strengths.transpose(1, 0, 2)
+        return (np.isfinite(norm) & (norm + l1 > 0) & (lower < upper)).any(axis=1)
 
-    def _why_not(self):
-        return (
+    def _reasons(self):
+        """Why the estimates of each output are not normal, or None."""
+        coefs, (norm, *_, lower, upper) = self._coefs(), self._strengths_of_columns().transpose(1, 0, 2)
+        at_bound = np.isfinite(norm) & (lower < upper) & ((coefs <= lower) | (coefs >= upper))
+        of_l1 = (
             f"this {type(self).__name__} has an L1 penalty, and estimates that may be exactly 0 are not normal. Test "
             "the groups by skprox.multi_split_test, or refit those that were selected without a penalty (alpha is 0 "
             "for these and infinite for others) to other rows than the ones that selected them."
         )
+        of_bounds = (
+            f"this {type(self).__name__} has coefficients at one of their bounds, where estimates are not normal, nor "
+            "are those beside them. Refit without bounds, or look at fits to samples of the rows, as of "
+            "sklearn.utils.resample."
+        )
+        has_l1 = np.broadcast_to(self._has_l1(), len(coefs))
+        return [of_l1 if a else of_bounds if b else None for a, b in zip(has_l1, at_bound.any(axis=1), strict=True)]
 
     def _check_fitted_rows(self, name, X, y, sample_weight, exposure):
         """X, counts (or None), weights and means, these of shape (n_outputs, n_samples), in double precision."""
@@ -301,12 +312,12 @@ class InferenceMixin:
             raise ValueError(f"clusters are for kind='sandwich', which adds up the scores of each; got kind={kind!r}.")
         X, counts, weight, means = self._check_fitted_rows(name, X, y, sample_weight, exposure)
         clusters = None if clusters is None else check_clusters(clusters, weight)
-        penalised, size = np.broadcast_to(self._has_l1(), len(means)), X.shape[1] + self.fit_intercept
+        refusals, size = self._reasons(), X.shape[1] + self.fit_intercept
         found, reasons = [], {}
         for k, information in enumerate(self._informations(X, weight, means)):
             try:
-                if penalised[k]:
-                    raise np.linalg.LinAlgError(self._why_not())
+                if refusals[k]:
+                    raise np.linalg.LinAlgError(refusals[k])
                 found.append(information.covariance(kind, None if counts is None else counts[k], clusters))
             except np.linalg.LinAlgError as error:
                 if errors == "raise":

@@ -7,9 +7,9 @@ import numpy as np
 
 from skprox.solvers import LOCKSTEP, Certificate, Problem, settle_in_memory, solve
 from skprox.solvers.anderson import Anderson
+from skprox.solvers.decisions import ENOUGH
 
 LASSOS = 200  # for a model, at most
-ENOUGH = 0.1  # of what is left to do may be left undone by the next lasso
 SAME = 1e-9  # part of an objective by which another stationary point has to be better
 
 

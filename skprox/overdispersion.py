@@ -45,8 +45,10 @@ def estimated(objective, points, fit, tol):
 
     `fit`, of an objective and points to start from, at first `points`, returns the results of these outputs.
     Fits and estimates take turns, each of which makes the counts more likely, or what is penalised of it, until no
-    estimate changes by more than `tol` of itself. Returns the last points, too, as points to start from.
+    estimate changes by more than `tol` of itself, or than rounding lets it. Returns the last points, too, as points to
+    start from.
     """
+    tol = max(tol, np.sqrt(np.finfo(objective.dtype).eps))
     overdispersion = objective.most_likely(points)
     for _ in range(MOST_FITS):
         objective = objective.at(overdispersion)

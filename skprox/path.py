@@ -338,7 +338,7 @@ def regularization_path(
     validate_parameters(estimator)
     data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
     columns, n_outputs = data.columns, data.n_outputs
-    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs, data.dtype.type)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
     overdispersion = check_overdispersion(estimator, data)
     with open_objective(data, estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:

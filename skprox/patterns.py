@@ -7,7 +7,7 @@ import numpy as np
 
 from skprox.groups import group_of_column
 from skprox.joint import is_joint, one_for_all, over_outputs
-from skprox.strengths import per_coefficient, per_group
+from skprox.strengths import bounds_by_column, per_coefficient, per_group
 
 ROUNDING = 1e-14  # of the sum of two ratios
 GAMMA = {"mcp": 3.0, "scad": 4.0}  # those of grpreg
@@ -15,11 +15,10 @@ GAMMA = {"mcp": 3.0, "scad": 4.0}  # those of grpreg
 
 def pattern_of(estimator):
     """The parameters of an estimator, or one that cross-validates, that stay as they are whatever `alpha`."""
-    shape = estimator.penalty, estimator.gamma
+    common = is_joint(estimator), estimator.penalty, estimator.gamma, estimator.bounds
     if hasattr(estimator, "group_weights"):
-        ratios = estimator.l1_ratio, estimator.l2_ratio
-        return GroupPattern(is_joint(estimator), estimator.group_weights, *ratios, *shape)
-    return ColumnPattern(is_joint(estimator), estimator.penalty_weights, estimator.l1_ratio, *shape)
+        return GroupPattern(*common, estimator.group_weights, estimator.l1_ratio, estimator.l2_ratio)
+    return ColumnPattern(*common, estimator.penalty_weights, estimator.l1_ratio)
 
 
 def _bend(penalties, levels, penalty, gamma):
@@ -50,10 +49,11 @@ class ColumnPattern:
     """Those of an elastic net: for each column."""
 
     joint: bool
-    penalty_weights: object
-    l1_ratio: object
     penalty: str
     gamma: float | None
+    bounds: object
+    penalty_weights: object
+    l1_ratio: object
     of_groups = False
 
     def arrays(self, columns, n_outputs):
@@ -65,7 +65,8 @@ class ColumnPattern:
         }
         return one_for_all(**found) if self.joint else found
 
-    def penalties(self, alpha, columns, n_outputs):
+    def penalties(self, alpha, columns, n_outputs, dtype=np.float64):
+        """One for each output, or for all; bounds as `dtype`, that of the coefficients, can hold them."""
         from skprox.penalties import Penalty
 
         weights, ratio = self.arrays(columns, n_outputs).values()
@@ -74,11 +75,13 @@ class ColumnPattern:
         total = _times(alpha, weights, "penalty_weights")
         removed, finite = np.isinf(total), np.where(np.isinf(total), 0.0, total)
         strength, ridge = np.where(removed, np.inf, finite * ratio), finite * (1 - ratio)
-        groups = np.arange(len(columns.names))
+        groups, bounds = np.arange(len(columns.names)), bounds_by_column(self.bounds, columns, dtype)
         build = partial(Penalty.of, groups, np.arange(len(groups) + 1))
         if self.joint:
+            _check_bounds(bounds, strength, groups, columns, n_outputs)
             build = partial(over_outputs, n_outputs or 1, groups[:, None])
-        penalties = [build(*each) for each in zip(strength, ridge, strict=True)]
+        no_l1 = np.zeros(len(groups))
+        penalties = [build(*each, no_l1, *bounds.T) for each in zip(strength, ridge, strict=True)]
         return _bend(penalties, finite * ratio, self.penalty, self.gamma)
 
     def norms(self, groups, n_features):
@@ -91,11 +94,12 @@ class GroupPattern:
     """Those of a group lasso: for each group."""
 
     joint: bool
+    penalty: str
+    gamma: float | None
+    bounds: object
     group_weights: object
     l1_ratio: object
     l2_ratio: object
-    penalty: str
-    gamma: float | None
     of_groups = True
 
     def arrays(self, columns, n_outputs):
@@ -112,9 +116,15 @@ class GroupPattern:
         found = {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
         return one_for_all(**found) if self.joint else found
 
-    def penalties(self, alpha, columns, n_outputs):
+    def penalties(self, alpha, columns, n_outputs, dtype=np.float64):
+        """One for each output, or for all; bounds as `dtype`, that of the coefficients, can hold them."""
         from skprox.penalties import Penalty
 
+        if columns.overlap and self.bounds is not None:
+            raise ValueError(
+                "bounds do not go with overlap='latent', where coefficients are sums over groups. Leave them out, or "
+                "give groups that share no columns."
+            )
         columns = columns.parts
         groups, (weights, l1_ratio, l2_ratio) = list(columns.groups.values()), self.arrays(columns, n_outputs).values()
         alpha, rest = per_group("alpha", alpha, columns, n_outputs), 1 - (l1_ratio + l2_ratio)
@@ -124,10 +134,11 @@ class GroupPattern:
         finite, weights = np.where(removed, 0.0, alpha), np.where(np.isinf(weights), 0.0, weights)
         norms = np.where(removed, np.inf, finite * rest * weights)
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
-        group_of = group_of_column(columns.groups)
+        bounds, group_of = bounds_by_column(self.bounds, columns, dtype), group_of_column(columns.groups)
+        _check_bounds(bounds, norms, group_of, columns, n_outputs if self.joint else 1)
         build = partial(over_outputs, n_outputs or 1) if self.joint else Penalty.from_groups
         penalties = [
-            build(groups, strength, ridge[group_of], l1[group_of])
+            build(groups, strength, ridge[group_of], l1[group_of], *bounds.T)
             for strength, ridge, l1 in zip(*strengths, strict=True)
         ]
         return _bend(penalties, np.where(removed, 0.0, strengths[0]), self.penalty, self.gamma)
@@ -145,6 +156,26 @@ def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
         raise ValueError(
             f"l1_ratio + l2_ratio must be at most 1, for they are shares of one penalty; got {sums[output, g]:g} for "
             f"group {list(columns.groups)[g]!r}{of}. Make one of them smaller."
+        )
+
+
+def _check_bounds(bounds, norms, group_of, columns, n_outputs):
+    """Zero is the only bound of a coefficient beside others in a norm: else its proximal map has no closed form."""
+    joint, penalised = (n_outputs or 1) > 1, ((norms > 0) & np.isfinite(norms)).any(axis=0)
+    with_others = penalised & (joint | (np.bincount(group_of) > 1))
+    wrong = with_others[group_of] & (np.isfinite(bounds) & (bounds != 0)).any(axis=1)
+    if wrong.any():
+        j = np.flatnonzero(wrong)[0]
+        got = f"must be 0 or infinite; got ({bounds[j, 0]:g}, {bounds[j, 1]:g}) for column {columns.titles[j]!r}"
+        if joint:
+            raise ValueError(
+                f"bounds of columns whose norm over all outputs is penalised {got}. Fit each output on its own by "
+                "multi_output='separate'."
+            )
+        raise ValueError(
+            f"bounds of columns of a group of several whose norm is penalised {got} of group "
+            f"{list(columns.groups)[group_of[j]]!r}. Give the group a weight of 0 in group_weights, or an l1_ratio and "
+            "an l2_ratio with sum 1, or make the column a group of its own."
         )
 
 

@@ -63,8 +63,9 @@ class Penalty:
 
     @cached_property
     def kinked(self):
-        """Whether a group, as a whole, has a kink at zero, so that it may be held there: a bool a group."""
-        return (self.arrays.groups[STRENGTH] > 0) | self._each_group(np.logical_and, self.arrays.columns[L1] > 0)
+        """Whether a group, as a whole, has a kink at zero, or bounds, that may hold it there: a bool a group."""
+        held = (self.arrays.columns[L1] > 0) | self._shut
+        return (self.arrays.groups[STRENGTH] > 0) | self._each_group(np.logical_and, held)
 
     @cached_property
     def is_bounded(self):

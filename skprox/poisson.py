@@ -58,11 +58,12 @@ class _Penalised(CountModel):
             The fitted estimator.
         """
         data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
-        patterns = pattern.penalties(1.0, data.columns, data.n_outputs) if isinstance(self.alpha, Real) else []
+        problem = data.columns, data.n_outputs, data.dtype.type
+        patterns = pattern.penalties(1.0, *problem) if isinstance(self.alpha, Real) else []
         if patterns and 0 < self.alpha < np.inf:
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
-            penalties = pattern.penalties(self.alpha, data.columns, data.n_outputs)
+            penalties = pattern.penalties(self.alpha, *problem)
         overdispersion = check_overdispersion(self, data)
         with open_objective(data, self.fit_intercept, self.n_jobs, overdispersion) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
@@ -121,10 +122,12 @@ class PoissonGLMRegressor(_Penalised):
 
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
                   + sum_j alpha_j omega_j ( rho_j |beta_j| + (1 - rho_j) / 2 beta_j^2 )
+        within    lower_j <= beta_j <= upper_j
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, rho the
-    `l1_ratio` and omega the `penalty_weights`. The intercept is not penalised. At the same strengths
-    this is the objective of `sklearn.linear_model.PoissonRegressor` (``l1_ratio=0``).
+    `l1_ratio`, omega the `penalty_weights`, and lower and upper the `bounds`, infinite unless told otherwise. The
+    intercept is neither penalised nor bounded. At the same strengths, without bounds, this is the objective of
+    `sklearn.linear_model.PoissonRegressor` (``l1_ratio=0``).
 
     Parameters
     ----------
@@ -139,6 +142,11 @@ class PoissonGLMRegressor(_Penalised):
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
+        where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
+        groups or columns to a pair, to an array with a pair for each column of the group, or to None. None is no
+        bound, nor have columns one that a dict leaves out. Bounds hold 0.
     groups : str, int, callable, dict or array-like, default="auto"
         Which columns belong together, as in `GroupLassoPoisson`. Here groups only give names to
         strengths and coefficients.
@@ -231,10 +239,10 @@ class PoissonGLMRegressor(_Penalised):
     With an `overdispersion` o, mu_i - y_i eta_i above is (y_i + 1/o) log(1 + o mu_i) - y_i eta_i, the negative
     logarithm of the likelihood of negative binomial counts less what coefficients do not change, which is convex,
     too, and goes to that of Poisson counts as o goes to 0 [2]_. Rows of a large mean then weigh less. Each step finds
-    the intercept by a few more passes over X, and small models have no compiled path: a fit takes about three times as
-    long as a Poisson fit where X is large, and more where it is small. The estimate of o is that of maximum likelihood;
-    it is too small where a model has nearly as many coefficients as rows, and 0 where counts vary no more than Poisson
-    counts do: the model is then the Poisson one.
+    the intercept by a few more passes over X, and small models have no compiled path: fits take about three times as
+    long as Poisson fits where X is large, and up to thirty times where it stays in the cache. The estimate of o is that
+    of maximum likelihood; it is too small where a model has nearly as many coefficients as rows, and 0 where counts
+    vary no more than Poisson counts do: the model is then the Poisson one.
 
     References
     ----------
@@ -256,11 +264,14 @@ class PoissonGLMRegressor(_Penalised):
     >>> model = PoissonGLMRegressor(alpha={"f1": 0.01, "f2": [0.2, 0.5]}, l1_ratio=1).fit(X, y)
     >>> model.selected_groups_
     ['f1']
+    >>> PoissonGLMRegressor(alpha=0.01, bounds={"f1": (0, None)}).fit(X, y).coef_[:3].round(1)
+    array([0.5, 0. , 0. ])
     """
 
     _parameter_constraints = _Penalised._parameter_constraints | {
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
         "penalty_weights": [Interval(Real, 0, None, closed="both"), "array-like", dict, None],
+        "bounds": ["array-like", dict, None],
     }
 
     def __init__(
@@ -271,6 +282,7 @@ class PoissonGLMRegressor(_Penalised):
         penalty="lasso",
         gamma=None,
         penalty_weights=None,
+        bounds=None,
         groups="auto",
         overdispersion=0.0,
         fit_intercept=True,
@@ -288,6 +300,7 @@ class PoissonGLMRegressor(_Penalised):
         self.penalty = penalty
         self.gamma = gamma
         self.penalty_weights = penalty_weights
+        self.bounds = bounds
         self.groups = groups
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
@@ -309,10 +322,12 @@ class GroupLassoPoisson(_Penalised):
         minimise  sum_i w_i (mu_i - y_i eta_i) / sum_i w_i
                   + sum_g alpha_g ( (1 - rho_g - kappa_g) omega_g ||beta_g||_2
                                     + rho_g ||beta_g||_1 + kappa_g / 2 ||beta_g||_2^2 )
+        within    lower_j <= beta_j <= upper_j
 
     with eta_i = log(exposure_i) + b + x_i.beta and mu = exp(eta), w the sample weights, omega the
-    `group_weights`, rho the `l1_ratio` and kappa the `l2_ratio`. The intercept is not penalised. Without ratios
-    the penalty is that of Yuan and Lin [1]_, with an `l1_ratio` the sparse-group lasso [2]_.
+    `group_weights`, rho the `l1_ratio`, kappa the `l2_ratio`, and lower and upper the `bounds`, infinite unless
+    told otherwise. The intercept is neither penalised nor bounded. Without ratios the penalty is that of Yuan and
+    Lin [1]_, with an `l1_ratio` the sparse-group lasso [2]_.
 
     Parameters
     ----------
@@ -356,6 +371,12 @@ class GroupLassoPoisson(_Penalised):
     l2_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of half the sum of squares in the penalty, in the forms of `alpha`: above 0 columns that are alike
         share their effect, and 1 is ridge.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
+        where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of
+        groups or columns to a pair, to an array with a pair for each column of the group, or to None. None is no
+        bound, nor have columns one that a dict leaves out. Bounds hold 0. In a group of several columns whose norm
+        is penalised they are 0 or infinite. Not with ``overlap="latent"``.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0
         By how much counts vary more than Poisson counts do: their variance is mu + overdispersion * mu^2, that of the
         negative binomial distribution (NB2). 0 is Poisson. "estimate" takes, for each output, the value under which
@@ -495,6 +516,7 @@ class GroupLassoPoisson(_Penalised):
         ],
         "l1_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
         "l2_ratio": [Interval(Real, 0, 1, closed="both"), "array-like", dict],
+        "bounds": ["array-like", dict, None],
         "overlap": [StrOptions({"error", "latent"})],
     }
 
@@ -509,6 +531,7 @@ class GroupLassoPoisson(_Penalised):
         l2_ratio=0.0,
         penalty="lasso",
         gamma=None,
+        bounds=None,
         overdispersion=0.0,
         fit_intercept=True,
         solver="auto",
@@ -528,6 +551,7 @@ class GroupLassoPoisson(_Penalised):
         self.l2_ratio = l2_ratio
         self.penalty = penalty
         self.gamma = gamma
+        self.bounds = bounds
         self.overdispersion = overdispersion
         self.fit_intercept = fit_intercept
         self.solver = solver

@@ -421,3 +421,22 @@ def set_levels(p, where, n_groups, factor, out):
     for g in range(n_groups):
         out.groups[LEVEL, g] = factor * p.groups[LEVEL, where[g]]
         out.groups[REST, g] = factor * p.groups[REST, where[g]]
+
+
+@inner
+def set_strengths(p, where, n_groups, factor, out):
+    """Write `factor` times the strengths of the first groups as those of the groups `where` of `out`."""
+    for g in range(n_groups):
+        out.groups[STRENGTH, where[g]] = factor * p.groups[STRENGTH, g]
+
+
+@inner
+def stays_on_pieces(p, n_groups, pieces):
+    """Write which piece of a concave penalty each slope is of: straight, bent or flat. True if all are as before."""
+    same = True
+    for g in range(n_groups):
+        slope, level = p.groups[STRENGTH, g] - p.groups[REST, g], p.groups[LEVEL, g]
+        piece = 0.0 if slope >= level else 1.0 if slope > 0.0 else 2.0
+        same = same and piece == pieces[g]
+        pieces[g] = piece
+    return same

@@ -25,6 +25,7 @@ from skprox.names import gather
 from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.patterns import pattern_of
+from skprox.strengths import bounds_by_column
 from skprox.validation import check_exposure, check_weight, refuse_dask, sparse_floats, warn
 
 
@@ -319,8 +320,8 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
 def _free_and_in_play(estimator, columns, n_outputs):
     """Which groups are always in, by a column without an L1 penalty in some output, and which may be in or out."""
     patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs)
-    strength = np.array([pattern.by_column()[:2].sum(axis=0) for pattern in patterns])
-    strength = strength.reshape(-1, len(columns.parts.names))
+    norm, l1, _, lower, upper = np.hstack([pattern.by_column() for pattern in patterns])
+    strength = np.where((lower == 0) & (upper == 0), np.inf, norm + l1).reshape(-1, len(columns.parts.names))
     group_of, free, finite = group_of_column(columns.parts.groups), *np.zeros((2, len(columns.groups)), dtype=bool)
     free[group_of[(strength == 0).any(axis=0)]] = True
     finite[group_of[np.isfinite(strength).any(axis=0)]] = True
@@ -344,6 +345,9 @@ def _on_occupied(estimator, X, columns, n_outputs):
     estimator.set_params(output_weights=by_position(estimator.output_weights, columns, n_outputs))
     occupied = storage.occupied(X)
     pattern = pattern_of(estimator).arrays(columns, n_outputs)
+    if estimator.bounds is not None:
+        bounds = bounds_by_column(estimator.bounds, columns)
+        estimator.set_params(bounds=bounds if occupied is None else bounds[occupied])
     if occupied is None:
         groups = groups_by_key(X, columns)
         return estimator.set_params(groups=groups, **_squeezed(pattern)), X, np.arange(len(groups))

@@ -44,6 +44,46 @@ def per_group(name, value, columns, n_outputs=None, most=np.inf):
     return out
 
 
+def bounds_by_column(value, columns, dtype=np.float64):
+    """Lower and upper bound of each coefficient, infinite where there is none: shape (n_features, 2).
+
+    Those that `dtype` can't hold are rounded towards zero.
+    """
+    size = len(columns.names)
+    out = np.tile([-np.inf, np.inf], (size, 1))
+    if isinstance(value, pd.DataFrame):
+        raise TypeError("bounds must not be a DataFrame; give a dict from columns to pairs, or an array.")
+    if _has_names(value):
+        entries = list(value.items())
+        members = _members("bounds", entries, columns)
+        _check_cover("bounds", "covers more than once", _counts(members, columns) > 1, columns, "at most once")
+        for (key, entry), found in zip(entries, members, strict=True):
+            out[found] = _to_pairs(entry, f" for {key!r}", len(found))
+    else:
+        out[:] = _to_pairs(value, "", size)
+    wrong = ~((out[:, 0] <= 0) & (out[:, 1] >= 0))  # NaN is wrong too
+    if wrong.any():
+        j = np.flatnonzero(wrong)[0]
+        raise ValueError(
+            f"bounds must hold 0, which penalties shrink to; got ({out[j, 0]:g}, {out[j, 1]:g}) for column "
+            f"{columns.titles[j]!r}. Give a lower bound of at most 0 and an upper one of at least 0."
+        )
+    with np.errstate(over="ignore"):
+        rounded = out.astype(dtype)
+    return np.where(np.abs(rounded) > np.abs(out), np.nextafter(rounded, dtype(0)), rounded).astype(np.float64)
+
+
+def _to_pairs(value, entry, size):
+    """Pairs of numbers, None being no bound, as an array that fits one of shape (size, 2)."""
+    array = np.array([None, None] if value is None else value, dtype=object)
+    if array.shape not in [(2,), (size, 2)]:
+        raise ValueError(
+            f"bounds{entry} must be a pair of a lower and an upper bound, such as (0, None), or of shape ({size}, 2), "
+            f"a pair for each column; got shape {array.shape}."
+        )
+    return numbers("bounds", np.where(np.equal(array, None), [-np.inf, np.inf], array), entry)
+
+
 def _has_names(value):
     return hasattr(value, "items")
 
@@ -70,26 +110,38 @@ def _entries(name, value, columns, n_outputs):
 
 
 def _from_entries(name, entries, columns, n_outputs):
-    titles, groups = columns.titles, listing(columns.groups)
+    members = _members(name, entries, columns)
+    counts, out = _counts(members, columns), np.zeros((n_outputs or 1, len(columns.names)))
+    for (key, entry), found in zip(entries, members, strict=True):
+        out[:, found] = _fill(name, entry, f" for {key!r}", len(found), "column", n_outputs)
+    _check_cover(name, "misses", counts == 0, columns)
+    _check_cover(name, "covers more than once", counts > 1, columns)
+    return out
+
+
+def _members(name, entries, columns):
+    """Positions of the columns of each entry."""
     members = [columns.members(key) for key, _ in entries]
     unknown = [key for (key, _), found in zip(entries, members, strict=True) if found is None]
     if unknown:
         raise ValueError(
             f"{name} has entries for {listing(unknown)}, which are neither groups nor columns. "
-            f"The groups are {groups}, the columns {listing(titles)}."
+            f"The groups are {listing(columns.groups)}, the columns {listing(columns.titles)}."
         )
-    counts = np.zeros(len(titles), dtype=int)
-    out = np.zeros((n_outputs or 1, len(titles)))
-    for (key, entry), found in zip(entries, members, strict=True):
-        counts[found] += 1
-        out[:, found] = _fill(name, entry, f" for {key!r}", len(found), "column", n_outputs)
-    for problem, wrong in {"misses": counts == 0, "covers more than once": counts > 1}.items():
-        if wrong.any():
-            raise ValueError(
-                f"{name} {problem} the columns {listing(titles[j] for j in np.flatnonzero(wrong))}; it must cover "
-                f"each column once. The groups are {groups}."
-            )
-    return out
+    return members
+
+
+def _counts(members, columns):
+    """How many entries cover each column."""
+    return np.bincount(np.concatenate([np.empty(0, dtype=int), *members]), minlength=len(columns.names))
+
+
+def _check_cover(name, problem, wrong, columns, wanted="once"):
+    if wrong.any():
+        raise ValueError(
+            f"{name} {problem} the columns {listing(columns.titles[j] for j in np.flatnonzero(wrong))}; it must cover "
+            f"each column {wanted}. The groups are {listing(columns.groups)}."
+        )
 
 
 def _fill(name, value, entry, size, unit, n_outputs, hint=""):

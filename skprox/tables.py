@@ -119,13 +119,13 @@ class TablesMixin(InferenceMixin):
 
             and given X
 
-            - `std_error`: sqrt(V_jj), 0 for a column that an infinite strength removed;
+            - `std_error`: sqrt(V_jj), 0 for a column that an infinite strength, or bounds of 0, removed;
             - `z`: coef / std_error;
             - `p_value`: of a coefficient of 0, 2 (1 - Phi(abs(z))) with the normal distribution Phi;
             - `rate_ratio_low`, `rate_ratio_high`: exp(coef -+ q std_error), q the quantile of Phi at (1 + level) / 2.
 
-            The last five are NaN, with a warning, where there is no covariance: under an L1 penalty, and where columns
-            depend on each other.
+            The last five are NaN, with a warning, where there is no covariance: under an L1 penalty, where a
+            coefficient is at one of its `bounds`, and where columns depend on each other.
 
         See Also
         --------
@@ -200,12 +200,13 @@ class TablesMixin(InferenceMixin):
         pandas.DataFrame
             A row a group, or an output and a group for a 2-D target, with the columns
 
-            - `df`: number of columns of the group, without those that an infinite strength removed;
+            - `df`: number of columns of the group, without those that an infinite strength, or bounds of 0, removed;
             - `statistic`: coef_g' V_g^-1 coef_g [1]_;
             - `p_value`: the probability that chi-square with `df` degrees of freedom exceeds it.
 
-            The last two are NaN, with a warning, where there is no covariance: under an L1 penalty, where columns
-            depend on each other, and where there are fewer clusters than columns in a group.
+            The last two are NaN, with a warning, where there is no covariance: under an L1 penalty, where a coefficient
+            is at one of its `bounds`, where columns depend on each other, and where there are fewer clusters than
+            columns in a group.
 
         See Also
         --------
@@ -238,7 +239,8 @@ class TablesMixin(InferenceMixin):
         check_is_fitted(self)
         coefs, groups = self._coefs(), list(self.groups_.values())
         covariances = self._covariances("group_tests", X, y, sample_weight, exposure, kind, clusters)
-        kept = np.broadcast_to(np.isfinite(self._strengths_of_columns()[:, 0]), coefs.shape)
+        norm, *_, lower, upper = self._strengths_of_columns().transpose(1, 0, 2)
+        kept = np.broadcast_to(np.isfinite(norm) & (lower < upper), coefs.shape)
         df, statistic = np.zeros((len(coefs), len(groups)), dtype=int), np.full((len(coefs), len(groups)), np.nan)
         singular = set()
         for k, covariance in enumerate(covariances):

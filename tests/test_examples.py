@@ -11,13 +11,29 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PRINTED = {
     "plot_bike_rentals": [
-        r"hr +12 +[\d.]+ +yes",
-        r"noise +7 +0.000 +no",
+        r"working_hr +12 .* True",
+        r"off_hr +12 .* True",
+        r"noise +7 +0.000 .* False",
         r"skprox\): D² = 0.[78]",
         r"learn\): D² = 0.[78]",
     ],
+    "plot_claims": [
+        r"selected: \['age', 'power', 'area'\]",
+        r"city +1\.[45]\d +1\.[34]\d +1\.[67]",
+        r"D² on policies not seen: 0.06\d; with the true frequencies 0.06\d",
+    ],
     "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
+    "plot_demand": [
+        r"noise +5 +0.000 .* False",
+        r"group lasso: D² 0.3\d",
+        r"7\d% of the days lie",
+    ],
     "plot_displays": [r"hr +13 .* True +0\.[78]\d+\n", r"noise +6 +0.000 +\d\.\d+ +False +-?0.000\n"],
+    "plot_neurons": [
+        r"connections: (8[5-9]|90) of 90 found, [3-8]\d of 810",
+        r"position: 15 of 15 found",
+        r"speed: 10 of 10 found",
+    ],
     "plot_interactions": [r"on their own +1\d +[5-9] +0\.81", r"hierarchy +1\d +0 +0\.81"],
     "plot_overparametrized_linear": [
         r"L1 1 \(three after \d+ epochs\), L2 600",
@@ -37,7 +53,7 @@ PRINTED = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", sorted(EXAMPLES.rglob("plot_*.py")), ids=lambda path: path.stem)
 def test_example(example, tmp_path):
     run = subprocess.run(
         [sys.executable, example], cwd=tmp_path, env=os.environ | {"MPLBACKEND": "agg"}, capture_output=True, text=True

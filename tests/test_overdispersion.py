@@ -257,6 +257,32 @@ def test_counts_all_alike(claims, overdispersion):
     assert model.overdispersion_ == (0 if overdispersion == "estimate" else 0.5)
 
 
+def test_estimates_in_single_precision(claims):
+    X, y, weight, exposure = claims
+    for model in (
+        GroupLassoPoisson(alpha=0.01, groups=GROUPS, overdispersion="estimate", tol=1e-5),
+        GroupLassoPoissonCV(alphas=[0.1, 0.01], cv=KFold(2), groups=GROUPS, overdispersion="estimate", tol=1e-5),
+    ):
+        wanted = clone(model).fit(X, y, sample_weight=weight, exposure=exposure)
+        model.fit(X.astype(np.float32), y.astype(np.float32), sample_weight=weight, exposure=exposure)
+        assert model.overdispersion_ == pytest.approx(wanted.overdispersion_, rel=1e-3)
+        np.testing.assert_allclose(model.coef_, wanted.coef_, atol=1e-4)
+
+
+def test_groups_that_share_columns(claims):
+    """The problem with repeated columns."""
+    X, y, weight, exposure = claims
+    groups = {"a": [0, 1, 2], "b": [2, 3], "c": [3, 4, 5]}
+    where = np.concatenate(list(groups.values()))
+    model = GroupLassoPoisson(alpha=0.02, groups=groups, overlap="latent", overdispersion="estimate", tol=1e-8)
+    repeated = GroupLassoPoisson(alpha=0.02, groups=[*"aaabbccc"], overdispersion="estimate", tol=1e-8)
+    model.fit(X, y, sample_weight=weight, exposure=exposure)
+    repeated.fit(X[:, where], y, sample_weight=weight, exposure=exposure)
+    np.testing.assert_allclose(model.coef_, np.bincount(where, repeated.coef_), atol=1e-6)
+    assert model.overdispersion_ == pytest.approx(repeated.overdispersion_, rel=1e-6)
+    assert model.objective_ == pytest.approx(repeated.objective_, rel=1e-9)
+
+
 def test_a_single_positive_count(claims):
     """The likelihood of a geometric trial: its estimate is where scipy finds it."""
     X, y = np.ones((600, 1)), np.zeros(600)
@@ -410,6 +436,7 @@ def test_displays(claims):
     whole = deviance(list(range(6)))
     wanted = {"a": deviance([2, 3, 4, 5]), "b": deviance([0, 1, 5]), "c": deviance([0, 1, 2, 3, 4])}
     found = dict(zip(display.groups, display.importances, strict=True))
+    assert display.ax_.get_xlabel() == "rise in mean negative binomial deviance without the group"
     for group, value in wanted.items():
         assert found[group] == pytest.approx((value - whole) / weight.sum(), abs=1e-9)
 
@@ -469,7 +496,9 @@ def test_estimates_are_held_along_a_path(claims):
         threshold=0.6,
     ).fit(X, y, **rows)
     np.testing.assert_array_equal(selection.stability_path_, given.stability_path_)
-    both = regularization_path(model, X, np.column_stack([y, 2 * y]), alphas=alphas, **rows)
+    Y = pd.DataFrame({"one": y, "two": 2 * y})
+    StabilitySelection(model, n_resamples=2, alphas=alphas[:1], random_state=0).fit(X, Y, **rows)
+    both = regularization_path(model, X, Y, alphas=alphas, **rows)
     assert both.overdispersion.shape == (2,)
     assert both.overdispersion[0] == pytest.approx(path.overdispersion, rel=1e-6)
 
@@ -501,7 +530,7 @@ def test_cross_validation(claims, relax):
     assert search.overdispersion_ == pytest.approx(plain.overdispersion_, rel=1e-5)
     assert search.objective_ == pytest.approx(plain.objective_, rel=1e-9)
     ax = DevianceCurveDisplay.from_estimator(search).plot().ax_
-    assert ax.get_ylabel() == "mean held-out deviance"
+    assert ax.get_ylabel() == "mean held-out negative binomial deviance"
 
 
 def test_cross_validation_of_outputs_at_given_values(claims):

@@ -3,11 +3,13 @@
 import ast
 import csv
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from skprox.base import DocLinkMixin
 from skprox.datasets import load_bike_rentals
 
 ROOT = Path(__file__).parents[1]
@@ -60,3 +62,24 @@ def test_each_threshold_is_written_down_with_its_value():
     for name, row in rows.items():
         assert row["Measured"]
         assert row["Repeat"] != "✓" or f'"{name}"' in measured, name
+
+
+def test_documentation_has_one_address():
+    """Wherever it is named, it is the one of pyproject.toml, and what is behind it exists."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    address = tomllib.loads(project)["project"]["urls"]["Documentation"]
+    assert DocLinkMixin._doc_link_template.startswith(address)
+    pages = re.findall(r"https://skprox\.readthedocs[^\s)\"]*", README + project)
+    assert all(page.startswith(address) for page in pages)
+    for page in {page.removeprefix(address) for page in pages} - {"", "gallery/index.html"}:
+        assert (ROOT / "doc" / page).with_suffix(".rst").exists(), page
+
+
+def test_guides_are_run():
+    """The doctests of each page are among those that pytest collects."""
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
+    run = [ROOT / path for path in options["testpaths"]]
+    generated = [ROOT / "doc" / folder for folder in ("_build", "api", "gallery")]
+    for page in (ROOT / "doc").rglob("*.rst"):
+        if not any(page.is_relative_to(folder) for folder in generated) and ">>> " in page.read_text(encoding="utf-8"):
+            assert any(page.is_relative_to(path) for path in run), page

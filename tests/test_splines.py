@@ -9,7 +9,6 @@ import pytest
 from scipy.integrate import fixed_quad, quad
 from scipy.interpolate import BSpline
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import SplineTransformer
@@ -281,34 +280,24 @@ def test_monotone_splines_are_integrals(degree):
     np.testing.assert_allclose(falling.fit_transform(x[:, None]), 1 - found.transform(x[:, None]), atol=1e-15)
 
 
-class NonNegative(RegressorMixin, BaseEstimator):
-    """Poisson regression with coefficients that are not negative, by scipy."""
-
-    def fit(self, X, y):
-        columns = np.column_stack([np.ones(len(X)), X])
-
-        def value(coef):
-            eta = columns @ coef
-            return (np.exp(eta) - y * eta).mean(), columns.T @ (np.exp(eta) - y) / len(y)
-
-        bounds = [(None, None)] + [(0, None)] * (columns.shape[1] - 1)
-        found = minimize(value, np.zeros(columns.shape[1]), jac=True, bounds=bounds, options={"maxiter": 1000})
-        self.coef_, self.intercept_ = found.x[1:], found.x[0]
-        return self
-
-    def predict(self, X):
-        return np.exp(self.intercept_ + np.asarray(X) @ self.coef_)
+MONOTONE = {
+    "free": PoissonGLMRegressor(alpha=0, bounds=(0, None)),
+    "ridge": PoissonGLMRegressor(alpha=1e-3, bounds=(0, None)),
+    "group lasso": GroupLassoPoisson(alpha=1e-3, bounds={"age": (0, None)}),
+}
 
 
+@pytest.mark.parametrize("name", MONOTONE)
 @pytest.mark.parametrize("increasing", [True, False])
 @pytest.mark.parametrize("extrapolation", ["constant", "linear"])
-def test_effects_of_non_negative_coefficients_are_monotone(rng, increasing, extrapolation):
+def test_effects_of_non_negative_coefficients_are_monotone(rng, increasing, extrapolation, name):
     """Beyond the bounds as well, and close to the truth."""
     sign = 1 if increasing else -1
     X = pd.DataFrame({"age": rng.uniform(0, 10, size=600)})
     y = rng.poisson(np.exp(3 + sign * np.tanh(X["age"] - 3)))
     splines = MonotoneSplineTransformer(increasing=increasing, extrapolation=extrapolation)
-    model = make_pipeline(splines, NonNegative()).fit(X, y)
+    splines.set_output(transform="pandas")
+    model = make_pipeline(splines, MONOTONE[name]).fit(X, y)
     wide = pd.DataFrame({"age": np.linspace(-1, 11, 400)})
     assert (sign * np.diff(np.log(model.predict(wide))) >= -1e-12).all()
     free = make_pipeline(splines, PoissonGLMRegressor(alpha=0)).fit(X, y)

@@ -115,6 +115,10 @@ def take_output(array, output, names, axis, ndim):
     return array.take(found, axis=axis) if array.ndim > ndim else array
 
 
+def name_deviance(overdispersion):
+    return "negative binomial deviance" if np.any(overdispersion) else "Poisson deviance"
+
+
 def check_choice(name, value, choices):
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}.")

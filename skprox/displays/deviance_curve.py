@@ -10,6 +10,7 @@ from skprox.displays._shared import (
     COLORS,
     chosen_ratio,
     followed,
+    name_deviance,
     open_axes,
     path_apart,
     refuse_rows,
@@ -49,6 +50,8 @@ class DevianceCurveDisplay:
         The other ratios, each to its strengths and mean deviances.
     relaxed : bool, default=False
         Whether the deviances are those of fits without a penalty on what is selected.
+    overdispersion : float or ndarray of shape (n_outputs,), default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -91,7 +94,18 @@ class DevianceCurveDisplay:
     (0.1, 0.3)
     """
 
-    def __init__(self, *, alphas, deviance_path, n_groups, alpha=None, l1_ratio=None, others=None, relaxed=False):
+    def __init__(
+        self,
+        *,
+        alphas,
+        deviance_path,
+        n_groups,
+        alpha=None,
+        l1_ratio=None,
+        others=None,
+        relaxed=False,
+        overdispersion=0.0,
+    ):
         self.alphas = alphas
         self.deviance_path = deviance_path
         self.n_groups = n_groups
@@ -99,6 +113,7 @@ class DevianceCurveDisplay:
         self.l1_ratio = l1_ratio
         self.others = others
         self.relaxed = relaxed
+        self.overdispersion = overdispersion
 
     @classmethod
     def from_estimator(cls, estimator, X=None, y=None, *, ax=None, line_kwargs=None, fill_between_kwargs=None):
@@ -145,6 +160,7 @@ class DevianceCurveDisplay:
             l1_ratio=model.l1_ratio_ if others else None,
             others=others,
             relaxed=relaxed,
+            overdispersion=getattr(model, "overdispersion_", 0.0),
         )
         return display.plot(ax, line_kwargs=line_kwargs, fill_between_kwargs=fill_between_kwargs)
 
@@ -196,7 +212,7 @@ class DevianceCurveDisplay:
             self.alpha_lines_.append(ax.axvline(alphas[k], color="0.2", linewidth=1.2, linestyle=dash, label=label))
 
         strength_axis(ax, margin=0.03)
-        ax.set_ylabel("mean held-out deviance")
+        ax.set_ylabel(f"mean held-out {name_deviance(self.overdispersion)}")
         ax.legend(fontsize="small", framealpha=1)
         self.groups_axis_ = ax.secondary_xaxis("top")
         places = np.geomspace(alphas[0], alphas[-1], min(MOST_COUNTS, len(alphas)))

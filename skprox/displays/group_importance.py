@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skprox._compat import _validate_style_kwargs, check_matplotlib_support
 from skprox.base import name_arguments
 from skprox.columns import check_columns
-from skprox.displays._shared import COLORS, check_choice, open_axes, shorten, split_pipeline, take_output
+from skprox.displays._shared import COLORS, check_choice, name_deviance, open_axes, shorten, split_pipeline, take_output
 from skprox.groups import group_norms
 from skprox.latent import model_apart
 from skprox.metrics import mean_deviance
@@ -26,11 +26,14 @@ class GroupImportanceDisplay:
     """How much each group matters to a fitted model: a bar a group, the largest on top.
 
     Either the Euclidean norm of the group's coefficients, which depends on the scales of its columns; or what
-    the model loses without it: the rise in mean Poisson deviance over given rows when the coefficients of the
-    group are set to zero, with the others as they are. The intercept is set to its best value for these rows,
+    the model loses without it: the rise in mean deviance over given rows when the coefficients of the
+    group are set to zero, with the others as they are: Poisson deviance, or negative binomial where the model has an
+    `overdispersion_`. The intercept is set to its best value for these rows,
     with and without the group (if the model has one)::
 
         exp(b) = sum_i w_i y_i / sum_i w_i exposure_i exp(x_i.beta)
+
+    which is the formula for Poisson counts.
 
     A model fitted anew without the group would lose less: other groups would stand in for it.
 
@@ -44,6 +47,8 @@ class GroupImportanceDisplay:
         Names of the groups.
     kind : {"norm", "deviance"}
         What `importances` are.
+    overdispersion : float, default=0.0
+        That of the model: 0 is Poisson, and other deviances are called negative binomial.
 
     Attributes
     ----------
@@ -72,10 +77,11 @@ class GroupImportanceDisplay:
     {'a': 0.28, 'b': 0.0, 'c': 0.01}
     """
 
-    def __init__(self, *, importances, groups, kind):
+    def __init__(self, *, importances, groups, kind, overdispersion=0.0):
         self.importances = importances
         self.groups = groups
         self.kind = kind
+        self.overdispersion = overdispersion
 
     @classmethod
     @name_arguments
@@ -131,6 +137,9 @@ class GroupImportanceDisplay:
         names = getattr(model, "output_names_", None)
         coef, groups = model_apart(model)
         coef = take_output(coef, output, names, axis=0, ndim=1).astype(np.float64)
+        position = find_output(names, np.size(model.intercept_), output)
+        overdispersion = np.ravel(getattr(model, "overdispersion_", 0.0))  # of which ProxSGDRegressor has none
+        overdispersion = float(overdispersion[position % overdispersion.size])
         if kind == "norm":
             importances = group_norms(coef, groups)
         else:
@@ -141,10 +150,9 @@ class GroupImportanceDisplay:
             need_exposure(model, exposure, "kind='deviance'")
             X = X if transformers is None else transformers.transform(X)
             check_outputs(model, y)
-            position = find_output(names, np.size(model.intercept_), output)
             terms = [coef[group] for group in groups.values()]
-            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position)
-        display = cls(importances=importances, groups=list(model.groups_), kind=kind)
+            importances = _rises_in_deviance(model, terms, X, y, sample_weight, exposure, position, overdispersion)
+        display = cls(importances=importances, groups=list(model.groups_), kind=kind, overdispersion=overdispersion)
         return display.plot(ax, max_groups=max_groups, bar_kwargs=bar_kwargs)
 
     def plot(self, ax=None, *, max_groups=20, bar_kwargs=None):
@@ -180,7 +188,7 @@ class GroupImportanceDisplay:
         if self.kind == "norm":
             label = "Euclidean norm of the group's coefficients"
         else:
-            label = "rise in mean deviance without the group"
+            label = f"rise in mean {name_deviance(self.overdispersion)} without the group"
         if len(others):
             label += f"\n({len(others)} more: at most {others[0]:.3g}, {(others == 0).sum()} of them 0)"
         ax.set_xlabel(label)
@@ -188,7 +196,7 @@ class GroupImportanceDisplay:
         return self
 
 
-def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
+def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output, omega):
     """`terms` are the coefficients of each group."""
     X = check_columns(model, X, reset=False, dtype=np.float64)
     counts = check_counts(y, np.float64)
@@ -198,8 +206,6 @@ def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output):
     counts = counts[output]
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
     check_rates(counts[None] @ weight, counts.dtype)
-
-    omega = np.atleast_1d(getattr(model, "overdispersion_", np.zeros(output + 1)))[output]  # not of ProxSGDRegressor
 
     def deviance(eta):
         eta = eta + log_exposure

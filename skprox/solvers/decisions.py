@@ -6,6 +6,7 @@ from skprox._jit import njit
 
 STALL = 5  # steps in a row that promise no more than rounding can hide
 INNER = 0.05  # share of what is left to do that a step may leave undone
+ENOUGH = 0.1  # share of the KKT residual under a concave penalty that the next lasso may leave undone
 HIDDEN = 1e3  # a change of less than so many roundings of a value is judged by slopes
 ARMIJO = 1e-4  # share of the predicted fall that a step has to bring
 LEAST_STEP = 1e-12

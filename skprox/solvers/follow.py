@@ -7,8 +7,8 @@ import numpy as np
 from skprox._jit import inner, njit
 from skprox.objectives.compiled import evaluate, gradient, hessian, hessian_times, value_size
 from skprox.objectives.passes import ROWS
-from skprox.prox import RIDGE
-from skprox.solvers.decisions import INNER
+from skprox.prox import RIDGE, stays_on_pieces
+from skprox.solvers.decisions import ENOUGH, INNER
 from skprox.solvers.descent import (
     AFTER,
     COEF,
@@ -19,6 +19,7 @@ from skprox.solvers.descent import (
     GRADIENT,
     IMAGE,
     INSIDE,
+    PIECE,
     RIGHT,
     SLOPE,
     STEP,
@@ -41,13 +42,12 @@ from skprox.solvers.steps import (
     depart,
     foresee,
     kkt_residuals,
-    on_same_pieces,
     receive,
     touch,
     touch_again,
 )
 
-ENOUGH, AHEAD = 0.1, 0.02  # shares of a KKT residual that a lasso below a concave penalty, or a model, may leave
+AHEAD = 0.02  # share of a KKT residual under a concave penalty that may be left of it in a model
 MOST_NEWTON = 500  # Newton steps of model problems at a strength: beyond, scales differ too much for these
 
 
@@ -168,7 +168,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
             if wants == DONE and s.bent > 0.0:
                 rounding = 8.9e-16 * value_size(objective, s.value, s.intercept, s.intercept)
                 if touch_again(d, tol, max_iter, rounding):
-                    if on_same_pieces(d):
+                    if stays_on_pieces(d.penalty, d.groups.shape[1], d.groups[PIECE]):
                         goal, wants = max(tol / 2, ENOUGH * s.residual), foresee(d, AHEAD * s.residual)
                     else:
                         goal = tol / 2

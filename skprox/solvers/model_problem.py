@@ -4,7 +4,9 @@ from math import inf, sqrt
 
 from skprox._jit import FAST, inner
 from skprox.prox import (
+    L1,
     LOWER,
+    MIXED,
     RIDGE,
     STRENGTH,
     UPPER,
@@ -146,29 +148,36 @@ def times(rows, move, n, out):
 
 @inner(fastmath=FAST)
 def sweep(d, tol):
-    """Minimise over each group of the model in turn, from END with the gradient SLOPE. The largest move, in units."""
+    """Minimise over each group of the model in turn, without a norm over each coefficient. The largest move, in units.
+
+    From END with the gradient SLOPE.
+    """
     n_columns, local, largest, p = d.state[0].n_columns, d.local, 0.0, d.model
     slope, end, values, moves = local[SLOPE], local[END], local[VALUES], local[MOVED]
     pull, curvature, step = local[RIGHT], local[CHANGE], local[TARGET]
     for g in range(d.state[0].n_groups):
-        first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
-        if size == 1:
-            bend, strength, ridge = values[first], p.groups[STRENGTH, g], p.columns[RIDGE, first]
-            lower, upper, pulled = p.columns[LOWER, first], p.columns[UPPER, first], bend * end[first] - slope[first]
-            moves[first] = step_of_one(pulled, bend, strength, ridge, lower, upper) - end[first]
-        else:
-            moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves, 1)
-        steepest = 0.0
-        for a in range(first, first + size):
-            steepest = max(steepest, local[VALUES, a])
-        for a in range(first, first + size):
-            move = local[MOVED, a]
-            if move != 0.0:
-                largest = max(largest, abs(move) * steepest / local[L_UNIT, a])
-                local[END, a] += move
-                row = d.hessian[a]
-                for i in range(n_columns):
-                    slope[i] += move * row[i]
+        start, stop, strength = p.indptr[g], p.indptr[g + 1], p.groups[STRENGTH, g]
+        size = 1 if strength == 0.0 and p.groups[MIXED, g] > 0.0 else stop - start
+        for first in range(start, stop, size):
+            if size == 1:
+                steepest = values[first] if stop == start + 1 else d.hessian[first, first]
+                l1, ridge = strength + p.columns[L1, first], p.columns[RIDGE, first]
+                lower, upper = p.columns[LOWER, first], p.columns[UPPER, first]
+                pulled = steepest * end[first] - slope[first]
+                moves[first] = step_of_one(pulled, steepest, l1, ridge, lower, upper) - end[first]
+            else:
+                moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves, 1)
+                steepest = 0.0
+                for a in range(first, stop):
+                    steepest = max(steepest, values[a])
+            for a in range(first, first + size):
+                move = moves[a]
+                if move != 0.0:
+                    largest = max(largest, abs(move) * steepest / local[L_UNIT, a])
+                    end[a] += move
+                    row = d.hessian[a]
+                    for i in range(n_columns):
+                        slope[i] += move * row[i]
     return largest
 
 

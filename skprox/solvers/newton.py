@@ -157,7 +157,7 @@ def _propose(objective, active, tol):
 
 def _try(objective, active):
     """Evaluate all trials. One pass over the columns of the working set."""
-    trials = [descent.among(descent.here + descent.step * (descent.end - descent.here)) for descent in active]
+    trials = [descent.among(descent.trial()) for descent in active]
     answers = objective.evaluate(np.array(trials), [descent.problem.output for descent in active])
     for descent, *answer in zip(active, trials, *answers, strict=True):
         descent.receive(*answer)
@@ -293,6 +293,10 @@ class _Descent:
         self.slack = 4 * np.finfo(float).eps * (self.paid + np.abs(self.gradient) @ np.abs(move))
         self.step, self.n_iter = 1.0, self.n_iter + 1
         return self.end
+
+    def trial(self):
+        """The point at the step's length: of a whole one the end itself, which may be at a bound."""
+        return self.end if self.step == 1.0 else self.here + self.step * (self.end - self.here)
 
     @np.errstate(over="ignore", invalid="ignore")
     def receive(self, trial, value, intercept, gradient):

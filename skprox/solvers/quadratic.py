@@ -3,7 +3,7 @@
 import numpy as np
 
 from skprox._jit import FAST, njit
-from skprox.prox import LOWER, RIDGE, STRENGTH, UPPER, moves_of_group, step_of_one
+from skprox.prox import L1, LOWER, MIXED, RIDGE, STRENGTH, UPPER, moves_of_group, step_of_one
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
 
@@ -122,7 +122,8 @@ class QuadraticModel:
         gradient, coef = gradient + self.times(start - coef), start.copy()
         if certificate.penalty.is_smooth():
             self._solve_smooth(gradient, coef, certificate, tol)
-        steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS))
+        n_bounded = len(coef) if certificate.penalty.is_bounded else 0  # a step may end where one reaches its bound
+        steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS + n_bounded))
         for _ in range(ROUNDS):
             self._sweep(gradient, gradient, coef, certificate, tol, SWEEPS)
             if certificate(coef, gradient).max() <= tol:
@@ -253,7 +254,7 @@ def is_factored(penalties, groups, n_rows, spread):
 
 @njit(fastmath=FAST)
 def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, unit, tol, n_sweeps):
-    """Minimise over each of `groups` in turn, at most `n_sweeps` times.
+    """Minimise over each of `groups` in turn, at most `n_sweeps` times: without a norm over each coefficient.
 
     Stops where no move changes its own gradient by more than `tol` units. What is kept up to date is
     `state`: the gradient of the quadratic or, where `rows` are a factor of the Hessian, their sum with the
@@ -266,35 +267,40 @@ def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors,
     for _ in range(n_sweeps):
         largest = 0.0
         for g in groups:
-            first, last = indptr[g], indptr[g + 1]
-            for a in range(first, last):
-                force[a] = slope[a] if factored else state[a]
-                if factored:
-                    row, along = rows[a], 0.0
+            start, stop, strength = indptr[g], indptr[g + 1], penalty.groups[STRENGTH, g]
+            size = 1 if strength == 0.0 and penalty.groups[MIXED, g] > 0.0 else stop - start
+            for first in range(start, stop, size):
+                last = first + size
+                for a in range(first, last):
+                    force[a] = slope[a] if factored else state[a]
+                    if factored:
+                        row, along = rows[a], 0.0
+                        for j in range(state.size):
+                            along += row[j] * state[j]
+                        force[a] += along
+                if size == 1:
+                    steepest = values[first] if stop == start + 1 else rows[first, first]
+                    l1, ridge = strength + penalty.columns[L1, first], penalty.columns[RIDGE, first]
+                    lower, upper = penalty.columns[LOWER, first], penalty.columns[UPPER, first]
+                    pulled = steepest * coef[first] - force[first]
+                    moves[first] = step_of_one(pulled, steepest, l1, ridge, lower, upper) - coef[first]
+                else:
+                    basis = starts[g]
+                    moves_of_group(penalty, g, force, coef, values, vectors, basis, pull, curvature, step, moves, 1)
+                    steepest = np.max(values[first:last])
+                for a in range(first, last):
+                    if moves[a] != 0.0:
+                        largest = max(largest, abs(moves[a]) * steepest / unit[a])
+                        coef[a] += moves[a]
+                for a in range(first, last - 1, 2):  # two at a time: memory is the bound
+                    if moves[a] != 0.0 or moves[a + 1] != 0.0:
+                        row, other = rows[a], rows[a + 1]
+                        for j in range(state.size):
+                            state[j] += moves[a] * row[j] + moves[a + 1] * other[j]
+                if size % 2 == 1 and moves[last - 1] != 0.0:
+                    row, move = rows[last - 1], moves[last - 1]
                     for j in range(state.size):
-                        along += row[j] * state[j]
-                    force[a] += along
-            if last == first + 1:
-                value, strength, ridge = values[first], penalty.groups[STRENGTH, g], penalty.columns[RIDGE, first]
-                lower, upper = penalty.columns[LOWER, first], penalty.columns[UPPER, first]
-                pulled = value * coef[first] - force[first]
-                moves[first] = step_of_one(pulled, value, strength, ridge, lower, upper) - coef[first]
-            else:
-                moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves, 1)
-            steepest = np.max(values[first:last])
-            for a in range(first, last):
-                if moves[a] != 0.0:
-                    largest = max(largest, abs(moves[a]) * steepest / unit[a])
-                    coef[a] += moves[a]
-            for a in range(first, last - 1, 2):  # two at a time: memory is the bound
-                if moves[a] != 0.0 or moves[a + 1] != 0.0:
-                    row, other = rows[a], rows[a + 1]
-                    for j in range(state.size):
-                        state[j] += moves[a] * row[j] + moves[a + 1] * other[j]
-            if (last - first) % 2 == 1 and moves[last - 1] != 0.0:
-                row, move = rows[last - 1], moves[last - 1]
-                for j in range(state.size):
-                    state[j] += move * row[j]
+                        state[j] += move * row[j]
         if largest <= tol:
             break
     return largest

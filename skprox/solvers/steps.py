@@ -7,7 +7,17 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 from math import inf
 
 from skprox._jit import inner
-from skprox.prox import LEVEL, REST, STRENGTH, entries, gather, lower, residuals, scale, set_levels, value
+from skprox.prox import (
+    entries,
+    gather,
+    lower,
+    residuals,
+    scale,
+    set_levels,
+    set_strengths,
+    stays_on_pieces,
+    value,
+)
 from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
 from skprox.solvers.descent import (
     AFTER,
@@ -144,12 +154,13 @@ def arrive(d):
 
 @inner
 def go(d):
-    """The trial at the step's length."""
+    """The trial at the step's length: of a whole one the end itself, which may be at a bound."""
     for j in range(d.features.shape[1]):
         d.features[TRIAL, j] = d.features[COEF, j]
+    step = d.state[0].step
     for a in range(d.state[0].n_columns):
         here, end = d.local[HERE, a], d.local[END, a]
-        d.local[MOVED, a] = here + d.state[0].step * (end - here)
+        d.local[MOVED, a] = end if step == 1.0 else here + step * (end - here)
         d.features[TRIAL, d.layout[COLUMNS, a]] = d.local[MOVED, a]
     return EVALUATE
 
@@ -197,7 +208,7 @@ def touch(d, alpha):
     set_levels(d.at_one, d.layout[FREE], n_groups, alpha, d.penalty)
     s.best, s.n_lassos = inf, 0
     lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
-    on_same_pieces(d)
+    stays_on_pieces(d.penalty, n_groups, d.groups[PIECE])
 
 
 @inner
@@ -219,18 +230,6 @@ def touch_again(d, tol, max_iter, rounding):
 
 
 @inner
-def on_same_pieces(d):
-    """Whether the norms are where the concave penalty has the same pieces as when last asked: straight, bent or flat."""
-    same = True
-    for g in range(d.groups.shape[1]):
-        slope, level = d.penalty.groups[STRENGTH, g] - d.penalty.groups[REST, g], d.penalty.groups[LEVEL, g]
-        piece = 0.0 if slope >= level else 1.0 if slope > 0.0 else 2.0
-        same = same and piece == d.groups[PIECE, g]
-        d.groups[PIECE, g] = piece
-    return same
-
-
-@inner
 def foresee(d, tol):
     """Start a step, to where lassos that touch the penalty one after the other lead in the model. The last one stays.
 
@@ -244,6 +243,5 @@ def foresee(d, tol):
         lower(local[END], d.model, s.n_groups, s.gamma * s.scale, s.bent / s.scale)
         if model_residual(d, END, SLOPE) <= tol:
             break
-    for where in range(s.n_groups):
-        d.penalty.groups[STRENGTH, d.layout[GROUPS, where]] = s.scale * d.model.groups[STRENGTH, where]
+    set_strengths(d.model, d.layout[GROUPS], s.n_groups, s.scale, d.penalty)
     return arrive(d)

@@ -1,6 +1,6 @@
 r"""
-When does a student profit from sparsity?
-=========================================
+Sparse teachers: when the lasso beats ridge
+===========================================
 
 A student has 700 examples to learn 1000 coefficients from: there are always infinitely many answers that fit. Which
 one it finds depends on how it learns. Three students take steps down the same gradient; one takes them as they are,
@@ -44,7 +44,12 @@ def teacher(n_true):
 
 def learn(X, teachers):
     """Loss on new examples, of shape (n_epochs, 3 students, n_teachers), and the students."""
-    students, losses = np.tile(teacher(n_features)[:, None, None], (3, len(teachers))).astype(np.float32), []
+    students, losses = (
+        np.tile(teacher(n_features)[:, None, None], (3, len(teachers))).astype(
+            np.float32
+        ),
+        [],
+    )
     truth = np.transpose(teachers)[:, None].astype(np.float32)
     for _ in range(n_epochs):
         error = students - truth
@@ -52,7 +57,9 @@ def learn(X, teachers):
         gradient = X.T @ (X @ error.reshape(n_features, -1)) / n_samples
         students -= rate * gradient.reshape(students.shape)
         students[:, 1] *= 1 - rate * strength
-        students[:, 2] = np.sign(students[:, 2]) * np.maximum(np.abs(students[:, 2]) - rate * strength, 0)
+        students[:, 2] = np.sign(students[:, 2]) * np.maximum(
+            np.abs(students[:, 2]) - rate * strength, 0
+        )
     return np.array(losses), students
 
 
@@ -74,7 +81,9 @@ losses = np.mean(draws, axis=0)
 # are 60 %, which is what is used here.)
 
 names = ["no penalty", "ridge", "lasso"]
-table = pd.DataFrame(losses[-1], index=names, columns=["dense teacher", "sparse teacher"])
+table = pd.DataFrame(
+    losses[-1], index=names, columns=["dense teacher", "sparse teacher"]
+)
 table["the post expects"] = ["0.30", "0.15", "better than ridge if sparse, else worse"]
 print(table.round(3).to_string())
 print("spread over draws:", np.std([draw[-1] for draw in draws], axis=0).max().round(3))
@@ -84,11 +93,18 @@ print("spread over draws:", np.std([draw[-1] for draw in draws], axis=0).max().r
 # still fades.
 
 dense, sparse = (X @ direction for direction in teachers)
-exact = [Ridge(n_samples * strength, fit_intercept=False), Lasso(strength, fit_intercept=False, tol=1e-6)]
-for name, model, found in zip(names[1:], exact, students.transpose(1, 2, 0)[1:], strict=True):
+exact = [
+    Ridge(n_samples * strength, fit_intercept=False),
+    Lasso(strength, fit_intercept=False, tol=1e-6),
+]
+for name, model, found in zip(
+    names[1:], exact, students.transpose(1, 2, 0)[1:], strict=True
+):
     for kind, y, coef in [("dense", dense, found[0]), ("sparse", sparse, found[1])]:
         distance = np.linalg.norm(model.fit(X, y).coef_ - coef)
-        print(f"{name}, {kind} teacher: {np.mean(coef != 0):.0%} of the coefficients in use, {distance:.0e} from exact")
+        print(
+            f"{name}, {kind} teacher: {np.mean(coef != 0):.0%} of the coefficients in use, {distance:.0e} from exact"
+        )
 
 # %%
 # How sparse is sparse enough?
@@ -101,7 +117,9 @@ for name, model, found in zip(names[1:], exact, students.transpose(1, 2, 0)[1:],
 
 z = np.linspace(0.01, 3, 1000)
 tail = (1 + z**2) * norm.cdf(-z) - z * norm.pdf(z)
-limit = n_samples * ((1 - 2 * n_features / n_samples * tail) / (1 + z**2 - 2 * tail)).max()
+limit = (
+    n_samples * ((1 - 2 * n_features / n_samples * tail) / (1 + z**2 - 2 * tail)).max()
+)
 print(f"a lasso with next to no penalty finds up to {limit:.0f} features")
 
 numbers, strengths = np.r_[50:601:50, 700:1001:100], [5e-3, 1e-3, 2e-4]
@@ -110,7 +128,10 @@ gram, by_number = X.T @ X, []
 for number in numbers:
     truth = teacher(number)
     fits = [
-        Lasso(s, fit_intercept=False, precompute=gram, tol=1e-5, max_iter=20_000).fit(X, X @ truth) for s in strengths
+        Lasso(s, fit_intercept=False, precompute=gram, tol=1e-5, max_iter=20_000).fit(
+            X, X @ truth
+        )
+        for s in strengths
     ]
     by_number.append([((fit.coef_ - truth) ** 2).sum() / 2 for fit in fits])
 
@@ -118,24 +139,32 @@ for number in numbers:
 # Pictures
 # --------
 
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-for ax, curves, kind in zip(
-    axes, losses.transpose(2, 1, 0), ["dense teacher", f"{n_true} true features"], strict=False
-):
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained", sharey=True)
+kinds = ["dense teacher", f"{n_true} true features"]
+for ax, curves, kind in zip(axes, losses.transpose(2, 1, 0), kinds, strict=True):
     for name, curve in zip(names, curves, strict=True):
         ax.plot(curve, label=name)
-    for expected in (0.3, 0.15):
-        ax.axhline(expected, color="k", lw=0.8, ls="--", label="theory" if expected == 0.3 else None)
-    ax.set(xlabel="epoch", ylim=(0, 0.5), title=f"{kind}, mean of {n_draws} draws")
-axes[0].set_ylabel("loss on new examples")
-axes[0].legend()
+    for expected, of, style in [(0.3, "no penalty", "--"), (0.15, "ridge", ":")]:
+        ax.axhline(expected, color="k", lw=0.8, ls=style, label=f"{of}, theory")
+    ax.set(xlabel="epoch", ylim=(0, 0.65), title=kind)
+axes[0].set_ylabel(f"loss on new examples, mean of {n_draws} draws")
+axes[1].legend(loc="upper right", ncols=2, fontsize="small")
+plt.show()
 
-ax = axes[2]
-for s, curve, color in zip(strengths, np.transpose(by_number), ["C2", "yellowgreen", "darkgreen"], strict=True):
+# %%
+# The lasso by the number of features that the teacher uses.
+
+fig, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
+colors = ["C2", "yellowgreen", "darkgreen"]
+for s, curve, color in zip(strengths, np.transpose(by_number), colors, strict=True):
     ax.plot(numbers, curve, "o-", ms=4, color=color, label=f"lasso, strength {s:g}")
-ax.axhline(0.15, color="C1", ls="--", label="ridge: theory")
+ax.axhline(0.15, color="C1", ls="--", label="ridge, theory")
 ax.axvline(limit, color="k", lw=0.8, ls=":", label="limit of exact recovery")
-ax.set(xlabel="features that the teacher uses", ylim=(0, 0.25), title="Sparse enough")
-ax.legend(fontsize="small")
+ax.set(xlabel="features that the teacher uses", ylabel="loss on new examples")
+ax.set_ylim(0, 0.3)
+ax.legend(fontsize="small", loc="upper left", ncols=2)
 fig.savefig("sparse_teacher.png", dpi=120)
 plt.show()
+
+# %%
+# The lasso profits from sparsity, ridge does not: it beats ridge up to about half as many features as examples.

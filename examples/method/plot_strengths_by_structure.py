@@ -1,6 +1,6 @@
 """
-Strengths that follow the structure of the columns
-==================================================
+Strengths by group, column and output
+=====================================
 
 A neuron's spikes are counted in 500 bins, beside two groups of features: five of one kind, `f1`, and two of
 another, `f2`. We may trust the groups differently, or single features within them, and so want a penalty of
@@ -45,16 +45,21 @@ ridge = {
     "by column": {"f1": [0.1, 0.3, 0.3, 0.1, 1.0], "f2": [0.2, 0.1]},
     "f1 one number, f2 by column": {"f1": 0.1, "f2": [0.2, 0.1]},
 }
-models = {("ridge", name): PoissonGLMRegressor(alpha=alpha) for name, alpha in ridge.items()}
+models = {
+    ("ridge", name): PoissonGLMRegressor(alpha=alpha) for name, alpha in ridge.items()
+}
 
 # %%
 # Lasso and elastic net: strengths and ratios each have a structure
 # -----------------------------------------------------------------
 
 models["lasso", "0.1 for all"] = PoissonGLMRegressor(alpha=0.1, l1_ratio=1)
-models["elastic net", "1.0, half of it L1"] = PoissonGLMRegressor(alpha=1.0, l1_ratio=0.5)
+models["elastic net", "1.0, half of it L1"] = PoissonGLMRegressor(
+    alpha=1.0, l1_ratio=0.5
+)
 models["elastic net", "both by column"] = PoissonGLMRegressor(
-    alpha=ridge["by column"], l1_ratio={"f1": [0.5, 0.3, 0.5, 0.5, 0.5], "f2": [0.5, 0.4]}
+    alpha=ridge["by column"],
+    l1_ratio={"f1": [0.5, 0.3, 0.5, 0.5, 0.5], "f2": [0.5, 0.4]},
 )
 
 # %%
@@ -63,11 +68,24 @@ models["elastic net", "both by column"] = PoissonGLMRegressor(
 # A group stays or goes as a whole, so columns have no strengths of their own. `f2` is held back four times as hard
 # as `f1`; at twelve times it goes.
 
-models["group lasso", "f1 0.1, f2 0.4"] = GroupLassoPoisson(alpha={"f1": 0.1, "f2": 0.4})
-models["group lasso", "f1 0.1, f2 1.2"] = GroupLassoPoisson(alpha={"f1": 0.1, "f2": 1.2})
+models["group lasso", "f1 0.1, f2 0.4"] = GroupLassoPoisson(
+    alpha={"f1": 0.1, "f2": 0.4}
+)
+models["group lasso", "f1 0.1, f2 1.2"] = GroupLassoPoisson(
+    alpha={"f1": 0.1, "f2": 1.2}
+)
 
-table = pd.DataFrame({name: pd.Series(model.fit(X, spikes).coef_, index=X.columns) for name, model in models.items()}).T
-print(pd.concat([table, pd.DataFrame([truth], index=[("truth", "")], columns=X.columns)]).round(4).to_string())
+table = pd.DataFrame(
+    {
+        name: pd.Series(model.fit(X, spikes).coef_, index=X.columns)
+        for name, model in models.items()
+    }
+).T
+print(
+    pd.concat([table, pd.DataFrame([truth], index=[("truth", "")], columns=X.columns)])
+    .round(4)
+    .to_string()
+)
 print(f"largest certificate: {max(model.optimality_ for model in models.values()):.0e}")
 
 # %%
@@ -78,24 +96,48 @@ print(f"largest certificate: {max(model.optimality_ for model in models.values()
 # the coefficients where they are, and add log 2 = 0.6931 to the intercept.
 
 alpha = {"f1": [[0.1] * 5, [0.2] * 5], "f2": [[0.1] * 2, [0.2] * 2]}
-population = PoissonGLMRegressor(alpha=alpha).fit(X, np.column_stack([spikes, 2 * spikes]))
-print(pd.DataFrame(population.coef_.round(4), index=["neuron 1", "neuron 2"], columns=X.columns).to_string())
-print("intercepts:", population.intercept_.round(4), "difference:", np.diff(population.intercept_).round(4)[0])
+population = PoissonGLMRegressor(alpha=alpha).fit(
+    X, np.column_stack([spikes, 2 * spikes])
+)
+print(
+    pd.DataFrame(
+        population.coef_.round(4), index=["neuron 1", "neuron 2"], columns=X.columns
+    ).to_string()
+)
+print(
+    "intercepts:",
+    population.intercept_.round(4),
+    "difference:",
+    np.diff(population.intercept_).round(4)[0],
+)
 
 # %%
 # Pictures
 # --------
 
 labels = [f"{group}, {column}" for group, column in X.columns]
-fig, axes = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained", sharey=True)
-for ax, kinds in zip(axes, [["ridge"], ["lasso", "elastic net"], ["group lasso"]], strict=True):
+fig, axes = plt.subplots(3, 1, figsize=(8, 9), layout="constrained", sharex=True)
+for ax, kinds in zip(
+    axes, [["ridge"], ["lasso", "elastic net"], ["group lasso"]], strict=True
+):
     fits = table.loc[kinds]
     ax.bar(labels, truth, color="0.88", label="truth")
-    for offset, (name, coef) in zip(np.linspace(-0.25, 0.25, len(fits)), fits.iterrows(), strict=True):
-        ax.plot(np.arange(7) + offset, coef, "o", ms=6, label=" ".join(name if len(kinds) > 1 else name[1:]))
+    for offset, (name, coef) in zip(
+        np.linspace(-0.25, 0.25, len(fits)), fits.iterrows(), strict=True
+    ):
+        ax.plot(
+            np.arange(7) + offset,
+            coef,
+            "o",
+            ms=6,
+            label=" ".join(name if len(kinds) > 1 else name[1:]),
+        )
     ax.axvline(4.5, color="0.5", lw=0.8, ls=":")
-    ax.set(title=" and ".join(kinds), ylim=(-0.03, 1.4))
-    ax.legend(fontsize="small", loc="upper center", ncols=1 if len(fits) < 4 else 2)
-axes[0].set_ylabel("coefficient")
+    ax.set(title=" and ".join(kinds), ylim=(-0.03, 1.05), ylabel="coefficient")
+    ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
 fig.savefig("strengths_by_structure.png", dpi=120)
 plt.show()
+
+# %%
+# A larger strength takes more off its coefficients and leaves the others nearly as they are; L1 sets some of them to
+# zero, and the group lasso, at twelve times the strength of the other group, all of `f2`.

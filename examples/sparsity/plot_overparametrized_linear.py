@@ -1,6 +1,6 @@
 r"""
-A linear network is a lasso in disguise
-=======================================
+Two linear layers under L1 and L2
+=================================
 
 Put a second linear layer before a linear model, :math:`S = M V`, and it can still do no more than S could on its own.
 There are just infinitely many ways to write the same S. Which one will a penalty on the weights choose, and does the
@@ -72,7 +72,9 @@ M2, V2, _, history2 = learn(shrink, strengths["L2"])
 # The post shows three columns that survive the L1 penalty, and supposes that a single one would do: so it is. We pass
 # three columns on the way and end with one. Under L2 all columns stay.
 
-print(f"columns of M in use: L1 {columns_in_use(M1, V1)} (three after {three[2]} epochs), L2 {columns_in_use(M2, V2)}")
+print(
+    f"columns of M in use: L1 {columns_in_use(M1, V1)} (three after {three[2]} epochs), L2 {columns_in_use(M2, V2)}"
+)
 
 # %%
 # Who is behind the mask
@@ -82,15 +84,24 @@ print(f"columns of M in use: L1 {columns_in_use(M1, V1)} (three after {three[2]}
 # of strengths :math:`\lambda / \|S\|_1^{1/2}` and :math:`\lambda / \|S\|_2`. The gradient steps come close:
 
 S1, S2 = M1 @ V1, M2 @ V2
-strength1, strength2 = strengths["L1"] / np.sqrt(np.abs(S1).sum()), strengths["L2"] / np.linalg.norm(S2)
+strength1, strength2 = (
+    strengths["L1"] / np.sqrt(np.abs(S1).sum()),
+    strengths["L2"] / np.linalg.norm(S2),
+)
 X64, y64 = X.astype(np.float64), (X @ teacher).astype(np.float64)
-lasso = Lasso(strength1, fit_intercept=False, tol=1e-5, max_iter=10_000).fit(X64, y64).coef_
+lasso = (
+    Lasso(strength1, fit_intercept=False, tol=1e-5, max_iter=10_000).fit(X64, y64).coef_
+)
 ridge = Ridge(strength2 * n_samples, fit_intercept=False).fit(X64, y64).coef_
 
 
 def report(name, S, twin):
     losses = [((coef - teacher) ** 2).sum() / 2 for coef in (S, twin)]
-    print("{}: loss {:.3f} and {:.3f}; correlation {:.4f}".format(name, *losses, np.corrcoef(S, twin)[0, 1]))
+    print(
+        "{}: loss {:.3f} and {:.3f}; correlation {:.4f}".format(
+            name, *losses, np.corrcoef(S, twin)[0, 1]
+        )
+    )
 
 
 report("L1 network and lasso", S1, lasso)
@@ -106,26 +117,37 @@ print(f"the post expects of both: {(1 - n_samples / n_features) / 2:.2f}")
 # Pictures
 # --------
 
-fig, axes = plt.subplots(1, 5, figsize=(15, 4), layout="constrained", width_ratios=[1, 1, 1, 1.5, 1.5])
+fig, axes = plt.subplots(1, 3, figsize=(8, 4.2), layout="constrained", sharey=True)
 panels = [
     (*three[:2], f"L1, {three[2]} epochs"),
     (M1, V1, f"L1, {n_epochs} epochs"),
     (M2, V2, f"L2, {n_epochs} epochs"),
 ]
-for ax, (M, V, title) in zip(axes, panels, strict=False):
+for ax, (M, V, title) in zip(axes, panels, strict=True):
     order = np.argsort(-np.linalg.norm(M, axis=0) * np.abs(V))[:30]
-    ax.imshow(np.abs(M[:, order]), aspect="auto", cmap="magma_r", interpolation="nearest", vmax=np.abs(M).max() / 2)
-    ax.set(title=title, xlabel="30 of 600 columns", yticks=[])
-axes[0].set_ylabel("400 rows of |M|")
+    shares = np.abs(M[:, order]) / np.abs(M).max()
+    options = {"aspect": "auto", "cmap": "magma_r", "interpolation": "nearest"}
+    image = ax.imshow(shares, vmin=0, vmax=0.5, **options)
+    ax.set(title=title, xlabel="30 of 600 columns")
+axes[0].set_ylabel("row of M")
+fig.colorbar(image, ax=axes, label="|M|, share of its largest", extend="max")
+plt.show()
 
+# %%
+# Loss on new examples, and columns in use, as learning goes on.
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
 for name, (epochs, loss, columns) in [("L1", history1), ("L2", history2)]:
-    axes[3].plot(epochs, loss, label=name)
-    axes[4].semilogy(epochs, columns, label=name)
-axes[3].axhline(0.15, color="k", lw=0.8, ls="--", label="linear model, theory")
-axes[3].set(xlabel="epoch", ylim=(0, 0.5), title="Loss on new examples")
-axes[4].axhline(3, color="k", lw=0.8, ls="--", label="three, as in the post")
-axes[4].set(xlabel="epoch", title="Columns in use")
-axes[3].legend()
-axes[4].legend()
+    axes[0].plot(epochs, loss, label=name)
+    axes[1].semilogy(epochs, columns, label=name)
+axes[0].axhline(0.15, color="k", lw=0.8, ls="--", label="linear model, theory")
+axes[0].set(xlabel="epoch", ylabel="loss on new examples", ylim=(0, 0.5))
+axes[1].axhline(3, color="k", lw=0.8, ls="--", label="three, as in the post")
+axes[1].set(xlabel="epoch", ylabel="columns of M in use")
+axes[0].legend(loc="upper right")
+axes[1].legend(loc="center right")
 fig.savefig("overparametrized_linear.png", dpi=120)
 plt.show()
+
+# %%
+# One column survives L1, all survive L2; and the two networks are a lasso and a ridge regression.

@@ -1,6 +1,6 @@
 """
-The uninformative covariate leaves first
-========================================
+Selection: the uninformative covariate leaves first
+===================================================
 
 A rat runs on a linear track while the spikes of a neuron are counted. Its position and its speed are both known.
 Does the neuron care for both? Each covariate is spread over six raised cosine bumps, and a group lasso keeps or
@@ -31,7 +31,9 @@ from skprox import GroupLassoPoisson, RaisedCosineTransformer, regularization_pa
 def log_rate(position, coef):
     """A spline on the range of the position."""
     ends = position.min(), position.max()
-    return BSpline(np.repeat([ends[0], np.mean(ends), ends[1]], [4, 1, 4]), coef, 3)(position)
+    return BSpline(np.repeat([ends[0], np.mean(ends), ends[1]], [4, 1, 4]), coef, 3)(
+        position
+    )
 
 
 def simulate(rng, n_samples=100):
@@ -58,10 +60,23 @@ X = bumps.fit_transform(covariates)
 # As the guide runs it, in single precision and with 5000 iterations, NeMoS stops short of the weakest penalty's
 # solution, at 5.5770 and 13.1045.
 
-path = regularization_path(GroupLassoPoisson(tol=1e-9), X, spikes, alphas=np.geomspace(1e-4, 1, 10))
+path = regularization_path(
+    GroupLassoPoisson(tol=1e-9), X, spikes, alphas=np.geomspace(1e-4, 1, 10)
+)
 table = path.to_frame().iloc[::-1][["speed", "position"]]
 table["speed (NeMoS)"] = [5.5624, 5.0509, 3.6685, 0.5765, 0.1410, 0.0700, 0, 0, 0, 0]
-table["position (NeMoS)"] = [13.1713, 10.6107, 5.6142, 1.2214, 0.9202, 0.8181, 0.6111, 0.1029, 0, 0]
+table["position (NeMoS)"] = [
+    13.1713,
+    10.6107,
+    5.6142,
+    1.2214,
+    0.9202,
+    0.8181,
+    0.6111,
+    0.1029,
+    0,
+    0,
+]
 print(table.to_string(float_format="{:.4f}".format))
 
 # %%
@@ -76,52 +91,70 @@ leaves = []
 for _ in range(200):
     some, counts, _ = simulate(rng)
     some_path = regularization_path(
-        GroupLassoPoisson(), bumps.fit_transform(some), counts, alphas=np.geomspace(1, 1e-3, 40)
+        GroupLassoPoisson(),
+        bumps.fit_transform(some),
+        counts,
+        alphas=np.geomspace(1, 1e-3, 40),
     )
-    leaves.append(np.where(some_path.group_norms > 0, some_path.alphas[:, None], 0).max(axis=0))
+    leaves.append(
+        np.where(some_path.group_norms > 0, some_path.alphas[:, None], 0).max(axis=0)
+    )
 leaves = pd.DataFrame(leaves, columns=["position", "speed"])
-first, last = (leaves["speed"] < leaves["position"]).mean(), (leaves["speed"] > leaves["position"]).mean()
+first, last = (
+    (leaves["speed"] < leaves["position"]).mean(),
+    (leaves["speed"] > leaves["position"]).mean(),
+)
 print(f"of 200 samples, speed leaves first in {first:.0%}, position in {last:.0%}")
 
 # %%
 # Pictures
 # --------
 
-path = regularization_path(GroupLassoPoisson(), X, spikes, alphas=np.geomspace(1, 1e-4, 121))
+path = regularization_path(
+    GroupLassoPoisson(), X, spikes, alphas=np.geomspace(1, 1e-4, 121)
+)
 norms = path.to_frame()[["position", "speed"]]
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-
-ax = axes[0]
+fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 close = ax.inset_axes([0.42, 0.25, 0.56, 0.5], xlim=(2e-3, 0.3), ylim=(-0.05, 1.3))
 for name in norms:
+    theirs = table[f"{name} (NeMoS)"]
     for each in (ax, close):
         (line,) = each.semilogx(norms.index, norms[name], label=name)
-        each.plot(table.index, table[f"{name} (NeMoS)"], "o", ms=4, color=line.get_color(), label=f"{name}, NeMoS")
+        color = line.get_color()
+        each.plot(table.index, theirs, "o", ms=4, color=color, label=f"{name}, NeMoS")
 ax.set(xlabel="alpha", ylabel="norm of the coefficients", title="Speed leaves first")
 ax.indicate_inset_zoom(close)
 ax.legend(fontsize="small", ncols=2)
-
-ax = axes[1]
-order = np.argsort(covariates["position"].to_numpy())
-ax.plot(covariates["position"].iloc[order], rate[order], "k--", label="truth")
-for at in (80, 50, 40):
-    fitted = np.exp(path.intercepts[at] + X.to_numpy() @ path.coefs[at])
-    name = "alone" if norms["speed"].iloc[at] == 0 else "and speed"
-    ax.plot(
-        covariates["position"].iloc[order],
-        fitted[order],
-        ".",
-        ms=4,
-        label=f"alpha={path.alphas[at]:.2g}: position {name}",
-    )
-ax.plot(covariates["position"], spikes, "|", color="0.6", ms=4, zorder=0)
-ax.set(xlabel="position", ylabel="spikes a bin", title="What is left is the tuning to position")
-ax.legend(fontsize="small")
-
-ax = axes[2]
-ax.hist(leaves["position"] / leaves["speed"], bins=np.geomspace(0.1, 30, 25), color="0.6")
-ax.axvline(1, color="k", lw=0.8, ls="--")
-ax.set(xscale="log", xlabel="alpha at which position leaves, over that of speed", ylabel="samples")
-ax.set_title(f"200 samples: speed first in {first:.0%}")
 fig.savefig("covariate_selection.png", dpi=120)
 plt.show()
+
+# %%
+# What is left is the tuning to position.
+
+position = covariates["position"]
+order = np.argsort(position.to_numpy())
+fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+ax.plot(position.iloc[order], rate[order], "k--", label="truth")
+for at in (80, 50, 40):
+    fitted = np.exp(path.intercepts[at] + X.to_numpy() @ path.coefs[at])
+    name = "position alone" if norms["speed"].iloc[at] == 0 else "position and speed"
+    label = f"{name}, alpha {path.alphas[at]:.2g}"
+    ax.plot(position.iloc[order], fitted[order], ".", ms=4, label=label)
+ax.plot(position, spikes, "|", color="0.6", ms=4, zorder=0)
+ax.set(xlabel="position", ylabel="spikes a bin")
+ax.legend(fontsize="small")
+plt.show()
+
+# %%
+# The 200 samples.
+
+fig, ax = plt.subplots(figsize=(6, 3.5), layout="constrained")
+ratios = leaves["position"] / leaves["speed"]
+ax.hist(ratios, bins=np.geomspace(0.1, 30, 25), color="0.6")
+ax.axvline(1, color="k", lw=0.8, ls="--")
+ax.set(xscale="log", ylabel="samples", title=f"Speed leaves first in {first:.0%}")
+ax.set_xlabel("alpha at which position leaves, over that of speed")
+plt.show()
+
+# %%
+# The covariate that tells nothing leaves first in most samples, and at every strength the norms are those of NeMoS.

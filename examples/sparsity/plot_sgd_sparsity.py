@@ -1,6 +1,6 @@
 """
-Why does stochastic gradient descent not give zeros?
-====================================================
+Stochastic gradients: three ways to apply an L1 penalty
+=======================================================
 
 A lasso whose penalty is differentiated like the rest of the objective, as automatic differentiation
 does, has small coefficients that are never zero. The cure is to apply the penalty after each step
@@ -52,7 +52,9 @@ for way, (batch_size, rate, epochs) in ways.items():
             batch_size=batch_size,
             random_state=0,
         )
-        paths[way, update] = np.array([model.partial_fit(X, y).coef_ for _ in range(epochs)])
+        paths[way, update] = np.array(
+            [model.partial_fit(X, y).coef_ for _ in range(epochs)]
+        )
 
 # %%
 # Beside the exact solution
@@ -62,15 +64,26 @@ for way, (batch_size, rate, epochs) in ways.items():
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", ConvergenceWarning)
     peer = SGDRegressor(
-        penalty="l1", alpha=alpha, fit_intercept=False, learning_rate="constant", eta0=0.02, max_iter=1000, tol=None
+        penalty="l1",
+        alpha=alpha,
+        fit_intercept=False,
+        learning_rate="constant",
+        eta0=0.02,
+        max_iter=1000,
+        tol=None,
     )
     peer.set_params(random_state=0).fit(X, y)
 
-table = pd.DataFrame({("", "exact lasso"): exact} | {key: path[-1] for key, path in paths.items()})
+table = pd.DataFrame(
+    {("", "exact lasso"): exact} | {key: path[-1] for key, path in paths.items()}
+)
 table["1 row a step", "SGDRegressor"] = peer.coef_
 table.index += 1
 table.columns.names = [None, "coefficient"]
-print(table.to_string(float_format=lambda value: "0" if value == 0 else f"{value:.5f}"), "\n")
+print(
+    table.to_string(float_format=lambda value: "0" if value == 0 else f"{value:.5f}"),
+    "\n",
+)
 
 others = true == 0
 summary = pd.DataFrame(
@@ -88,7 +101,7 @@ print(summary.to_string(float_format="{:.1e}".format))
 # On the left the largest of the six coefficients that should be zero; the line ends where all are exactly zero. On the
 # right how many of them are.
 
-fig, axes = plt.subplots(2, 2, figsize=(11, 7), layout="constrained", sharex=True)
+fig, axes = plt.subplots(2, 2, figsize=(8, 6.5), layout="constrained", sharex=True)
 shown = np.unique(np.geomspace(1, 1000, 120).astype(int)) - 1
 styles = {
     "cumulative": {"color": "tab:green", "lw": 5, "alpha": 0.5},
@@ -99,10 +112,19 @@ for (left, right), way in zip(axes, ways, strict=True):
     for update, style in styles.items():
         path = paths[way, update][shown][:, others]
         largest = abs(path).max(axis=1)
-        left.plot(shown + 1, np.where(largest > 0, largest, np.nan), label=update, **style)
+        left.plot(
+            shown + 1, np.where(largest > 0, largest, np.nan), label=update, **style
+        )
         right.plot(shown + 1, (path == 0).sum(axis=1), label=update, **style)
-    left.set(xscale="log", yscale="log", ylabel="largest |coefficient| of six", title=f"{way}: how large")
-    right.set(ylabel="exact zeros of six", ylim=(-0.3, 6.3), title=f"{way}: how many zeros")
+    left.set(
+        xscale="log",
+        yscale="log",
+        ylabel="largest |coefficient| of six",
+        title=f"{way}: how large",
+    )
+    right.set(
+        ylabel="exact zeros of six", ylim=(-0.3, 6.3), title=f"{way}: how many zeros"
+    )
     right.yaxis.set_major_locator(MaxNLocator(integer=True))
 for ax in axes[1]:
     ax.set(xlabel="epoch")
@@ -111,3 +133,7 @@ axes[0, 0].legend(loc="lower left", title="l1_update")
 fig.savefig("sgd_sparsity.png", dpi=120)
 print("\nfigures: sgd_sparsity.png")
 plt.show()
+
+# %%
+# A derivative of the penalty never gives zeros; clipping does with all rows in a step, and cumulative penalties do
+# with a single row.

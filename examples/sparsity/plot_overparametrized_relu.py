@@ -1,6 +1,6 @@
 r"""
-How many hidden units does a student need?
-==========================================
+A ReLU network under L1 and L2
+==============================
 
 A teacher is a network with one hidden layer of 10 ReLU units on 100 features. The student doesn't know that, comes
 with 100 hidden units, and sees 60 examples. It fits them whatever penalty it pays. Does an L1 penalty find out how
@@ -33,7 +33,9 @@ rate, n_epochs, every, n_draws = 0.05, 8000, 50, 5
 def moments(U, V):
     """E[relu(U x) relu(V x)'] over normal x."""
     norms = np.outer(np.linalg.norm(U, axis=1), np.linalg.norm(V, axis=1))
-    cosine = np.divide(U @ V.T, norms, out=np.zeros_like(norms), where=norms > 0).clip(-1, 1)
+    cosine = np.divide(U @ V.T, norms, out=np.zeros_like(norms), where=norms > 0).clip(
+        -1, 1
+    )
     angle = np.arccos(cosine)
     return norms * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi)
 
@@ -67,17 +69,28 @@ def learn(proximal_step, strength, seed):
         rng.normal(scale=n_teacher**-0.5, size=10),
     )
     y = np.maximum(X @ teacher[0].T, 0) @ teacher[1]
-    W, v = rng.normal(scale=0.1, size=(n_student, n_features)), rng.normal(scale=0.1, size=n_student)
+    W, v = (
+        rng.normal(scale=0.1, size=(n_student, n_features)),
+        rng.normal(scale=0.1, size=n_student),
+    )
     nothing = expected_loss(np.zeros_like(W), np.zeros_like(v), *teacher)
     history, layers = [], []
     for epoch in range(n_epochs + 1):
         hidden = np.maximum(X @ W.T, 0)
         error = hidden @ v - y
         if epoch % every == 0:
-            loss, units = expected_loss(W, v, *teacher) / nothing, np.count_nonzero(W.any(axis=1) & (v != 0))
-            history.append({"epoch": epoch, "loss": loss, "zeros": np.mean(W == 0), "units": units})
+            loss, units = (
+                expected_loss(W, v, *teacher) / nothing,
+                np.count_nonzero(W.any(axis=1) & (v != 0)),
+            )
+            history.append(
+                {"epoch": epoch, "loss": loss, "zeros": np.mean(W == 0), "units": units}
+            )
             layers.append(W[np.argsort(-np.abs(v) * np.linalg.norm(W, axis=1))])
-        gradient_v, gradient_W = hidden.T @ error, (np.outer(error, v) * (hidden > 0)).T @ X
+        gradient_v, gradient_W = (
+            hidden.T @ error,
+            (np.outer(error, v) * (hidden > 0)).T @ X,
+        )
         W = proximal_step(W - rate * gradient_W / n_samples, rate * strength)
         v = proximal_step(v - rate * gradient_v / n_samples, rate * strength)
     return pd.DataFrame(history), layers
@@ -94,16 +107,34 @@ runs = {
 # Means over five draws; the loss is a share of that of a student that always says zero.
 
 stages = {
-    "L1, 89 % zeros": [history.iloc[(history["zeros"] >= 0.89).argmax()] for history, _ in runs["L1"]],
+    "L1, 89 % zeros": [
+        history.iloc[(history["zeros"] >= 0.89).argmax()] for history, _ in runs["L1"]
+    ],
     "L1, at the end": [history.iloc[-1] for history, _ in runs["L1"]],
-    "L1, at its best": [history.loc[history["loss"].idxmin()] for history, _ in runs["L1"]],
+    "L1, at its best": [
+        history.loc[history["loss"].idxmin()] for history, _ in runs["L1"]
+    ],
     "L2, at the end": [history.iloc[-1] for history, _ in runs["L2"]],
-    "L2, at its best": [history.loc[history["loss"].idxmin()] for history, _ in runs["L2"]],
+    "L2, at its best": [
+        history.loc[history["loss"].idxmin()] for history, _ in runs["L2"]
+    ],
 }
-table = pd.DataFrame({name: pd.DataFrame(rows).mean() for name, rows in stages.items()}).T
-print(table.to_string(formatters={"epoch": "{:.0f}".format, "units": "{:.0f}".format}, float_format="{:.3f}".format))
+table = pd.DataFrame(
+    {name: pd.DataFrame(rows).mean() for name, rows in stages.items()}
+).T
+print(
+    table.to_string(
+        formatters={"epoch": "{:.0f}".format, "units": "{:.0f}".format},
+        float_format="{:.3f}".format,
+    )
+)
 ends = pd.DataFrame(stages["L1, at the end"])
-print("L1 at the end, draw by draw: units", ends["units"].astype(int).tolist(), "loss", ends["loss"].round(2).tolist())
+print(
+    "L1 at the end, draw by draw: units",
+    ends["units"].astype(int).tolist(),
+    "loss",
+    ends["loss"].round(2).tolist(),
+)
 
 # %%
 # Beside the post:
@@ -120,7 +151,6 @@ print("L1 at the end, draw by draw: units", ends["units"].astype(int).tolist(), 
 # --------
 # The matrices of the hidden layer are those of the first draw.
 
-fig, axes = plt.subplots(1, 5, figsize=(15, 3.8), layout="constrained", width_ratios=[1, 1, 1, 1.4, 1.4])
 history, layers = runs["L1"][0]
 at = (history["zeros"] >= 0.89).argmax()
 panels = [
@@ -128,22 +158,34 @@ panels = [
     (layers[-1], f"L1, {n_epochs} epochs"),
     (runs["L2"][0][1][-1], f"L2, {n_epochs} epochs"),
 ]
-for ax, (W, title) in zip(axes, panels, strict=False):
-    ax.imshow(np.abs(W), aspect="auto", cmap="magma_r", vmax=np.abs(W).max() / 3, interpolation="nearest")
-    ax.set(title=title, xlabel="feature", yticks=[])
+fig, axes = plt.subplots(1, 3, figsize=(8, 3.6), layout="constrained", sharey=True)
+for ax, (W, title) in zip(axes, panels, strict=True):
+    shares = np.abs(W) / np.abs(W).max()
+    options = {"aspect": "auto", "cmap": "magma_r", "interpolation": "nearest"}
+    image = ax.imshow(shares, vmin=0, vmax=1 / 3, **options)
+    ax.set(title=title, xlabel="feature")
 axes[0].set_ylabel("hidden unit, by size")
+fig.colorbar(image, ax=axes, label="|weight|, share of the largest", extend="max")
+plt.show()
 
+# %%
+# Loss and size of the hidden layer, means of the draws.
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained")
 for name in runs:
-    histories = [history for history, _ in runs[name]]
-    mean = sum(histories) / n_draws
-    axes[3].plot(mean["epoch"], mean["loss"], label=name)
-    axes[4].semilogy(mean["epoch"], mean["units"], label=f"{name}: units in use")
+    mean = sum(history for history, _ in runs[name]) / n_draws
+    axes[0].plot(mean["epoch"], mean["loss"], label=name)
+    axes[1].semilogy(mean["epoch"], mean["units"], label=f"{name}, units in use")
 mean = sum(history for history, _ in runs["L1"]) / n_draws
-axes[4].semilogy(mean["epoch"], 100 * (1 - mean["zeros"]), "C0:", label="L1: % of weights in use")
-axes[4].axhline(n_teacher, color="k", lw=0.8, ls="--", label="units of the teacher")
-axes[3].set(xlabel="epoch", ylim=(0.4, 1), title="Loss on new examples, relative")
-axes[4].set(xlabel="epoch", title="Size of the hidden layer")
-axes[3].legend()
-axes[4].legend(fontsize="small")
+shares = 100 * (1 - mean["zeros"])
+axes[1].semilogy(mean["epoch"], shares, "C0:", label="L1, % of weights in use")
+axes[1].axhline(n_teacher, color="k", lw=0.8, ls="--", label="units of the teacher")
+axes[0].set(xlabel="epoch", ylim=(0.4, 1), ylabel="loss, share of that of zero")
+axes[1].set(xlabel="epoch", ylabel="units, or per cent", ylim=(1, 900))
+axes[0].legend()
+axes[1].legend(fontsize="small", loc="upper right", ncols=2)
 fig.savefig("overparametrized_relu.png", dpi=120)
 plt.show()
+
+# %%
+# L1 finds out about how small the teacher is, in the end; on new examples that is worth next to nothing.
