@@ -62,14 +62,14 @@ class _Penalised(CountModel):
             The fitted estimator.
         """
         data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
-        problem = data.columns, data.n_outputs, data.X.dtype.type
+        problem = data.columns, data.n_outputs, data.dtype.type
         patterns = pattern.penalties(1.0, *problem) if isinstance(self.alpha, Real) else []
         if patterns and 0 < self.alpha < np.inf:
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
             penalties = pattern.penalties(self.alpha, *problem)
         overdispersion = check_overdispersion(self, data)
-        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs, overdispersion) as objective:
+        with open_objective(data, self.fit_intercept, self.n_jobs, overdispersion) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
             monitor, settings = self._monitor(tasks), Settings.of(self)
