@@ -63,6 +63,8 @@ class _CrossValidated(CountModel):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+            Dask arrays and frames stay where they are, as `y` and what else has an entry for each row may do: each
+            pass over them is a task for each partition, of which arrays as large as the coefficients come back.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Counts, or any non-negative numbers. All columns get the same strength.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -433,7 +435,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         coefficient its own, as in `PoissonGLMRegressor`.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
-        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
+        folds; a splitter, which is given X and y as they are (of Dask it knows the number of rows alone); or pairs of
+        positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
@@ -624,7 +627,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         as long as half the strength gains more than a thousandth of what all of the path has gained.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
-        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
+        folds; a splitter, which is given X and y as they are (of Dask it knows the number of rows alone); or pairs of
+        positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).

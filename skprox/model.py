@@ -65,7 +65,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         -------
         ndarray or DataFrame of shape (n_samples,) or (n_samples, n_outputs)
             exposure * exp(intercept + X coef). A DataFrame with the index of X and the names of the outputs, where X
-            is a pandas DataFrame and the outputs have names.
+            is a pandas DataFrame and the outputs have names. Lazy arrays and frames of Dask, where X is one.
         """
         check_is_fitted(self)
         warn_of_rates(self, exposure)

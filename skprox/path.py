@@ -285,7 +285,7 @@ def regularization_path(
     estimator : PoissonGLMRegressor or GroupLassoPoisson
         What to fit: all of its parameters but `alpha` and `warm_start` count. It is not changed.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The covariates.
+        The covariates, Dask arrays and frames among them, as in `fit` of the estimator.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         The counts.
     alphas : array-like of shape (n_alphas,), default=None

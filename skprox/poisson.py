@@ -48,6 +48,8 @@ class _Penalised(CountModel):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+            Dask arrays and frames stay where they are, as `y` and what else has an entry for each row may do: each
+            pass over them is a task for each partition, of which arrays as large as the coefficients come back.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Counts, or any non-negative numbers. Each column is a response of its own.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -17,6 +17,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 import skprox.designs.dask as designs
 from skprox import (
     GroupEffectDisplay,
+    GroupImportanceDisplay,
     GroupLassoPoisson,
     GroupLassoPoissonCV,
     PoissonGLMRegressor,
@@ -215,6 +216,27 @@ def test_paths(rows, model):
         found.degrees_of_freedom  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        PoissonGLMRegressor(alpha=0.1, overdispersion=0.3, tol=TOL),
+        PoissonGLMRegressor(alpha=0.1, overdispersion="estimate", tol=TOL),
+        GroupLassoPoisson(alpha=0.05, groups=GROUPS, multi_output="joint", output_weights="balanced", tol=TOL),
+        GroupLassoPoisson(alpha=0.05, groups={"a": range(5), "b": range(3, 8)}, overlap="latent", tol=TOL),
+        PoissonGLMRegressor(alpha=0.05, l1_ratio=1, penalty="mcp", tol=TOL),
+        PoissonGLMRegressor(alpha=0.05, l1_ratio=1, bounds=(0, None), tol=TOL),
+    ],
+    ids=["overdispersion", "estimate", "joint", "latent", "mcp", "bounds"],
+)
+def test_other_problems(rows, model):
+    X, Y, weight, _ = rows
+    wanted, (dX, dY) = clone(model).fit(X, Y, sample_weight=weight), chunked(X, Y)
+    found = clone(model).fit(dX, dY, sample_weight=weight)
+    assert_same(found, wanted)
+    np.testing.assert_allclose(found.overdispersion_, wanted.overdispersion_, rtol=1e-8)
+    assert found.score(dX, dY) == pytest.approx(wanted.score(X, Y), abs=1e-8)
+
+
 @pytest.mark.parametrize("name", ["wide group lasso", "wide ridge", "tall ridge"])
 def test_many_columns(name):
     """In memory these have an entry for each row in the hands of the solvers."""
@@ -342,6 +364,7 @@ def test_what_needs_rows_in_memory_says_so(rows):
         "PoissonGLMRegressor  ": lambda: model.coef_table(dX),
         "PoissonGLMRegressor   ": lambda: model.dispersion(dX, dy),
         "PoissonGLMRegressor    ": lambda: model.group_tests(dX),
+        "PoissonGLMRegressor     ": lambda: GroupImportanceDisplay.from_estimator(model, dX, dy, kind="deviance"),
         "GroupEffectDisplay": lambda: GroupEffectDisplay.from_estimator(model, dX, 0),
     }.items():
         with pytest.raises(TypeError, match=f"{name.strip()} needs its rows in memory.*X.compute()"):
@@ -412,6 +435,7 @@ def lazy_rows(n_blocks):
     return both[:, :40], both[:, 40]
 
 
+@pytest.mark.slow
 def test_a_worker_whose_memory_is_less_than_x():
     """960 MB of X go through workers of 400 MiB, of which each takes some 200 before it starts."""
     X, y = lazy_rows(60)
@@ -429,6 +453,7 @@ def test_a_worker_whose_memory_is_less_than_x():
     np.testing.assert_allclose(model.coef_[:3], [0.3, -0.2, 0.0], atol=0.01)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed():
     X, y = lazy_rows(6)
     model = PoissonGLMRegressor(alpha=0.01, l1_ratio=1, solver="fista", tol=1e-9)
@@ -450,6 +475,7 @@ def test_a_worker_that_is_killed():
         thread.start()
         fitting.wait()
         time.sleep(0.5)
+        assert not found
         next(iter(cluster.workers.values())).process.process.kill()
         thread.join(timeout=120)
         assert not thread.is_alive()

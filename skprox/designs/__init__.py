@@ -14,8 +14,8 @@ is_dense
     Whether no chunk of X is sparse.
 whole
     X, where it is in memory with all of its columns; else None.
-holds_rows
-    Whether arrays are in memory.
+holds_rows, is_threaded
+    Whether arrays are in memory; whether a visit of rows keeps several threads busy.
 reduce(merge, task, n_columns, n_problems)
     What `merge` makes of task(rows) over chunks of rows, each cut to so many columns for so many problems. Without
     columns, X is not looked at. Answers may be changed in place.

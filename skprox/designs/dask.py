@@ -89,7 +89,7 @@ class DaskDesign:
         What makes arrays of a partition, one after the other, and of how many columns of X; the first of its blocks.
     """
 
-    holds_rows, whole, occupied = False, None, None
+    holds_rows, is_threaded, whole, occupied = False, True, None, None
 
     def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes):
         self.partitions, self.lengths, self.recipes = partitions, lengths, recipes

@@ -63,6 +63,11 @@ class Design:
         return self.X if self.columns is None else None
 
     @property
+    def is_threaded(self):
+        """Whether a visit runs on several threads."""
+        return len(self.blocks) > 1
+
+    @property
     def rows(self):
         """All rows as one chunk."""
         return Rows(self, slice(0, self.shape[0]))
@@ -131,6 +136,6 @@ class Rows:
 
     def pull(self, masses, chunk):
         """masses @ chunk, one by one on the threads where these don't share the rows."""
-        if len(self.design.blocks) > 1 or not sparse.issparse(chunk):
+        if self.design.is_threaded or not sparse.issparse(chunk):
             return masses @ chunk
         return np.array(list(self.design.map(lambda mass: mass @ chunk, masses)))
