@@ -106,12 +106,14 @@ for name, fitted, used in [
 # %%
 # Pictures
 # --------
+# Deviance is held out by folds of weeks: dotted is its minimum, dashed the strength chosen, within one standard error.
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 7), layout="constrained")
 RegularizationPathDisplay.from_estimator(model, ax=axes[0, 0])
 axes[0, 0].set(title="Covariates enter", xlabel="strength (weaker to the right)")
 DevianceCurveDisplay.from_estimator(model, ax=axes[0, 1])
-axes[0, 1].set(xlabel="strength (weaker to the right)")
+axes[0, 1].set(xlabel="strength (weaker to the right)", title="Deviance held out")
+axes[0, 1].get_legend().remove()
 
 ax = axes[1, 0]
 for working, name, color in [(1, "working day", "C0"), (0, "day off", "C1")]:
@@ -120,8 +122,8 @@ for working, name, color in [(1, "working day", "C0"), (0, "day off", "C1")]:
         model, train, "hr", at={"workingday": working}, ax=ax, line_kwargs=kwargs
     )
 ax.set(title="The hour", xlabel="hour of the day", ylabel="rate / geometric mean")
-ax.set_xticks(range(0, 25, 6))
-ax.legend()
+ax.set(xticks=range(0, 25, 6), ylim=(-0.1, 4.8))
+ax.legend(loc="upper left", ncols=2, fontsize="small")
 
 ax = axes[1, 1]
 unseen = week == 27

@@ -84,7 +84,7 @@ for ax, name, reference in zip(axes, ["age", "power"], [45, 100], strict=True):
     display = GroupEffectDisplay.from_estimator(
         tariff, X[test], name, reference=reference, covariance=covariance, ax=ax
     )
-    ax.set_ylim(0, 3.5)
+    ax.set_ylim(0, 4)
 axes[0].set(xlabel="age in years", ylabel="relativity, 1 = 45 years")
 axes[1].set(xlabel="power in kW", ylabel="relativity, 1 = 100 kW")
 plt.show()

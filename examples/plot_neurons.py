@@ -106,12 +106,13 @@ for name, real in [("position", has_place), ("speed", has_speed)]:
     print(f"{(selected & ~real).sum()} of {(~real).sum()} others selected")
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 4), layout="constrained", sharey=True)
-options = {"cmap": "Blues", "vmin": 0}
-axes[0].imshow(np.abs(drive), **options)
-axes[0].set(title="simulated: |drive|", xlabel="from neuron", ylabel="to neuron")
-image = axes[1].imshow(norms[names], **options)
-axes[1].set(title="estimated: norm of the filter", xlabel="from neuron")
-fig.colorbar(image, ax=axes[1], label="norm, log rate", shrink=0.8)
+panels = [(np.abs(drive), "simulated", "|drive|"), (norms[names], "estimated", "norm")]
+for ax, (table, title, label) in zip(axes, panels, strict=True):
+    image = ax.imshow(table, cmap="Blues", vmin=0)
+    ax.set(title=title, xlabel="from neuron")
+    label = f"{label} of the filter, log rate"
+    fig.colorbar(image, ax=ax, label=label, location="bottom")
+axes[0].set_ylabel("to neuron")
 fig.savefig("neurons.png", dpi=120)
 plt.show()
 

@@ -166,7 +166,7 @@ ax.set(
 )
 ax.set_title("Expected rentals")
 ax.set_ylim(0, 520)
-ax.legend(ncols=2, fontsize="small", loc="upper center")
+ax.legend(ncols=2, fontsize="x-small", loc="upper center")
 
 ax = axes[1, 1]
 celsius = np.linspace(-5, 37, 100)

@@ -282,7 +282,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         sample = self._check_rows(X, y, sample_weight, exposure, first=True)
         self.has_exposure_ = exposure is not None
         if self.loss == "poisson":
-            check_rates(sample.target[None], sample.weight / sample.weight.sum(dtype=np.float64))
+            weight = sample.weight / sample.weight.sum(dtype=np.float64)
+            check_rates(sample.target[None] @ weight, sample.target.dtype)
         rng, rows, held_out = check_random_state(self.random_state), np.flatnonzero(sample.weight), None
         if self.early_stopping:
             rows, held_out = train_test_split(rows, test_size=self.validation_fraction, random_state=rng)

@@ -74,4 +74,4 @@ plt.show()
 print(model[-1].summary(model[:-1].transform(X)).round(3))
 
 # %%
-# The hour matters most by far, then temperature, humidity and month; the noise is out.
+# The hour matters most by far, then temperature, month and humidity; the noise is out.

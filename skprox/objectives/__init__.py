@@ -30,12 +30,13 @@ evaluate(coefs, outputs), points(coefs, outputs), rounded(points, outputs)
 value_size(output, value, *intercepts)
     The size of what values at points with these intercepts are sums of, by which they round.
 hessian(point, output, columns, rows), factor(point, output, columns)
-    Second derivatives in some columns over `scale`, and rows whose products with each other these are.
+    Second derivatives in some columns over `scale`, and rows whose products with each other these are: the latter only
+    where it `has_factor`.
 hessians(point, output, columns, rows)
     The same for each of `n_blocks`, in columns of shape (n_blocks, n_columns).
 rates(point, output), hessian_times(point, rates, output, move), solve(rates, output, ridge, right)
-    What a Hessian needs to know of a point, its product with a vector, and ridge equations with as few unknowns as X
-    has rows, where `is_short`.
+    What a Hessian needs to know of a point (for itself alone), its product with a vector, and ridge equations with as
+    few unknowns as X has rows, where `is_short`.
 divergence(coefs, points, outputs)
     Values above their linear expansions, without cancellation.
 reach(points, moves, outputs, far)

@@ -130,7 +130,7 @@ class StackedObjective:
         within = (columns[0] if self.places is None else self.places[columns[0]]) % self.inner.shape[1]
         ways = [*zip(self._split([point], [output]), self.of_outputs[output], self._factors(output), strict=True)]
         # threads that visit outputs must not wait for others that visit rows
-        run = self.map if len(self.inner.design.blocks) == 1 else map
+        run = map if self.inner.design.is_threaded else self.map
         return np.array([*run(lambda way: way[2] * self.inner.hessian(*way[:2], within, rows), ways)])
 
     def rates(self, point, output):

@@ -81,7 +81,7 @@ def _kind_of_model(objective, descents, groups, max_entries):
         return ImplicitModel, 0
     if objective.n_blocks:
         return partial(BlockModel, n_blocks=n_blocks, dtype=objective.precision), n_blocks * n_columns**2
-    factored = is_factored(penalties, groups, n_rows, objective.spread)
+    factored = is_factored(penalties, groups, n_rows, objective.spread) and objective.has_factor
     size = n_columns * (n_rows if factored else n_columns)
     return partial(QuadraticModel, n_rows=n_rows, dtype=objective.precision, factored=factored), size
 
