@@ -18,9 +18,9 @@ PRINTED = {
         r"learn\): D² = 0.[78]",
     ],
     "plot_claims": [
-        r"selected: \['age', 'power', 'area'\]",
+        r"selected: \['age', 'power', 'vehicle_age', 'area'\]",
         r"city +1\.[45]\d +1\.[34]\d +1\.[67]",
-        r"D² on policies not seen: 0.06\d; with the true frequencies 0.06\d",
+        r"D² on policies not seen: 0.09\d; with the true frequencies 0.09\d",
     ],
     "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
     "plot_demand": [
