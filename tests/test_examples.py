@@ -22,7 +22,11 @@ PRINTED = {
         r"city +1\.[45]\d +1\.[34]\d +1\.[67]",
         r"D² on policies not seen: 0.09\d; with the true frequencies 0.09\d",
     ],
-    "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
+    "plot_covariate_selection": [
+        r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n",
+        r"speed leaves first in 8\d%",
+        r"start +4 +0.0+ +False\nmiddle +4 +0.0+ +False\nend +4 +1.0\d+ +True\n",
+    ],
     "plot_demand": [
         r"noise +5 +0.000 .* False",
         r"group lasso: D² 0.3\d",
