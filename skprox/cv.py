@@ -18,7 +18,7 @@ from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Splits, Str
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
 from skprox.designs import add as add_arrays
-from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
+from skprox.engine import Settings, fit_each, ignore, open_objective, solve_path, without_penalised
 from skprox.model import CountModel, check_data
 from skprox.overdispersion import check_overdispersion, estimated, held, is_estimated
 from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
@@ -99,14 +99,14 @@ class _CrossValidated(CountModel):
             if is_estimated(self):
                 strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
                 objective = held(objective, inner[0], strengths, Settings.of(self))
-            follow_all = partial(self._follow, objective, tasks, data)
+            solve_all = partial(self._solve_folds, objective, tasks, data)
             held_out = partial(_held_out, objective, data, held_out)
-            alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
+            alphas, paths = zip(*map(solve_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
                 if not any(map(_still_falls, alphas, deviances)):
                     break
-                _, parts = zip(*map(follow_all, inner, weaker, paths), strict=True)
+                _, parts = zip(*map(solve_all, inner, weaker, paths), strict=True)
                 deviances = [np.vstack([each, held_out(part)]) for each, part in zip(deviances, parts, strict=True)]
                 alphas = np.hstack([alphas, weaker])
                 paths = [[*map(add, *each)] for each in zip(paths, parts, strict=True)]
@@ -138,7 +138,7 @@ class _CrossValidated(CountModel):
         if self.relaxed_:
             values = [result.point.value for result in results]
             self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
-            self._warn_of_shortfall(results)
+            self._warn_above_tol(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
@@ -225,7 +225,7 @@ class _CrossValidated(CountModel):
             for part in np.array_split(shares, min(4, len(shares))):
                 yield alphas[:, :1] * part
 
-    def _follow(self, objective, tasks, data, patterns, alphas, before=None):
+    def _solve_folds(self, objective, tasks, data, patterns, alphas, before=None):
         """Strengths, and for each output a list over them of the results: of all rows, then of each fold.
 
         `before` are such lists for the strengths above these.
@@ -260,7 +260,7 @@ class _CrossValidated(CountModel):
 
             return report
 
-        paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
+        paths = solve_path(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 
@@ -292,7 +292,7 @@ class _CrossValidated(CountModel):
         return objective, fit(objective, starts)
 
     def _relax(self, objective, patterns, n_rows, paths):
-        """What `_follow` returns, without a penalty on what is selected."""
+        """What `_solve_folds` returns, without a penalty on what is selected."""
         ways = [
             [
                 refit(Settings.of(self), objective, pattern, k + fold * len(paths), n, results)

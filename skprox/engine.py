@@ -135,7 +135,7 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
 
         lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
         starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
-        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
+        return [path[0] for path in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -156,11 +156,11 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
 
 
 def without_penalised(objective, output, pattern, settings):
-    """The solution where all penalised groups are held at zero: the one at the critical strength."""
+    """The solution where all penalised groups are held at zero: the one at alpha_max."""
     null = objective.null[output]
     if pattern.kinked.all():
         return null
-    point = fit_each(objective, [pattern.held()], [output], [null], settings)[0].point
+    point = fit_each(objective, [pattern.constrained_to_zero()], [output], [null], settings)[0].point
     return point if point.gradient is not None else objective.points(point.coef[None], [output])[0]
 
 
@@ -168,7 +168,7 @@ def ignore(alpha, results):
     """Say nothing of a strength that is done."""
 
 
-def follow(objective, outputs, patterns, points, alphas, settings, reports):
+def solve_path(objective, outputs, patterns, points, alphas, settings, reports):
     """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
 
     The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
@@ -181,8 +181,8 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
         from skprox import local_linear
 
         patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
-        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
-        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
+        lassos = solve_path(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.solve_path(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
@@ -190,11 +190,13 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
         if found is not None:
             found = iter(found)
             return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
-    ways = zip(outputs, patterns, points, reports, strict=True)
-    return [_follow(objective, each, pattern, at, alphas, settings, report) for each, pattern, at, report in ways]
+    by_output = zip(outputs, patterns, points, reports, strict=True)
+    return [
+        _solve_path(objective, each, pattern, at, alphas, settings, report) for each, pattern, at, report in by_output
+    ]
 
 
-def _follow(objective, outputs, pattern, points, alphas, settings, report):
+def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
     """The same for one list, a batch of strengths at a time."""
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
@@ -210,9 +212,9 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
             for alpha in batch
         ]
         found, model = solve(objective, problems, *settings.arguments, model=model)
-        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
-        points = [way[-1].point for way in ways]
-        for alpha, *at_alpha in zip(batch, *ways, strict=True):
+        by_output = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
+        points = [path[-1].point for path in by_output]
+        for alpha, *at_alpha in zip(batch, *by_output, strict=True):
             results.append([result.without_gradient() for result in at_alpha])
             if report(alpha, at_alpha):
                 return results

@@ -115,11 +115,11 @@ def informations(X, weight, means, coefs, penalty, fit_intercept, factors, posit
         n_terms = len(of_output.played)
         spokes = np.zeros((n_terms, penalty.n_groups))
         spokes[np.arange(n_terms), group_of[of_output.played]] = radial[k, of_output.played]
-        pulled = half[len(half) - n_terms :].T @ spokes * np.sqrt(of_output.size / factor)
-        ties -= pulled.T @ pulled
+        projected = half[len(half) - n_terms :].T @ spokes * np.sqrt(of_output.size / factor)
+        ties -= projected.T @ projected
         middle = half.T @ of_output.fisher @ half
         shares[k] = np.trace(middle)
-        images.append(pulled.T @ middle @ pulled)
+        images.append(projected.T @ middle @ projected)
         found.append(of_output)
     inverse = np.linalg.pinv(ties, hermitian=True)
     for of_output, share, image in zip(found, shares, images, strict=True):

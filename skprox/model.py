@@ -176,7 +176,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
+            self.alpha_max_ = shape([p.alpha_max(null.gradient, rounding) for p, null, rounding in nulls], each)
 
     def _by_output(self, penalties, n_outputs):
         """Strengths in the form of `Penalty.by_column` for each output, or once where they are the same for all."""
@@ -184,10 +184,10 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         strengths = strengths.reshape(len(strengths), n_outputs or 1, -1).swapaxes(0, 1)
         return strengths[:1] if (strengths == strengths[0]).all() else strengths
 
-    def _warn_of_shortfall(self, results):
-        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
+    def _warn_above_tol(self, results):
+        above = [k for k, result in enumerate(results) if not result.residual <= self.tol]
         if above:
-            worst = max(results[k].shortfall for k in above)
+            worst = max(results[k].residual for k in above)
             first = output_titles(self)[above[0]]
             where = f" for {len(above)} of {len(results)} outputs, first of them {first}" if len(results) > 1 else ""
             n_iter = max(result.n_iter for result in results)
@@ -208,7 +208,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         if selects.all():
             return
         nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
-        factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
+        factors = np.array([penalty.alpha_max(null.gradient, rounding) for penalty, null, rounding in nulls])
         empty = np.flatnonzero((factors > 0) & ~selects)
         if len(empty) == 0 or is_candidate():
             return

@@ -17,7 +17,7 @@ from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.criteria import Sample
 from skprox.designs import add
-from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.engine import Settings, ignore, open_objective, solve_path, without_penalised
 from skprox.groups import group_norms
 from skprox.joint import by_output
 from skprox.latent import apart
@@ -290,7 +290,7 @@ def regularization_path(
         The counts.
     alphas : array-like of shape (n_alphas,), default=None
         The strengths, positive and finite. None is `n_alphas` of them, evenly spaced in logarithm from
-        the critical strength (the smallest at which all penalised coefficients are 0, in all outputs)
+        alpha_max (the smallest strength at which all penalised coefficients are 0, in all outputs)
         down to `alpha_min_ratio` times that; a single one, 1, where all are 0 whatever the strength.
     n_alphas : int, default=100
         Number of strengths where `alphas` is None.
@@ -366,7 +366,7 @@ def regularization_path(
         starts, alphas = begin(objective)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
-        followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
+        followed = solve_path(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
         warn_of_shortfalls(outputs, alphas, estimator, data.dtype)
         if data.factors is not None:
@@ -442,10 +442,10 @@ def check_alphas(alphas, patterns):
 
 
 def grid(objective, patterns, starts, n_alphas, alpha_min_ratio):
-    """Strengths evenly spaced in logarithm, from the critical one of all outputs; one where nothing can enter."""
+    """Strengths evenly spaced in logarithm, from alpha_max, the largest of all outputs; one where nothing can enter."""
     gradients = [start.gradient for start in starts]
-    critical = max(p.critical(*each) for p, *each in zip(patterns, gradients, objective.rounding, strict=False))
-    return critical * np.geomspace(1.0, alpha_min_ratio, n_alphas) if critical > 0 else np.ones(1)
+    alpha_max = max(p.alpha_max(*each) for p, *each in zip(patterns, gradients, objective.rounding, strict=False))
+    return alpha_max * np.geomspace(1.0, alpha_min_ratio, n_alphas) if alpha_max > 0 else np.ones(1)
 
 
 def print_strength(pattern):
@@ -455,7 +455,7 @@ def print_strength(pattern):
         point, penalty = results[0].point, pattern.scaled(alpha)
         print(
             f"alpha {alpha:.4g}: objective {point.value + penalty.value(point.coef):.10g}, "
-            f"certificate {results[0].shortfall:.2e}, {np.count_nonzero(penalty.norms(point.coef))} groups"
+            f"certificate {results[0].residual:.2e}, {np.count_nonzero(penalty.norms(point.coef))} groups"
         )
 
     return report
@@ -463,8 +463,8 @@ def print_strength(pattern):
 
 def warn_of_shortfalls(outputs, alphas, estimator, dtype):
     tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
-    short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
-    above = [alpha for shortfall, alpha in short if not shortfall <= tol]
+    short = [(result.residual, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
+    above = [alpha for residual, alpha in short if not residual <= tol]
     if above:
         precision = ", pass float64" if dtype == np.float32 else ""
         warn(

@@ -86,7 +86,7 @@ class _Penalised(CountModel):
             self._unpack(results, objective, penalties, patterns, data)
             self._warn_of_empty(self.alpha, inner, objective)
             tasks.end()
-        self._warn_of_shortfall(results)
+        self._warn_above_tol(results)
         return self
 
     def _starts(self, objective, penalties):
@@ -111,11 +111,11 @@ class _Penalised(CountModel):
             return None
         names = getattr(self, "output_names_", None)
 
-        def report(output, n_iter, value, shortfall, n_groups):
+        def report(output, n_iter, value, residual, n_groups):
             which = "all outputs" if is_joint(self) else f"output {output if names is None else names[output]}"
             step = f"{which}, iteration {n_iter}"
             if self.verbose:
-                print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
+                print(f"{step}: objective {value:.10g}, certificate {residual:.2e}, {n_groups} groups")
             return tasks.report(step)
 
         return report

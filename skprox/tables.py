@@ -311,11 +311,11 @@ def _shares(X, weight, coef, groups, terms):
     ((total, predicted),) = design.reduce(add, mean, len(coef), 1)
     center = predicted / total
 
-    def pull(rows):
+    def add_up(rows):
         chunk = rows.cut()
         return [np.asarray((rows["weight"] * (chunk @ coef - center)) @ chunk, dtype=np.float64)]
 
-    (pulled,) = design.reduce(add, pull, len(coef), 1)
-    parts = np.array([term @ pulled[group] for term, group in zip(terms, groups, strict=True)])
+    (sums,) = design.reduce(add, add_up, len(coef), 1)
+    parts = np.array([term @ sums[group] for term, group in zip(terms, groups, strict=True)])
     total = parts.sum()
     return parts / total if total > 0 else np.zeros(len(groups))

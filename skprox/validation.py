@@ -209,7 +209,7 @@ def check_rates(means, dtype, names=None):
 
 
 def check_spread(objective, names):
-    too_large = ~np.isfinite(objective.spread).all(axis=0)
+    too_large = ~np.isfinite(objective.column_sd).all(axis=0)
     if too_large.any():
         name = np.array(names, dtype=object)[np.flatnonzero(objective.expand(too_large))[0]]
         raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")

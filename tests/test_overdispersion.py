@@ -651,7 +651,7 @@ def test_objective(claims, overdispersion, intercept, storage, rng):
     np.testing.assert_allclose(scale * factor @ factor.T, hessian, atol=1e-5 * size)
     product = scale * objective.hessian_times(point, objective.rates(point, 0), 0, move)
     np.testing.assert_allclose(product, hessian @ move, atol=1e-10 * size)
-    far, near = (objective.divergence(coefs + step * move, points, outputs)[0] for step in (1.0, 1e-6))
+    far, near = (objective.bregman_divergence(coefs + step * move, points, outputs)[0] for step in (1.0, 1e-6))
     there = objective.points(coefs + move, outputs)[0]
     assert far == pytest.approx(there.value - point.value - point.gradient @ move, rel=1e-9)
     assert near == pytest.approx(1e-12 * move @ hessian @ move / 2, rel=1e-4)

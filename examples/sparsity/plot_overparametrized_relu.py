@@ -25,6 +25,7 @@ these are ours.
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 n_features, n_teacher, n_student, n_samples = 100, 10, 100, 60
 rate, n_epochs, every, n_draws = 0.05, 8000, 50, 5
@@ -96,10 +97,14 @@ def learn(proximal_step, strength, seed):
     return pd.DataFrame(history), layers
 
 
-runs = {
-    name: [learn(step, strength, seed) for seed in range(n_draws)]
-    for name, step, strength in [("L1", soft_threshold, 0.001), ("L2", shrink, 0.01)]
-}
+with threadpool_limits(1):  # matrices are too small for threads to be of use
+    runs = {
+        name: [learn(step, strength, seed) for seed in range(n_draws)]
+        for name, step, strength in [
+            ("L1", soft_threshold, 0.001),
+            ("L2", shrink, 0.01),
+        ]
+    }
 
 # %%
 # Figures

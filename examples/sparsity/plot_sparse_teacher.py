@@ -167,4 +167,5 @@ fig.savefig("sparse_teacher.png", dpi=120)
 plt.show()
 
 # %%
-# The lasso profits from sparsity, ridge does not: it beats ridge up to about half as many features as examples.
+# The lasso profits from sparsity, ridge does not. With 700 examples it finds teachers of up to about 350 features, and
+# beats ridge up to some 570.

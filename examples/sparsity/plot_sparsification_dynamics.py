@@ -144,7 +144,7 @@ for rank in (2, 4, 10, 100, 1000, 10_000):
 ax.semilogx(time, 1 - theory["gap"], "k--", lw=1, label="rank 2 by the law of the gap")
 ax.set(
     xlim=window,
-    ylim=(0, 1.02),
+    ylim=(-0.15, 1.02),
     xlabel="time",
     title="Weights as a share of the largest",
 )

@@ -2,8 +2,8 @@
 
 Whoever fits knows a design by what follows, so that rows which live elsewhere are another file here. The arrays of a
 design have an entry for each row of X along their last axis. A task is a function of a chunk of rows: `rows[name]` are
-its entries of an array, `rows.cut(columns)` its part of X, and `rows.pull(masses, chunk)` is masses @ chunk. A task
-takes what else it needs from small arrays around it, so that it can be sent to where the rows are.
+its entries of an array, `rows.cut(columns)` its part of X, and `rows.weighted_sums(masses, chunk)` is masses @ chunk. A
+task takes what else it needs from small arrays around it, so that it can be sent to where the rows are.
 
 shape, dtype
     Rows and columns; of X.

@@ -134,7 +134,7 @@ class Rows:
             columns = self.design.columns if columns is None else self.design.columns[columns]
         return storage.cut(self.design.X, self.where, columns)
 
-    def pull(self, masses, chunk):
+    def weighted_sums(self, masses, chunk):
         """masses @ chunk, one by one on the threads where these don't share the rows."""
         if self.design.is_threaded or not sparse.issparse(chunk):
             return masses @ chunk

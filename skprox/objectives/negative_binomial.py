@@ -50,15 +50,15 @@ class NegativeBinomialObjective(PoissonObjective):
 
     def _at(self, overdispersion):
         """Set what depends on the overdispersion, by passes over X without coefficients."""
-        self.omega = np.asarray(overdispersion, dtype=np.float64)[self.counting]
-        (self.null, rounding), n_outputs = self._poisson, len(self.counting)
+        self.omega = np.asarray(overdispersion, dtype=np.float64)[self.count_index]
+        (self.null, rounding), n_outputs = self._poisson, len(self.count_index)
         self._found = {}
         outputs, nothing = np.arange(n_outputs), np.zeros((n_outputs, self.shape[1]))
         self.null = self.points(nothing, outputs)
         intercepts = np.array([point.intercept for point in self.null])
         _, self.scale = self._slopes_at(nothing[:, :0], np.empty(0, dtype=int), intercepts, outputs)
-        self.unit = self.scale[:, None] * self.spread
-        self.curvature = self.unit * self.spread
+        self.gradient_scale = self.scale[:, None] * self.column_sd
+        self.curvature = self.gradient_scale * self.column_sd
         self.rounding = rounding * np.minimum(1.0, self.scale / self.total)[:, None]
 
     def restrict(self, columns):
@@ -78,11 +78,11 @@ class NegativeBinomialObjective(PoissonObjective):
             chunk = rows.cut()
             eta = _predict(chunk if len(support) == width else rows.cut(support), slopes)
             values = losses.nb_values(eta, intercepts, *_arrays(rows), *terms)
-            return _double(values, rows.pull(eta, chunk))
+            return _double(values, rows.weighted_sums(eta, chunk))
 
         values, gradients = self.design.reduce(add, task, width, len(coefs))
-        flat = np.flatnonzero(self.flattest == 0)  # what is constant does nothing beside an intercept
-        gradients[:, flat] = np.where(self.spread[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
+        flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
+        gradients[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
         return values, intercepts, gradients
 
     def rates(self, point, output):
@@ -100,7 +100,7 @@ class NegativeBinomialObjective(PoissonObjective):
         support = np.flatnonzero(move)
         return self._times(rates, output, move, support, means @ move if self.profiled else 0.0)
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         outputs, bases = np.asarray(outputs), np.array([point.coef for point in points])
         support = np.flatnonzero((coefs != 0).any(axis=0) | bases.any(axis=0))
         slopes, moves = self._slopes(bases, support), self._slopes(coefs - bases, support)
@@ -117,11 +117,11 @@ class NegativeBinomialObjective(PoissonObjective):
     def means(self, point, output):
         """The design with `means`, the expected count of each row, and those counts and weights as y and weight."""
         support, intercept = np.flatnonzero(point.coef), point.intercept
-        slopes, weighting, counting = self._slopes(point.coef[None], support), *self._terms([output])[:2]
+        slopes, weight_index, count_index = self._slopes(point.coef[None], support), *self._terms([output])[:2]
 
         def recipe(rows):
             eta = _predict(rows.cut(support), slopes)[0] + rows["offset"] + intercept
-            ways = {"y": rows["counts"][counting[0]], "weight_of_y": rows["weights"][weighting[0]]}
+            ways = {"y": rows["counts"][count_index[0]], "weight_of_y": rows["weights"][weight_index[0]]}
             return {"means": np.exp(eta.astype(np.float64))} | {k: v.astype(np.float64) for k, v in ways.items()}
 
         return self.design.keep(recipe, len(support))
@@ -157,7 +157,7 @@ class NegativeBinomialObjective(PoissonObjective):
 
     def _terms(self, outputs):
         """What the kernels take for some outputs beside `_arrays`."""
-        return self.weighting[outputs], self.counting[outputs], self.omega[outputs]
+        return self.weight_index[outputs], self.count_index[outputs], self.omega[outputs]
 
     def _intercepts(self, coefs, support, outputs):
         """The best intercepts at `coefs`: some passes over X.
@@ -195,8 +195,8 @@ class NegativeBinomialObjective(PoissonObjective):
             if known is None:
                 known, intercepts = np.zeros((1, len(coef))), [self._poisson[0][output].intercept]
             moves = coef - known
-            near = np.argmin((moves * self.spread[output]).__pow__(2).sum(axis=1)) if len(known) > 1 else 0
-            guesses[k] = intercepts[near] - moves[near] @ self.moments[output] / self.total[output]
+            near = np.argmin((moves * self.column_sd[output]).__pow__(2).sum(axis=1)) if len(known) > 1 else 0
+            guesses[k] = intercepts[near] - moves[near] @ self.Xy[output] / self.total[output]
         return np.where(np.isfinite(guesses), guesses, 0.0)
 
     def _slopes_at(self, slopes, support, intercepts, outputs):
@@ -212,15 +212,15 @@ class NegativeBinomialObjective(PoissonObjective):
         """About how far the intercept moves back: the change of the linear predictor, averaged over counts."""
         if not self.profiled:
             return np.zeros(len(moves))
-        return np.einsum("kj,kj->k", moves, self.moments[outputs][:, support]) / self.total[outputs]
+        return np.einsum("kj,kj->k", moves, self.Xy[outputs][:, support]) / self.total[outputs]
 
     def _curvatures(self, point, output):
-        weighting, counting, omega = self.weighting[output], self.counting[output], self.omega[output]
+        weight_index, count_index, omega = self.weight_index[output], self.count_index[output], self.omega[output]
         intercept = point.intercept
 
         def curvatures(rows, eta):
             offset, weights, counts = _arrays(rows)
-            return losses.nb_curvatures(eta, intercept, offset, weights[weighting], counts[counting], omega)
+            return losses.nb_curvatures(eta, intercept, offset, weights[weight_index], counts[count_index], omega)
 
         return curvatures
 

@@ -30,7 +30,7 @@ class PoissonObjective:
     One for each output: for each row of weights, one for each row of counts y. They share X, exposure, and each
     pass over X. All are functions of the coefficients alone: the intercept is always at its minimum for them (at
     0 without `fit_intercept`), where the weighted sum of mu is that of y. What is left,
-    total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
+    total * log(sum weight exposure exp(X coef)) - Xy.coef + constant, can't overflow.
 
     Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
     others, or None where it has all. Where `columns` are given, coefficients are of these, and so are such positions;
@@ -61,7 +61,7 @@ class PoissonObjective:
 
     Attributes
     ----------
-    weighting, counting : ndarray of shape (n_outputs,)
+    weight_index, count_index : ndarray of shape (n_outputs,)
         Which row of weights, and which of counts, each output has.
     design : Design
         The rows of X, and all that comes with them.
@@ -71,19 +71,19 @@ class PoissonObjective:
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
         What the Hessian of each output is a multiple of: `total`, or 1 without an intercept.
-    moments : ndarray of shape (n_outputs, n_features)
+    Xy : ndarray of shape (n_outputs, n_features)
         The weighted means of the counts times each column.
     rounding : ndarray of shape (n_outputs, n_features)
         Size of the rounding errors to expect in a gradient: it is a sum of terms that may cancel, so that this goes
         by the sum of their sizes.
     null : list of Point
         Where all coefficients are 0, for each output.
-    unit, curvature : ndarray of shape (n_outputs, n_features)
-        `total` times `spread`, once and twice.
-    spread : ndarray of shape (n_outputs, n_features)
+    gradient_scale, curvature : ndarray of shape (n_outputs, n_features)
+        `total` times `column_sd`, once and twice.
+    column_sd : ndarray of shape (n_outputs, n_features)
         Standard deviation of each column (root mean square without an intercept), weighted by counts and
         exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
-    flattest : ndarray of shape (n_features,)
+    least_sd : ndarray of shape (n_features,)
         The least of these of all outputs.
     """
 
@@ -109,7 +109,7 @@ class PoissonObjective:
         self.design, self.negligible = design.keep(_masses_of_rows), NEGLIGIBLE / design.shape[0]
         self._kernel = self._transposed = None
         self._measure()
-        self.omega = np.zeros(len(self.counting))
+        self.omega = np.zeros(len(self.count_index))
 
     @property
     def shape(self):
@@ -132,8 +132,8 @@ class PoissonObjective:
         """The arrays of one output for compiled descents."""
         if self._transposed is None:
             self._transposed = np.ascontiguousarray(self.design.whole.T)
-        features = np.array([self.moments[output], self.center, self.spread[output] == 0], dtype=np.float64)
-        mass, scalars = self.design.rows["log_mass"][self.weighting[output]], (self.total, self.scale, self.constant)
+        features = np.array([self.Xy[output], self.center, self.column_sd[output] == 0], dtype=np.float64)
+        mass, scalars = self.design.rows["log_mass"][self.weight_index[output]], (self.total, self.scale, self.constant)
         return Compiled(self._transposed, mass, features, self.profiled, *(each[output] for each in scalars))
 
     def take(self, coefs):
@@ -166,9 +166,9 @@ class PoissonObjective:
         part = copy(self)
         part.design = self.design.restrict(columns, self.unite)
         part.null = part.columns = part._kernel = part._transposed = None
-        part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
-        part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
-        part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]
+        part.Xy, part.column_sd, part.center = self.Xy[:, columns], self.column_sd[:, columns], self.center[columns]
+        part.rounding, part.least_sd = self.rounding[:, columns], self.least_sd[columns]
+        part.gradient_scale, part.curvature = self.gradient_scale[:, columns], self.curvature[:, columns]
         return part
 
     def evaluate(self, coefs, outputs):
@@ -182,11 +182,11 @@ class PoissonObjective:
         def task(rows):
             chunk = rows.cut()
             top, mass = _masses(chunk if len(support) == width else rows.cut(support), slopes, rows["log_mass"][which])
-            return top, *_double(mass.sum(axis=1), rows.pull(mass, chunk))
+            return top, *_double(mass.sum(axis=1), rows.weighted_sums(mass, chunk))
 
-        top, mass, pulled = self.design.reduce(_add_scaled, task, width, len(coefs))
-        total, moments = self.total[outputs], self.moments[outputs]
-        against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
+        top, mass, weighted_sums = self.design.reduce(_add_scaled, task, width, len(coefs))
+        total, Xy = self.total[outputs], self.Xy[outputs]
+        against = np.einsum("kj,kj->k", Xy[:, support], coefs[:, support]) - self.constant[outputs]
         with np.errstate(all="ignore"):  # infinite where coefficients overflow
             if self.profiled:
                 log_mass = top + np.log(mass)
@@ -194,11 +194,11 @@ class PoissonObjective:
             else:
                 scale = np.exp(top)
                 values, intercepts = scale * mass - against, np.zeros(len(coefs))
-            pulled *= scale[:, None]
-            pulled -= moments
-        flat = np.flatnonzero(self.flattest == 0)  # what is constant does nothing beside an intercept
-        pulled[:, flat] = np.where(self.spread[np.ix_(outputs, flat)] == 0, 0.0, pulled[:, flat])
-        return values, intercepts, pulled
+            weighted_sums *= scale[:, None]
+            weighted_sums -= Xy
+        flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
+        weighted_sums[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, weighted_sums[:, flat])
+        return values, intercepts, weighted_sums
 
     def rounded(self, points, outputs):
         """The points of coefficients in `dtype`. One pass over X."""
@@ -237,7 +237,7 @@ class PoissonObjective:
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
         second /= self.scale[output]
-        flat = self.spread[output, columns] == 0
+        flat = self.column_sd[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
@@ -269,7 +269,7 @@ class PoissonObjective:
 
         n_columns = rates.copied_columns() if everywhere else len(move)
         (product,) = rates.reduce(add, task, n_columns, 2)
-        product[self.spread[output] == 0] = 0.0
+        product[self.column_sd[output] == 0] = 0.0
         return product / self.scale[output]
 
     @property
@@ -296,7 +296,7 @@ class PoissonObjective:
         system[np.diag_indices_from(system)] += 1.0
         change = np.linalg.solve(system, X @ (right / ridge))
         image = (rates * (change - rates @ change / total) / scale) @ X
-        image[self.spread[output] == 0] = 0.0
+        image[self.column_sd[output] == 0] = 0.0
         return (right - image) / ridge, image
 
     @property
@@ -313,7 +313,7 @@ class PoissonObjective:
         slopes, everything = self._slopes(point.coef[None], support)[0], self.design.rows
         mass = self._curvatures(point, output)(everything, everything.cut(support) @ slopes)
         mass = mass.astype(np.float64) / self.scale[output]
-        root, flat = np.sqrt(mass), self.spread[output, columns] == 0
+        root, flat = np.sqrt(mass), self.column_sd[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
         def task(part):
@@ -329,7 +329,7 @@ class PoissonObjective:
         list(self.map(task, gen_batches(len(columns), size)))
         return factor
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation. One pass over X."""
         bases = np.array([point.coef for point in points])
         support = np.flatnonzero((coefs != 0).any(axis=0) | bases.any(axis=0))
@@ -345,7 +345,7 @@ class PoissonObjective:
         top, mass, excess = self.design.reduce(_add_scaled, task, len(support), 2 * len(coefs))
         return total * np.log1p(excess / mass) if self.profiled else np.exp(top) * excess
 
-    def reach(self, points, moves, outputs, far):
+    def largest_change(self, points, moves, outputs, far):
         """Range of the changes in log rate that moves of the coefficients make, and to first order of the intercept.
 
         A row without a count whose rate is next to nothing may fall as it likes. Where a rate rises, what takes it
@@ -357,7 +357,7 @@ class PoissonObjective:
         shift = self._shift(points, slopes, outputs, support)[:, None]
         intercepts = np.array([point.intercept for point in points])
         least = (np.log(self.total[outputs] * self.negligible) - intercepts)[:, None]
-        which, counting = self._which(outputs), self.counting[outputs]
+        which, indices = self._which(outputs), self.count_index[outputs]
 
         def task(rows):
             with np.errstate(over="ignore", invalid="ignore"):
@@ -365,22 +365,22 @@ class PoissonObjective:
                 change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
                 weighted = rows["log_mass"][which]
                 gap = np.maximum(least - (gap + weighted), 0.0)
-                held = ((gap == 0) | rows["positive"][counting]) & (weighted > -np.inf)
+                held = ((gap == 0) | rows["positive"][indices]) & (weighted > -np.inf)
                 highest = np.max(change * (far / (far + gap)), axis=1, initial=-np.inf, where=weighted > -np.inf)
                 return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
 
         highest, lowest = self.design.reduce(np.maximum, task, len(support), 2 * len(moves))
         with np.errstate(over="ignore", invalid="ignore"):
-            reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
-        return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow
+            change = highest + lowest if self.profiled else np.maximum(highest, lowest)
+        return np.where(np.isnan(change), np.inf, change)  # of moves that overflow
 
     def _measure(self):
         """Set the attributes that don't depend on coefficients. One pass over X, and one over what comes with it."""
         n_features = self.design.shape[1]
         heaviest, constant = self.design.reduce(_add_largest, _look_at_rows, 0, 1)
         n_weights, n_counts = constant.shape
-        self.weighting = which = np.repeat(np.arange(n_weights), n_counts)
-        self.counting = np.tile(np.arange(n_counts), n_weights)
+        self.weight_index = which = np.repeat(np.arange(n_weights), n_counts)
+        self.count_index = np.tile(np.arange(n_counts), n_weights)
         eps, dense = np.finfo(self.precision).eps, self.design.is_dense
 
         def look(rows):
@@ -428,7 +428,7 @@ class PoissonObjective:
         counted, rated = means[: len(which)], means[len(which) :][which]
         self.total = sums[: len(which), 0]
         log_mass = (heaviest + np.log(sums[len(which) :]))[which, 0]
-        self.moments = self.total[:, None] * counted
+        self.Xy = self.total[:, None] * counted
         self.scale = self.total if self.profiled else np.ones(len(which))
         self.constant = -constant.ravel()
         if self.profiled:
@@ -438,7 +438,7 @@ class PoissonObjective:
         else:
             values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(which))
             level = np.exp(log_mass)
-        gradients = level[:, None] * rated - self.moments
+        gradients = level[:, None] * rated - self.Xy
         sizes /= sums
         sizes = self.total[:, None] * sizes[: len(which)] + level[:, None] * sizes[len(which) :][which]
         # Of balanced columns of 200, 2,000 and 2,000,000 rows the sums were off by up to 3, 15 and 24 units in the last
@@ -457,27 +457,27 @@ class PoissonObjective:
                 squares[squares < noise * ((counted + rated) / 2) ** 2] = 0.0
             else:
                 squares += (counted**2 + rated**2) / 2
-            self.spread = np.sqrt(squares)
-            self.unit = self.total[:, None] * self.spread
-            self.curvature = self.unit * self.spread
-            self.flattest = self.spread.min(axis=0)
-        gradients[self.spread == 0] = 0.0
+            self.column_sd = np.sqrt(squares)
+            self.gradient_scale = self.total[:, None] * self.column_sd
+            self.curvature = self.gradient_scale * self.column_sd
+            self.least_sd = self.column_sd.min(axis=0)
+        gradients[self.column_sd == 0] = 0.0
 
     def _shift(self, points, moves, outputs, support):
         """How far the intercept moves back, to first order: the mean change of the linear predictor under the rates."""
         if not self.profiled:
             return np.zeros(len(moves))
-        means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
+        means = np.array([point.gradient for point in points])[:, support] + self.Xy[outputs][:, support]
         return np.einsum("kj,kj->k", moves, means) / self.total[outputs]
 
     def _curvatures(self, point, output):
         """A function of rows and their X coef: second derivatives of the loss, times the weights."""
-        weighting, intercept = self.weighting[output], point.intercept
-        return lambda rows, eta: np.exp(eta + rows["log_mass"][weighting] + intercept)
+        which, intercept = self.weight_index[output], point.intercept
+        return lambda rows, eta: np.exp(eta + rows["log_mass"][which] + intercept)
 
     def _which(self, outputs):
         """Which row of weights each of some outputs has."""
-        return slice(None) if self.weighting[-1] == 0 else self.weighting[outputs]
+        return slice(None) if self.weight_index[-1] == 0 else self.weight_index[outputs]
 
     def _slopes(self, coefs, support):
         with np.errstate(over="ignore"):
