@@ -196,8 +196,8 @@ order = np.argsort(place["place"])
 axes[1].plot(place["place"][order], true_rate[order], "k--", label="truth")
 axes[0].set(ylabel="bumps")
 axes[1].set(xlabel="place, share of the track", ylabel="spikes a bin", ylim=(0, None))
-for ax in axes:
-    ax.legend(fontsize="small", loc="center left")
+axes[0].legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+axes[1].legend(loc="upper left")
 plt.show()
 
 # %%
