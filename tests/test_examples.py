@@ -39,7 +39,7 @@ PRINTED = {
         r"speed: 10 of 10 found",
         r"pupil +30 +2\d +0 +30 +0\n",
         r"light +0 +0 +0 +0 +0\n",
-        r"separate: D² 0.06\d .* 0.05\d\njoint: D² 0.05\d .* 0.0[23]\d\n",
+        r"separate: D² 0.06\d .* 0.0[45]\d\njoint: D² 0.05\d .* 0.0[23]\d\n",
     ],
     "plot_interactions": [r"on their own +1\d +[5-9] +0\.81", r"hierarchy +1\d +0 +0\.81"],
     "plot_overparametrized_linear": [
