@@ -28,48 +28,64 @@ FOREIGN = "selects nothing", "gives rates"  # warnings of what was asked for, an
 
 
 def relative_residual(problem, model):
-    """The largest KKT residual of all outputs beyond rounding, as a share of the null model's."""
+    """The largest KKT residual beyond rounding, as a share of the null model's, of each output or of all jointly."""
     X = (problem.X.toarray() if sp.issparse(problem.X) else problem.X).astype(np.float64)
-    ones, outputs = np.ones(len(X)), problem.y.reshape(len(X), -1).T
+    ones, y = np.ones(len(X)), problem.y.reshape(len(X), -1)
     weight = ones if problem.sample_weight is None else problem.sample_weight
-    exposure = ones if problem.exposure is None else problem.exposure
-    weight = weight / weight.sum()
-    coefs = model.coef_.astype(np.float64).reshape(len(outputs), -1)
-    intercepts = np.reshape(model.intercept_, -1)
-    return max(
-        _residual(problem, model, X, *each, weight, exposure) for each in zip(outputs, coefs, intercepts, strict=True)
-    )
-
-
-def _residual(problem, model, X, y, coef, intercept, weight, exposure):
+    exposure = (ones if problem.exposure is None else problem.exposure)[:, None]
+    weight = (weight / weight.sum())[:, None]
+    coef = model.coef_.astype(np.float64).reshape(-1, X.shape[1]).T
     with np.errstate(all="ignore"):
-        means = np.where(weight > 0, exposure * np.exp(X @ coef + intercept), 0.0)
-    rate = (weight @ y) / (weight @ exposure) if model.fit_intercept else 1.0
-    rounding = 16 * np.finfo(problem.X.dtype).eps * (np.abs(X).T @ (weight * (means + y)))
+        means = np.where(weight > 0, exposure * np.exp(X @ coef + model.intercept_), 0.0)
+    rates = (weight * y).sum(axis=0) / (weight * exposure).sum() if model.fit_intercept else np.ones(y.shape[1])
+    terms = np.abs(X) @ np.abs(coef) + np.abs(model.intercept_)  # by which linear predictors round here
+    each = np.finfo(problem.X.dtype).eps * (means + y) + np.finfo(float).eps * means * terms
+    rounding = 16 * (np.abs(X).T @ (weight * each))
 
-    def residual(means, coef):
-        return kkt_residual(problem, X.T @ (weight * (means - y)), coef, rounding)
+    def residual(means, coef, outputs):
+        gradient = X.T @ (weight * (means - y))
+        return kkt_residual(problem, gradient[:, outputs], coef[:, outputs], rounding[:, outputs])
 
-    at_null = residual(rate * exposure, np.zeros_like(coef))
-    return residual(means, coef) / at_null if at_null > 0 else 0.0
+    outputs = np.arange(y.shape[1])
+    outputs = outputs[None] if problem.joint else outputs[:, None]
+    at_null = [residual(rates * exposure, 0 * coef, each) for each in outputs]
+    at_end = [residual(means, coef, each) for each in outputs]
+    return max(end / null if null > 0 else 0.0 for end, null in zip(at_end, at_null, strict=True))
 
 
 def kkt_residual(problem, gradient, coef, rounding):
     """Largest distance of -gradient to the subdifferential of the penalty, less the rounding of the gradient.
 
-    Of groups that are 0 the Euclidean distance, of others the largest of their columns.
+    Arrays have a column for each output whose coefficients are penalised together. Of groups that are 0 the Euclidean
+    distance, of others the largest of their coefficients.
     """
-    gradient, largest = gradient + problem.ridge * coef, 0.0
+    gradient, largest = gradient + problem.ridge[:, None] * coef, 0.0
+    bounds = (-np.inf, np.inf) if problem.model.bounds is None else problem.model.bounds
+    low, high = np.array(np.broadcast_to(bounds, (len(coef), 2)), dtype=float).T[..., None]
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     for label, strength in enumerate(problem.norms):
         group = problem.labels == label
-        beta, pull, l1 = coef[group], gradient[group], problem.l1[group]
+        beta, pull, l1 = coef[group], gradient[group], np.broadcast_to(problem.l1[group][:, None], coef[group].shape)
         norm = np.linalg.norm(beta)
         if norm > 0:
-            pull = pull + strength * beta / norm
-        away = np.where(beta == 0, np.abs(pull) - l1, np.abs(pull + np.where(beta == 0, 0.0, l1) * np.sign(beta)))
-        away = np.maximum(away - rounding[group], 0)
+            pull = pull + slope(problem.model.penalty, strength, norm) * beta / norm
+        at_zero = np.sign(pull) * np.maximum(np.abs(pull) - l1, 0)
+        pull = np.where(beta == 0, at_zero, pull + np.where(beta == 0, 0.0, l1) * np.sign(beta))
+        near = 1e-6 * np.abs(beta)  # bounds are rounded to the precision of X
+        pull = np.where(beta - near <= low[group], np.minimum(pull, 0), pull)
+        pull = np.where(beta + near >= high[group], np.maximum(pull, 0), pull)
+        away = np.maximum(np.abs(pull) - rounding[group], 0)
         largest = max(largest, away.max() if norm > 0 else np.linalg.norm(away) - strength)
     return largest
+
+
+def slope(penalty, strength, norm):
+    """Derivative of the penalty of a norm, of MCP with gamma 3 and of SCAD with gamma 4."""
+    if penalty == "mcp":
+        return max(strength - norm / 3, 0.0)
+    if penalty == "scad" and norm > strength:
+        return max(4 * strength - norm, 0.0) / 3
+    return strength
 
 
 def check(seed, harder):

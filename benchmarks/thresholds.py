@@ -35,7 +35,7 @@ COMPILED = (
     "solvers.decisions",
     "solvers.model_problem",
     "solvers.steps",
-    "solvers.follow",
+    "solvers.compiled_path",
 )
 MEASURES = {}
 
@@ -87,14 +87,14 @@ def compiled(name, others, work):
     where, _, constant = name.rpartition(".")
     calls = {str(getattr(module(where), constant)): work}
     for value in others:
-        follow = recompiled(constant, value)
-        kept = {"solvers.in_memory.follow": follow, "solvers.in_memory.is_kept": lambda kernel: True}
+        server = recompiled(constant, value)
+        kept = {"solvers.in_memory.compiled_path": server, "solvers.in_memory.is_kept": lambda kernel: True}
         calls[str(value)] = at(kept, work)
     return calls
 
 
 def recompiled(constant, value):
-    """`skprox.solvers.follow` with another value of a constant, in modules of its own that are not kept on disk."""
+    """`skprox.solvers.compiled_path` with another value of a constant, in modules of its own, not kept on disk."""
     names = [f"skprox.{name}" for name in COMPILED]
     own = {name: sys.modules.pop(name) for name in names}
     fresh = [importlib.import_module(name) for name in names]

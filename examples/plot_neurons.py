@@ -1,16 +1,18 @@
 """
-Neurons: who listens to what?
-=============================
+Which neurons listen to what
+============================
 
-Thirty neurons fire while an animal runs back and forth. Each may respond to its position, to its speed, and to earlier
-spikes of any neuron. A group lasso finds, for each neuron, which of these it listens to.
+Thirty neurons fire while an animal runs back and forth. Each may respond to its position, to its speed, to the size of
+its pupil, to the light, and to earlier spikes of any neuron. A group lasso finds, for each neuron, which of these it
+listens to. Another selects for all neurons together.
 """
 
 # %%
 # A simulated recording
 # ---------------------
-# Eighty runs of 100 bins. Half of the neurons have a place that they fire at, some follow the speed, each is quiet
-# after its own spikes, and each is driven by two others that were drawn at random.
+# Eighty runs of 100 bins, and twenty more for a test. Half of the neurons have a place that they fire at, some follow
+# the speed, all follow the pupil a little and none the light, each is quiet after its own spikes, and each is driven by
+# two others that were drawn at random.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,11 +24,12 @@ from skprox import (
     DevianceCurveDisplay,
     GroupLassoPoissonCV,
     LagTransformer,
+    PopulationDisplay,
     RaisedCosineTransformer,
 )
 
 rng = np.random.default_rng(0)
-n_neurons, n_runs, n_bins = 30, 80, 100
+n_neurons, n_runs, n_bins = 30, 100, 100
 names = [f"n{k:02}" for k in range(n_neurons)]
 decay = np.exp(-np.arange(1, 11) / 2)  # over ten bins
 listens = np.zeros((n_neurons, n_neurons), dtype=bool)  # rows to columns
@@ -42,16 +45,20 @@ runs = []
 for run in range(n_runs):
     position = np.linspace(0, 1, n_bins)[:: 1 if run % 2 else -1]
     speed = 1 + 0.5 * np.cumsum(rng.normal(size=n_bins)) / np.sqrt(n_bins)
+    pupil, light = rng.normal(size=(2, n_bins))
     spikes = np.zeros((n_bins, n_neurons))
     for t in range(n_bins):
         past = spikes[max(t - 10, 0) : t][::-1]
         log_rate = -2.2 + drive @ (decay[: len(past)] @ past)
         log_rate += has_place * 1.5 * np.exp(-(((position[t] - place) / width) ** 2))
         log_rate += has_speed * 0.8 * (speed[t] - 1)
+        log_rate += 0.08 * pupil[t]
         spikes[t] = rng.poisson(np.exp(np.minimum(log_rate, 1.5)))
     frame = pd.DataFrame({"run": run, "position": position, "speed": speed})
+    frame = frame.assign(pupil=pupil, light=light)
     runs.append(frame.assign(**dict(zip(names, spikes.T, strict=True))))
-recording = pd.concat(runs, ignore_index=True)
+recording = pd.concat(runs[:80], ignore_index=True)
+test = pd.concat(runs[80:], ignore_index=True)
 spikes = recording[names]
 print(f"{len(recording)} bins, {spikes.to_numpy().sum():.0f} spikes")
 
@@ -65,7 +72,9 @@ history = LagTransformer(10, min_lag=1, basis=bumps, epoch="run")
 transformer = make_column_transformer(
     (RaisedCosineTransformer(8), ["position"]),
     (RaisedCosineTransformer(4), ["speed"]),
+    ("passthrough", ["pupil", "light"]),
     (history, [*names, "run"]),
+    verbose_feature_names_out=False,
 ).set_output(transform="pandas")
 columns = transformer.fit_transform(recording)
 print(f"{columns.shape[1]} columns")
@@ -77,15 +86,20 @@ print(f"{columns.shape[1]} columns")
 # strengths are in proportion to the mean count of the neuron and to the spread of the group. The level is chosen by
 # cross-validation over whole runs.
 
-groups = ["position", "speed", *names]
-starts = np.cumsum([0, 8, 4, *[3] * (n_neurons - 1)])
+groups = ["position", "speed", "pupil", "light", *names]
+starts = np.cumsum([0, 8, 4, 1, 1, *[3] * (n_neurons - 1)])
 spread = np.sqrt(np.add.reduceat(columns.var().to_numpy(), starts))
 weights = pd.DataFrame(
     np.outer(spikes.mean(), spread), index=spikes.columns, columns=groups
 )
 folds = list(GroupKFold(4).split(columns, groups=recording["run"]))
 model = GroupLassoPoissonCV(
-    group_weights=weights, alphas=20, cv=folds, selection="1se", tol=1e-4
+    group_weights=weights,
+    alphas=12,
+    alpha_min_ratio=0.03,
+    cv=folds,
+    selection="1se",
+    tol=1e-4,
 ).fit(columns, spikes)
 DevianceCurveDisplay.from_estimator(model)
 plt.show()
@@ -152,3 +166,49 @@ plt.show()
 # %%
 # All connections and all places are found, beside some that are not there: cross-validation is for prediction, and lets
 # a few in. Filters are shrunken, and have the right sign and shape.
+
+# %%
+# Joint against separate selection
+# --------------------------------
+# With ``multi_output="joint"`` a covariate enters for all neurons or for none. The data terms are balanced, lest busy
+# neurons decide alone.
+
+joint = GroupLassoPoissonCV(
+    multi_output="joint",
+    output_weights="balanced",
+    group_weights=dict(zip(groups, spread, strict=True)),
+    alphas=12,
+    alpha_min_ratio=0.03,
+    cv=folds,
+    selection="1se",
+    tol=1e-4,
+).fit(columns, spikes)
+
+real = np.column_stack(
+    [has_place, has_speed, np.full(n_neurons, True), np.full(n_neurons, False), truth]
+)
+kinds = [*groups[:4], *["spikes of a neuron"] * n_neurons]
+models = {"separate": model, "joint": joint}
+table = pd.DataFrame({"true": real.sum(axis=0)})
+for name, each in models.items():
+    selected = each.summary()["norm"].unstack("group", sort=False).to_numpy() > 0
+    table[f"{name}: found"] = (selected & real).sum(axis=0)
+    table[f"{name}: others"] = (selected & ~real).sum(axis=0)
+print(table.groupby(kinds, sort=False).sum().to_string())
+for name, each in models.items():
+    score = each.score(transformer.transform(test), test[names])
+    error = np.sqrt(np.mean((each.split_coef()["pupil"] - 0.08) ** 2))
+    print(f"{name}: D² {score:.3f} on the runs held out, ", end="")
+    print(f"error of the pupil's effects {error:.3f}")
+
+most = norms.to_numpy().max()
+for name, each in models.items():
+    display = PopulationDisplay.from_estimator(each, im_kwargs={"vmax": most})
+    display.ax_.set(title=f"{name} selection", xlabel="covariate", ylabel="neuron")
+plt.show()
+
+# %%
+# Joint selection helps where a covariate matters a little to all: it finds the pupil for all neurons, separate
+# selection for most of them, and with effects further from the true ones. Both leave out the light. Joint selection
+# does not help with what few neurons use: each neuron drives itself and a few others, and so its spikes enter for all
+# thirty. The runs held out are predicted worse.

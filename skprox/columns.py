@@ -18,7 +18,7 @@ from sklearn.utils.validation import validate_data
 from skprox._compat import _check_feature_names_in, _safe_indexing
 from skprox.latent import fold, slots, split
 from skprox.named_sparse import names_of
-from skprox.validation import FLOATS, sparse_floats
+from skprox.validation import FLOATS, refuse_dask, sparse_floats
 
 NAMELESS = "tmp_col_name_"  # ColumnTransformer of scikit-learn 1.9, where a step in a Pipeline gives no names
 
@@ -190,6 +190,7 @@ def without_names(estimator):
 
 def check_columns(estimator, X, *y, reset=True, accept_sparse=("csr", "csc"), dtype=FLOATS, **params):
     """`validate_data` of scikit-learn for X (and y), with all labels, sparse columns, and a way out for text."""
+    refuse_dask(type(estimator).__name__, X)
     X = sparse_floats(check_labels(estimator, X, reset=reset))
     names = names_of(X)
     judge = estimator if reset or names is None else without_names(estimator)

@@ -72,8 +72,8 @@ class ConcavePenalty(Penalty):
         lasso, below = self._lowered(coef)
         return lasso.value(coef) - below
 
-    def violation(self, coef, gradient, rounding=None, unit=None):
-        return self.at(coef).violation(coef, gradient, rounding, unit)
+    def kkt_residuals(self, coef, gradient, rounding=None, scale=None):
+        return self.at(coef).kkt_residuals(coef, gradient, rounding, scale)
 
     def expansion(self, coef):
         return self.at(coef).expansion(coef)

@@ -39,6 +39,14 @@ class Sample:
     columns: np.ndarray | None = None
     factors: np.ndarray | None = None
 
+    @classmethod
+    def of(cls, data, penalties, fit_intercept, overdispersion):
+        terms = penalties, fit_intercept, overdispersion, data.columns.repeats, data.factors
+        if data.X is None:
+            return cls(None, None, None, *terms)
+        weight, exposure = (data.arrays[name].astype(np.float64) for name in ("weight", "exposure"))
+        return cls(data.X, weight, exposure, *terms)
+
     def without_rows(self):
         return replace(self, X=None, weight=None, exposure=None)
 

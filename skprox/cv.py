@@ -13,18 +13,19 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from skprox._compat import Interval, StrOptions, _fit_context, _num_samples, _raise_for_params, _routing_enabled
+from skprox._compat import Interval, StrOptions, _fit_context, _raise_for_params, _routing_enabled
 from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Splits, Strengths
 from skprox.base import name_arguments
 from skprox.callbacks import Tasks, with_callbacks
-from skprox.engine import Settings, fit_each, follow, ignore, open_objective, without_penalised
+from skprox.designs import add as add_arrays
+from skprox.engine import Settings, fit_each, ignore, open_objective, solve_path, without_penalised
 from skprox.model import CountModel, check_data
 from skprox.overdispersion import check_overdispersion, estimated, held, is_estimated
 from skprox.path import check_alphas, grid, print_strength, warn_of_shortfalls
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
 from skprox.relax import refit, released
-from skprox.validation import check_rates, warn
+from skprox.validation import check_rates, is_dask, warn
 
 FIRST_END, LAST_END = 1e-2, 1e-4  # least and most that the grid of "auto" goes down, as shares of its largest strength
 STILL_FALLS = 1e-3  # of what the whole path gains, by half the strength
@@ -62,6 +63,8 @@ class _CrossValidated(CountModel):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+            Dask arrays and frames stay where they are, as `y` and what else has an entry for each row may do: each
+            pass over them is a task for each partition, of which arrays as large as the coefficients come back.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Counts, or any non-negative numbers. All columns get the same strength.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -79,41 +82,42 @@ class _CrossValidated(CountModel):
         """
         _raise_for_params(params, self, "fit")
         data = check_data(self, X, y, sample_weight, exposure)
-        counts, weight, columns, n_outputs = data.counts, data.weight, data.columns, data.n_outputs
-        splits = self._split(X, y, params)
-        weights = _fold_weights(counts, weight, splits)
+        columns, n_outputs = data.columns, data.n_outputs
+        data = data.with_arrays(**self._split(X, y, data.n_rows, params))
+        totals, held_out, n_used = _check_folds(data)
         candidates = self._candidates()
-        problem = 1.0, columns, n_outputs, data.X.dtype.type
+        problem = 1.0, columns, n_outputs, data.dtype.type
         patterns = [pattern_of(candidate).penalties(*problem) for candidate in candidates]
         alphas = [check_alphas(self.alphas, each) for each in patterns]
         n_alphas = alphas[0] if isinstance(alphas[0], Integral) else len(alphas[0])
         n_tasks = None if self._goes_on() else len(candidates) * len(patterns[0]) * n_alphas
         tasks = Tasks(self, n_tasks, X, y, sample_weight=sample_weight, exposure=exposure)
+        folds = partial(_weigh_folds, totals), 1 + len(totals)
         overdispersion = check_overdispersion(self, data)
-        with open_objective(data, weights, self.fit_intercept, self.n_jobs, overdispersion) as objective:
+        with open_objective(data, self.fit_intercept, self.n_jobs, overdispersion, *folds) as objective:
             inner = [[pattern.on(objective.occupied) for pattern in each] for each in patterns]
             if is_estimated(self):
                 strengths = partial(self._first_alphas, patterns=inner[0], alphas=alphas[0])
                 objective = held(objective, inner[0], strengths, Settings.of(self))
-            follow_all = partial(self._follow, objective, tasks, data)
-            held_out = partial(_held_out, objective, data, splits)
-            alphas, paths = zip(*map(follow_all, inner, alphas), strict=True)
+            solve_all = partial(self._solve_folds, objective, tasks, data)
+            held_out = partial(_held_out, objective, data, held_out)
+            alphas, paths = zip(*map(solve_all, inner, alphas), strict=True)
             deviances = [*map(held_out, paths)]
             for weaker in self._weaker(np.array(alphas)):
                 if not any(map(_still_falls, alphas, deviances)):
                     break
-                _, parts = zip(*map(follow_all, inner, weaker, paths), strict=True)
+                _, parts = zip(*map(solve_all, inner, weaker, paths), strict=True)
                 deviances = [np.vstack([each, held_out(part)]) for each, part in zip(deviances, parts, strict=True)]
                 alphas = np.hstack([alphas, weaker])
                 paths = [[*map(add, *each)] for each in zip(paths, parts, strict=True)]
             n_alphas = max(len(path[0]) for path in paths)  # fewer where a callback stopped some
             grids, alphas = alphas, np.array(alphas)[:, :n_alphas]
-            deviance = np.full((len(paths), n_alphas, len(splits)), np.nan)
+            deviance = np.full((len(paths), n_alphas, len(totals)), np.nan)
             for k, each in enumerate(deviances):
                 deviance[k, : len(each)] = each
             relaxed, without = [], np.full_like(deviance, np.nan)
             for k, path in enumerate(paths if self.relax else []):
-                n_rows = np.count_nonzero(weights, axis=1) * (objective.n_blocks or 1)
+                n_rows = n_used * (objective.n_blocks or 1)
                 relaxed.append(self._relax(objective, inner[k], n_rows, path))
                 without[k, : len(path[0])] = held_out(relaxed[k])
                 of_all_rows = [[np.max(results[0].point.intercept) for results in way] for way in relaxed[k]]
@@ -130,11 +134,11 @@ class _CrossValidated(CountModel):
             self._warn_of_empty(self.alpha_, [p.on(objective.occupied) for p in penalties], objective)
         for grid_, path in zip(alphas, paths, strict=True):
             fits = [fit for way in path for fit in zip(*way, strict=True)]
-            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.X.dtype)
+            warn_of_shortfalls(fits, grid_[: len(path[0])], self, data.dtype)
         if self.relaxed_:
             values = [result.point.value for result in results]
             self.objective_ = np.array(values) if np.ndim(self.objective_) else values[0]
-            self._warn_of_shortfall(results)
+            self._warn_above_tol(results)
         # as long as the longest path, which this one is not where a callback stopped it
         coefs = np.full((n_alphas, len(chosen), objective.shape[1]), np.nan, dtype=self.coef_.dtype)
         for k, way in enumerate(chosen):
@@ -171,15 +175,15 @@ class _CrossValidated(CountModel):
         cv = None if isinstance(self.cv, Iterator) else self.cv  # which to look at is to use up
         return MetadataRouter(owner=self).add_self_request(self).add(splitter=check_cv(cv), method_mapping=mapping)
 
-    def _split(self, X, y, params):
-        """Positions of the rows that each fold trains on and holds out."""
+    def _split(self, X, y, n_rows, params):
+        """How often each fold trains on each row, and holds it out: arrays of shape (n_folds, n_rows)."""
         routed = process_routing(self, "fit", **params).splitter.split if _routing_enabled() else {}
-        X, y = indexable(X, y)
-        splits = list(check_cv(self.cv).split(X, y, **routed))
-        if not splits:
+        X, y = (np.broadcast_to(0.0, (n_rows, 1)), None) if is_dask(X) else indexable(X, y)
+        splits = check_cv(self.cv).split(X, y, **routed)
+        counts = [[_multiplicity(rows, n_rows, fold) for rows in split] for fold, split in enumerate(splits)]
+        if not counts:
             raise ValueError(f"cv={self.cv!r} gives no splits. A generator can be used only once: pass a list of them.")
-        n_rows = _num_samples(X)
-        return [[_positions(rows, n_rows, fold) for rows in split] for fold, split in enumerate(splits)]
+        return dict(zip(("train", "test"), map(np.array, zip(*counts, strict=True)), strict=True))
 
     def _keep(self, candidates, best, alphas, deviance):
         self.alphas_, self.deviance_path_ = alphas[0], deviance[0]
@@ -221,7 +225,7 @@ class _CrossValidated(CountModel):
             for part in np.array_split(shares, min(4, len(shares))):
                 yield alphas[:, :1] * part
 
-    def _follow(self, objective, tasks, data, patterns, alphas, before=None):
+    def _solve_folds(self, objective, tasks, data, patterns, alphas, before=None):
         """Strengths, and for each output a list over them of the results: of all rows, then of each fold.
 
         `before` are such lists for the strengths above these.
@@ -256,7 +260,7 @@ class _CrossValidated(CountModel):
 
             return report
 
-        paths = follow(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
+        paths = solve_path(objective, outputs, patterns, starts, alphas, Settings.of(self), [*map(reporter, patterns)])
         n_done = min(map(len, paths))
         return alphas, [path[:n_done] for path in paths]
 
@@ -288,7 +292,7 @@ class _CrossValidated(CountModel):
         return objective, fit(objective, starts)
 
     def _relax(self, objective, patterns, n_rows, paths):
-        """What `_follow` returns, without a penalty on what is selected."""
+        """What `_solve_folds` returns, without a penalty on what is selected."""
         ways = [
             [
                 refit(Settings.of(self), objective, pattern, k + fold * len(paths), n, results)
@@ -299,63 +303,71 @@ class _CrossValidated(CountModel):
         return [list(zip(*way, strict=True)) for way in ways]
 
 
-def _positions(rows, n_rows, fold):
-    """Positions of rows that are given by them, or by a mask."""
+def _multiplicity(rows, n_rows, fold):
+    """How often each row is among some that are given by their positions, or by a mask."""
     rows = np.asarray(rows)
     if rows.ndim != 1 or rows.dtype.kind not in "iub":
         raise ValueError(f"Fold {fold} of cv must be two sequences of positions of rows, or two masks; got {rows!r}.")
-    return np.arange(n_rows)[rows]
+    counts = np.bincount(np.arange(n_rows)[rows], minlength=n_rows)
+    return counts.astype(np.min_scalar_type(counts.max(initial=0)))
 
 
-def _fold_weights(counts, weight, splits):
-    """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
-    weights = [weight]
-    for fold, (train, test) in enumerate(splits):
-        each = weight * np.bincount(train, minlength=len(weight))
-        held_out = weight[test].sum(dtype=np.float64)
-        total = each.sum(dtype=np.float64)
-        if not (total > 0 and held_out > 0 and (counts @ each > 0).all()):
+def _check_folds(data):
+    """Sums of the weights that each fold trains on and holds out, and the number of rows behind each of all fits."""
+
+    def task(rows):
+        weight = rows["weight"].astype(np.float64)
+        trained, held_out = weight * rows["train"], weight * rows["test"]
+        n_used = np.count_nonzero(np.vstack([weight, trained]), axis=1)
+        return trained.sum(axis=1), held_out.sum(axis=1), trained @ rows["counts"].T, n_used
+
+    totals, held_out, counted, n_used = data.reduce(add_arrays, task)
+    for fold, total in enumerate(totals):
+        if not (total > 0 and held_out[fold] > 0 and (counted[fold] > 0).all()):
             raise ValueError(
                 f"Fold {fold} of cv trains on no positive count, or holds out no row with a positive sample_weight. "
                 "Use fewer folds, or a splitter that spreads the counts."
             )
-        check_rates(counts, (each / total).astype(weight.dtype))
-        weights.append(each / total)
-    return np.array(weights, dtype=weight.dtype)
+        check_rates(counted[fold] / total, data.dtype)
+    return totals, held_out, n_used
 
 
-def _held_out(objective, data, splits, paths):
+def _weigh_folds(totals, rows):
+    """Weights of the rows of all fits, each with sum one: all rows, then those that each fold trains on."""
+    weight = rows["weight"]
+    return {"weights": np.vstack([weight, weight * rows["train"] / totals[:, None]]).astype(weight.dtype, copy=False)}
+
+
+def _held_out(objective, data, totals, paths):
     """Mean deviance of the rows that each fold holds out, the mean over outputs: (n_alphas, n_folds).
 
-    One pass over X: a chunk of rows serves all folds.
+    One pass over X: a chunk of rows serves all folds. `totals` are the weights of these rows.
     """
-    n_outputs, n_folds, n_alphas, dtype = len(data.counts), len(splits), len(paths[0]), objective.precision
-    counts, weight = data.counts.astype(np.float64), data.weight.astype(np.float64)  # deviances are small differences
-    held = np.array([weight * np.bincount(test, minlength=len(weight)) for _, test in splits])
+    n_outputs, n_folds, n_alphas = data.n_outputs or 1, len(totals), len(paths[0])
     points = [[[results[1 + fold].point for results in path] for path in paths] for fold in range(n_folds)]
-    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(dtype)
+    coefs = np.array([[[p.coef for p in way] for way in fold] for fold in points]).astype(objective.precision)
     intercepts = np.array([[[p.intercept for p in way] for way in fold] for fold in points])
     if objective.n_blocks:  # one path of all outputs
         coefs = coefs.reshape(n_folds, n_alphas, n_outputs, -1).swapaxes(1, 2)
         intercepts = intercepts.reshape(n_folds, n_alphas, n_outputs).swapaxes(1, 2)
+    omega = objective.omega[:n_outputs]
 
     def task(rows):
-        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), objective.design.cut(rows)
+        losses, chunk = np.zeros((n_folds, n_outputs, n_alphas)), rows.cut()
+        counts = rows["counts"].astype(np.float64)  # deviances are small differences
+        held = rows["weight"].astype(np.float64) * rows["test"]
         for fold in range(n_folds):
-            mine = np.flatnonzero(held[fold, rows])
-            part, where = chunk[mine], rows.start + mine
-            shares = held[fold, where]
+            mine = np.flatnonzero(held[fold])
+            part, shares = chunk[mine], held[fold, mine]
             for k in range(n_outputs):
                 eta = np.asarray(part @ coefs[fold, k].T, dtype=np.float64)
-                eta += data.offset[where, None] + intercepts[fold, k]
-                losses[fold, k] += _weighted_loss(shares, counts[k, where], eta, objective.omega[k])
-        return losses
+                eta += rows["offset"][mine, None] + intercepts[fold, k]
+                losses[fold, k] += _weighted_loss(shares, counts[k, mine], eta, omega[k])
+        return losses, held @ _least_loss(counts, omega[:, None]).T
 
-    losses = objective.design.reduce(np.add, task, len(coefs[0, 0, 0]), n_alphas)
-    best = _least_loss(counts, objective.omega[: len(counts), None])
-    for fold in range(n_folds):
-        losses[fold] = 2 * (losses[fold] - (best @ held[fold])[:, None]) / held[fold].sum()
-    return np.average(losses, axis=1, weights=data.factors).T
+    losses, best = objective.design.reduce(add_arrays, task, len(coefs[0, 0, 0]), n_alphas)
+    deviances = 2 * (losses - best[:, :, None]) / totals[:, None, None]
+    return np.average(deviances, axis=1, weights=data.factors).T
 
 
 def _weighted_loss(weight, counts, eta, omega):
@@ -423,7 +435,8 @@ class PoissonGLMRegressorCV(_CrossValidated):
         coefficient its own, as in `PoissonGLMRegressor`.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
-        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
+        folds; a splitter, which is given X and y as they are (of Dask it knows the number of rows alone); or pairs of
+        positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).
@@ -614,7 +627,8 @@ class GroupLassoPoissonCV(_CrossValidated):
         as long as half the strength gains more than a thousandth of what all of the path has gained.
     cv : int, cross-validation generator or iterable, default=None
         How rows are split, as in `sklearn.model_selection.GridSearchCV`: None is 5-fold, an integer the number of
-        folds; a splitter, which is given X and y as they are; or pairs of positions of rows, or of masks.
+        folds; a splitter, which is given X and y as they are (of Dask it knows the number of rows alone); or pairs of
+        positions of rows, or of masks.
     selection : {"min", "1se"}, default="min"
         "min" takes the strength with the least mean deviance, "1se" the largest one whose mean is within one
         standard error of that (Breiman et al., 1984).

@@ -4,7 +4,7 @@ numba takes as long to import as all else: nothing here imports it before there 
 """
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
@@ -22,18 +22,58 @@ NEAR_STEPS, FAR_STEPS = 6, 8
 
 @dataclass(frozen=True)
 class Data:
-    """Checked rows, and the names and groups of their columns. A 1-D target has None for a number of outputs.
+    """Checked rows, and the names and groups of their columns.
 
-    `factors` are those on the data terms of outputs that are one model, None where each is a model of its own.
+    Attributes
+    ----------
+    X : ndarray, CSR or CSC matrix
+    arrays : dict
+        `counts` of shape (n_counts, n_samples), `weight`, `exposure` and `offset` of shape (n_samples,).
+    columns : Columns
+    n_outputs : int or None
+        None for a 1-D target.
+    n_samples : float
+        The sum of the weights, as they were given.
+    factors : ndarray of shape (n_outputs,), or None
+        Those on the data terms of outputs that are one model, None where each is a model of its own.
     """
 
     X: object
-    counts: np.ndarray
-    weight: np.ndarray
-    offset: np.ndarray
+    arrays: dict
     columns: Columns
     n_outputs: int | None
+    n_samples: float
     factors: np.ndarray | None
+
+    @property
+    def dtype(self):
+        return self.X.dtype
+
+    @property
+    def n_rows(self):
+        return self.X.shape[0]
+
+    def with_arrays(self, **arrays):
+        """The same with more arrays, which have an entry for each row along their last axis."""
+        return replace(self, arrays=self.arrays | arrays)
+
+    def reduce(self, merge, task):
+        """What `merge` makes of task(rows), which looks at the arrays alone, over chunks of rows."""
+        return task(self.arrays)
+
+    @contextmanager
+    def open(self, n_jobs, n_problems):
+        """The design, and a `map` whose calls may run on several threads, for so many problems at once."""
+        from skprox import storage
+        from skprox.designs.memory import Design
+
+        X, arrays = storage.in_cache(self.X), {}
+        for name, each in self.arrays.items():
+            arrays[name] = each.astype(X.dtype, copy=False) if each.dtype.kind == "f" else each
+        size = X.nnz if issparse(X) else X.size
+        with parallel.row_threads(n_jobs, size * n_problems) as (n_threads, run):
+            n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
+            yield Design.of_occupied(X, n_threads, run, arrays, self.columns.repeats), run
 
 
 @dataclass(frozen=True)
@@ -53,28 +93,27 @@ class Settings:
         return self.solver, self.tol, self.max_iter
 
 
+def weigh_once(rows):
+    """The weights of the rows as they are."""
+    return {"weights": rows["weight"][None]}
+
+
 @contextmanager
-def open_objective(data, weights, fit_intercept, n_jobs, overdispersion=None):
-    """The objective of the rows under each of some weights, with threads to evaluate it on.
+def open_objective(data, fit_intercept, n_jobs, overdispersion=None, weigh=weigh_once, n_weights=1):
+    """The objective of the rows under each of the weights that weigh(rows) returns, with threads to evaluate it on.
 
     It is that of negative binomial counts where there is an `overdispersion` for each counts.
     """
-    from skprox import storage
     from skprox.objectives.poisson import PoissonObjective
 
-    X, dtype = storage.in_cache(data.X), data.X.dtype
-    rows = [X, *(each.astype(X.dtype, copy=False) for each in (data.counts, weights, data.offset))]
-    size = X.nnz if issparse(X) else X.size
-    n_outputs = len(data.counts) * len(weights)
-    with parallel.row_threads(n_jobs, size * n_outputs) as (n_threads, run):
-        n_threads = min(n_threads, max(1, size // parallel.ENTRIES_A_THREAD))
-        arguments = *rows, fit_intercept, n_threads, run, dtype, data.columns.repeats
+    with data.open(n_jobs, (data.n_outputs or 1) * n_weights) as (design, run):
+        arguments = design.keep(weigh), fit_intercept, run, data.dtype
         if overdispersion is None:
-            objective = PoissonObjective(*arguments)
+            objective = PoissonObjective.of(*arguments)
         else:
             from skprox.objectives.negative_binomial import NegativeBinomialObjective
 
-            objective = NegativeBinomialObjective(*arguments, overdispersion=overdispersion)
+            objective = NegativeBinomialObjective.of(*arguments, overdispersion=overdispersion)
         check_spread(objective, data.columns.parts.titles)
         if data.factors is not None:
             from skprox.objectives.stacked import StackedObjective
@@ -96,7 +135,7 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
 
         lassos = fit_each(objective, [penalty.lasso for penalty in penalties], outputs, starts, settings, monitor)
         starts, one = [[lasso.point] for lasso in lassos], [np.ones(1)] * len(outputs)
-        return [way[0] for way in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
+        return [path[0] for path in local_linear.settle(objective, outputs, penalties, one, starts, settings, monitor)]
     if monitor is None:
         found = solve_in_memory(objective, penalties, outputs, starts, np.ones(1), *settings.arguments)
         if found is not None:
@@ -117,11 +156,11 @@ def fit_each(objective, penalties, outputs, starts, settings, monitor=None):
 
 
 def without_penalised(objective, output, pattern, settings):
-    """The solution where all penalised groups are held at zero: the one at the critical strength."""
+    """The solution where all penalised groups are held at zero: the one at alpha_max."""
     null = objective.null[output]
     if pattern.kinked.all():
         return null
-    point = fit_each(objective, [pattern.held()], [output], [null], settings)[0].point
+    point = fit_each(objective, [pattern.constrained_to_zero()], [output], [null], settings)[0].point
     return point if point.gradient is not None else objective.points(point.coef[None], [output])[0]
 
 
@@ -129,7 +168,7 @@ def ignore(alpha, results):
     """Say nothing of a strength that is done."""
 
 
-def follow(objective, outputs, patterns, points, alphas, settings, reports):
+def solve_path(objective, outputs, patterns, points, alphas, settings, reports):
     """For each of some lists of outputs: results at each of `alphas`, in descending order, of each output in the list.
 
     The outputs of a list are much alike: the same counts, under other weights. They have the same pattern of
@@ -142,8 +181,8 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
         from skprox import local_linear
 
         patterns_, silent = [pattern.lasso for pattern in patterns], [ignore] * len(patterns)
-        lassos = follow(objective, outputs, patterns_, points, alphas, settings, silent)
-        return local_linear.follow(objective, outputs, patterns, points, lassos, alphas, settings, reports)
+        lassos = solve_path(objective, outputs, patterns_, points, alphas, settings, silent)
+        return local_linear.solve_path(objective, outputs, patterns, points, lassos, alphas, settings, reports)
     if all(report is ignore for report in reports):
         every, starts = list(chain(*outputs)), list(chain(*points))
         penalties = [pattern for each, pattern in zip(outputs, patterns, strict=True) for _ in each]
@@ -151,11 +190,13 @@ def follow(objective, outputs, patterns, points, alphas, settings, reports):
         if found is not None:
             found = iter(found)
             return [list(zip(*islice(found, len(each)), strict=True)) for each in outputs]
-    ways = zip(outputs, patterns, points, reports, strict=True)
-    return [_follow(objective, each, pattern, at, alphas, settings, report) for each, pattern, at, report in ways]
+    by_output = zip(outputs, patterns, points, reports, strict=True)
+    return [
+        _solve_path(objective, each, pattern, at, alphas, settings, report) for each, pattern, at, report in by_output
+    ]
 
 
-def _follow(objective, outputs, pattern, points, alphas, settings, report):
+def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
     """The same for one list, a batch of strengths at a time."""
     from skprox.solvers import LOCKSTEP, Certificate, Problem, solve
 
@@ -171,9 +212,9 @@ def _follow(objective, outputs, pattern, points, alphas, settings, report):
             for alpha in batch
         ]
         found, model = solve(objective, problems, *settings.arguments, model=model)
-        ways = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
-        points = [way[-1].point for way in ways]
-        for alpha, *at_alpha in zip(batch, *ways, strict=True):
+        by_output = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
+        points = [path[-1].point for path in by_output]
+        for alpha, *at_alpha in zip(batch, *by_output, strict=True):
             results.append([result.without_gradient() for result in at_alpha])
             if report(alpha, at_alpha):
                 return results

@@ -172,13 +172,14 @@ def _less(rows, center):
 
 def _gram(X, weight, center):
     """sum_i weight_i z_i z_i' with z_i = (1, x_i - center)."""
-    from skprox.design import Design, add  # which imports numba
+    from skprox.designs import add
+    from skprox.designs.memory import Design  # which imports numba
 
-    design, n_features = Design(X), X.shape[1]
+    design, n_features = Design(X, arrays={"weight": weight}), X.shape[1]
 
     def task(rows):
         gram = np.empty((1 + n_features, 1 + n_features))
-        each, chunk = weight[rows, None], _less(design.cut(rows), center)
+        each, chunk = rows["weight"][:, None], _less(rows.cut(), center)
         weighted = chunk.multiply(each) if sparse.issparse(chunk) else chunk * each
         gram[0, 0], gram[0, 1:] = each.sum(), np.ravel(weighted.sum(axis=0))
         gram[1:, 1:] = safe_sparse_dot(chunk.T, weighted, dense_output=True)

@@ -13,10 +13,10 @@ def is_joint(estimator):
     return estimator.multi_output == "joint"
 
 
-def output_factors(estimator, counts, weight, columns, n_outputs):
+def output_factors(estimator, means, columns, n_outputs):
     """The factors on the data terms of outputs that are one model, an array; None where each is a model of its own.
 
-    One output without a factor is the same either way.
+    `means` are those of the counts. One output without a factor is the same either way.
     """
     given = estimator.output_weights
     if not is_joint(estimator):
@@ -27,14 +27,14 @@ def output_factors(estimator, counts, weight, columns, n_outputs):
             )
         return None
     if given is None:
-        return None if len(counts) == 1 else np.ones(len(counts))
+        return None if len(means) == 1 else np.ones(len(means))
     if isinstance(given, str):
-        return 1 / (counts.astype(np.float64) @ weight.astype(np.float64))
+        return 1 / means
     titles, given = columns.output_titles(n_outputs or 1), by_position(given, columns, n_outputs)
     factors = numbers("output_weights", given, "")
-    if factors.shape != (len(counts),):
+    if factors.shape != means.shape:
         raise ValueError(
-            f"output_weights must have shape ({len(counts)},), a factor for each output; got shape {factors.shape}."
+            f"output_weights must have shape {means.shape}, a factor for each output; got shape {factors.shape}."
         )
     wrong = np.flatnonzero(~((factors > 0) & np.isfinite(factors)))
     if len(wrong):
@@ -115,11 +115,11 @@ def informations(X, weight, means, coefs, penalty, fit_intercept, factors, posit
         n_terms = len(of_output.played)
         spokes = np.zeros((n_terms, penalty.n_groups))
         spokes[np.arange(n_terms), group_of[of_output.played]] = radial[k, of_output.played]
-        pulled = half[len(half) - n_terms :].T @ spokes * np.sqrt(of_output.size / factor)
-        ties -= pulled.T @ pulled
+        projected = half[len(half) - n_terms :].T @ spokes * np.sqrt(of_output.size / factor)
+        ties -= projected.T @ projected
         middle = half.T @ of_output.fisher @ half
         shares[k] = np.trace(middle)
-        images.append(pulled.T @ middle @ pulled)
+        images.append(projected.T @ middle @ projected)
         found.append(of_output)
     inverse = np.linalg.pinv(ties, hermitian=True)
     for of_output, share, image in zip(found, shares, images, strict=True):

@@ -45,7 +45,7 @@ def _settle(objective, problems, settings, monitor):
         problems = [replace(problem, start=point) for problem, point in zip(problems, points, strict=True)]
     ways, model = [_Way(problem) for problem in problems], None
     for _ in range(LASSOS):
-        running = [way for way in ways if way.result.shortfall > settings.tol and not way.stopped]
+        running = [way for way in ways if way.result.residual > settings.tol and not way.stopped]
         if not running:
             break
 
@@ -89,9 +89,11 @@ class _Way:
         """
         point, n_iter = result.point, self.result.n_iter + result.n_iter
         value, before = point.value + self.penalty.value(point.coef), self.result.point
-        slack = np.finfo(objective.precision).eps * objective.value_size(self.problem.output, value, point.intercept)
+        tolerance = np.finfo(objective.precision).eps * objective.value_size(
+            self.problem.output, value, point.intercept
+        )
         same = np.array_equal(point.coef, before.coef)
-        if self.extrapolated and (value > self.value + slack or same):
+        if self.extrapolated and (value > self.value + tolerance or same):
             self.result = replace(self.result, n_iter=n_iter)
             self.begin()
             return
@@ -104,12 +106,12 @@ class _Way:
         slopes = self.penalty.slopes(point.coef)
         step = np.where(np.isfinite(slopes), slopes - self.strengths, 0.0)
         (further,) = self.past.extrapolate(step, step, slopes)
-        self.extrapolated, self.enough = len(self.past.past) > 1, ENOUGH * self.result.shortfall
+        self.extrapolated, self.enough = len(self.past.past) > 1, ENOUGH * self.result.residual
         self.strengths = np.clip(further, self.penalty.least_strengths, self.penalty.strengths)
 
 
-def follow(objective, outputs, patterns, points, lassos, alphas, settings, reports):
-    """What `engine.follow` gives, with the results of the lasso there, from which the first approximations start.
+def solve_path(objective, outputs, patterns, points, lassos, alphas, settings, reports):
+    """What `engine.solve_path` gives, with the results of the lasso there, from which the first approximations start.
 
     At each strength the approximations start from the lasso and from the model at the strength before (at the first
     from `points`), and the better objective stays. All strengths of all outputs are done together: once from the lasso,

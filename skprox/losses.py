@@ -116,11 +116,11 @@ def nb_score(weight, y, means, theta):
 
 
 @njit
-def nb_slopes(eta, intercepts, offset, weights, counts, weighting, counting, omega):
+def nb_slopes(eta, intercepts, offset, weights, counts, weight_index, count_index, omega):
     """Sums over rows of the first and second derivatives in eta: shape (2, n_problems)."""
     out = np.zeros((2, eta.shape[0]))
     for k in range(eta.shape[0]):
-        weight, y = weights[weighting[k]], counts[counting[k]]
+        weight, y = weights[weight_index[k]], counts[count_index[k]]
         for i in range(eta.shape[1]):
             if weight[i] > 0.0:
                 here = eta[k, i] + offset[i] + intercepts[k]
@@ -130,11 +130,11 @@ def nb_slopes(eta, intercepts, offset, weights, counts, weighting, counting, ome
 
 
 @njit
-def nb_values(eta, intercepts, offset, weights, counts, weighting, counting, omega):
+def nb_values(eta, intercepts, offset, weights, counts, weight_index, count_index, omega):
     """Sums over rows of the loss; writes its derivative in each row over `eta`."""
     out = np.zeros(eta.shape[0])
     for k in range(eta.shape[0]):
-        weight, y = weights[weighting[k]], counts[counting[k]]
+        weight, y = weights[weight_index[k]], counts[count_index[k]]
         for i in range(eta.shape[1]):
             here = eta[k, i] + offset[i] + intercepts[k]
             eta[k, i] = 0.0
@@ -145,11 +145,11 @@ def nb_values(eta, intercepts, offset, weights, counts, weighting, counting, ome
 
 
 @njit
-def nb_excesses(eta, moves, shifts, intercepts, offset, weights, counts, weighting, counting, omega):
+def nb_excesses(eta, moves, shifts, intercepts, offset, weights, counts, weight_index, count_index, omega):
     """Sums over rows of the loss at eta + moves + shifts less its linear expansion at eta."""
     out = np.zeros(eta.shape[0])
     for k in range(eta.shape[0]):
-        weight, y = weights[weighting[k]], counts[counting[k]]
+        weight, y = weights[weight_index[k]], counts[count_index[k]]
         for i in range(eta.shape[1]):
             if weight[i] > 0.0:
                 here = eta[k, i] + offset[i] + intercepts[k]

@@ -154,9 +154,14 @@ def mcfadden_r2(
 
 def mean_deviance(y, means, weight, omega=0.0):
     """Mean deviance of each output: Poisson, or negative binomial for an overdispersion omega other than 0."""
+    return sum_of_deviances(y, means, weight, omega) / weight.sum()
+
+
+def sum_of_deviances(y, means, weight, omega=0.0):
+    """The weighted sums of these deviances."""
     finite = np.isfinite(means)
     each = np.where(finite, 2 * _half_deviance(y, np.where(finite, means, 1.0), np.asarray(omega)), np.inf)
-    return weight @ np.where(weight[:, None] > 0, each, 0.0) / weight.sum()
+    return weight @ np.where(weight[:, None] > 0, each, 0.0)
 
 
 def mean_log_likelihood(y, means, weight, omega=0.0):

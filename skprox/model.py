@@ -23,23 +23,28 @@ from skprox.metrics import cohen_r2
 from skprox.outputs import check_outputs, output_labels, output_titles
 from skprox.patterns import pattern_of
 from skprox.tables import TablesMixin
-from skprox.validation import check_exposure, check_rows, is_candidate, need_exposure, warn, warn_of_rates
+from skprox.validation import check_exposure, check_rows, is_candidate, is_dask, need_exposure, warn, warn_of_rates
 
 
 def check_data(model, X, y, sample_weight, exposure):
     """Checked rows. Sets what a model keeps of them: names, and whether there was exposure."""
-    labels, outputs = labels_of(X), output_labels(y)
-    X, y = check_columns(model, X, y, multi_output=True)
-    rows = check_rows(X, y, sample_weight, exposure, outputs)
+    if is_dask(X, y, sample_weight, exposure):
+        from skprox.designs import dask
+
+        data = dask.check_data(model, X, y, sample_weight, exposure)
+    else:
+        labels, outputs = labels_of(X), output_labels(y)
+        X, y = check_columns(model, X, y, multi_output=True)
+        arrays, n_samples, means = check_rows(X, y, sample_weight, exposure, outputs)
+        columns, n_outputs = replace(find_columns(model, labels), outputs=outputs), y.shape[1] if y.ndim == 2 else None
+        data = Data(X, arrays, columns, n_outputs, n_samples, output_factors(model, means, columns, n_outputs))
     model.has_exposure_ = exposure is not None
     vars(model).pop("output_names_", None)
-    if outputs is not None:
-        model.output_names_ = outputs.to_numpy(dtype=object)
+    if data.columns.outputs is not None:
+        model.output_names_ = data.columns.outputs.to_numpy(dtype=object)
     if pattern_of(model).of_groups:
         warn_without_names(model)
-    columns = replace(find_columns(model, labels), outputs=outputs)
-    n_outputs = None if y.ndim == 1 else y.shape[1]
-    return Data(X, *rows, columns, n_outputs, output_factors(model, *rows[:2], columns, n_outputs))
+    return data
 
 
 class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
@@ -60,10 +65,14 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         -------
         ndarray or DataFrame of shape (n_samples,) or (n_samples, n_outputs)
             exposure * exp(intercept + X coef). A DataFrame with the index of X and the names of the outputs, where X
-            is a pandas DataFrame and the outputs have names.
+            is a pandas DataFrame and the outputs have names. Lazy arrays and frames of Dask, where X is one.
         """
         check_is_fitted(self)
         warn_of_rates(self, exposure)
+        if is_dask(X, exposure):
+            from skprox.designs import dask
+
+            return dask.predict(self, X, exposure)
         rows = self._check_covariates(X)
         means = self._expect(rows, check_exposure(exposure, rows))
         if not isinstance(X, pd.DataFrame) or not hasattr(self, "output_names_"):
@@ -103,6 +112,11 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         """
         need_exposure(self, exposure, "score")
         check_outputs(self, y)
+        if is_dask(X, y, sample_weight, exposure):
+            from skprox.designs import dask
+
+            check_is_fitted(self)
+            return dask.score(self, X, y, sample_weight, exposure)
         rows = {"sample_weight": sample_weight, "exposure": exposure}
         return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 
@@ -162,7 +176,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         if patterns and all(pattern.kinked.all() for pattern in patterns):
             inner = [pattern.on(objective.occupied) for pattern in patterns]
             nulls = zip(inner, objective.null, objective.rounding, strict=False)  # those of folds come after
-            self.alpha_max_ = shape([p.critical(null.gradient, rounding) for p, null, rounding in nulls], each)
+            self.alpha_max_ = shape([p.alpha_max(null.gradient, rounding) for p, null, rounding in nulls], each)
 
     def _by_output(self, penalties, n_outputs):
         """Strengths in the form of `Penalty.by_column` for each output, or once where they are the same for all."""
@@ -170,10 +184,10 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         strengths = strengths.reshape(len(strengths), n_outputs or 1, -1).swapaxes(0, 1)
         return strengths[:1] if (strengths == strengths[0]).all() else strengths
 
-    def _warn_of_shortfall(self, results):
-        above = [k for k, result in enumerate(results) if not result.shortfall <= self.tol]
+    def _warn_above_tol(self, results):
+        above = [k for k, result in enumerate(results) if not result.residual <= self.tol]
         if above:
-            worst = max(results[k].shortfall for k in above)
+            worst = max(results[k].residual for k in above)
             first = output_titles(self)[above[0]]
             where = f" for {len(above)} of {len(results)} outputs, first of them {first}" if len(results) > 1 else ""
             n_iter = max(result.n_iter for result in results)
@@ -194,7 +208,7 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         if selects.all():
             return
         nulls = zip(penalties, objective.null, objective.rounding, strict=False)  # those of folds come after
-        factors = np.array([penalty.critical(null.gradient, rounding) for penalty, null, rounding in nulls])
+        factors = np.array([penalty.alpha_max(null.gradient, rounding) for penalty, null, rounding in nulls])
         empty = np.flatnonzero((factors > 0) & ~selects)
         if len(empty) == 0 or is_candidate():
             return

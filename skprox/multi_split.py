@@ -20,7 +20,7 @@ from skprox.groups import group_of_column
 from skprox.halves import check_selects, draw, groups_by_key, take
 from skprox.model import CountModel, check_data
 from skprox.poisson import PoissonGLMRegressor
-from skprox.validation import check_exposure, check_weight, sparse_floats, warn
+from skprox.validation import check_exposure, check_weight, refuse_dask, sparse_floats, warn
 
 SINGULAR = 1e-10  # eigenvalues of what scaled columns tell, below which they don't
 LEAST_SHARE = 0.05  # of the splits, whose p-values are looked at: gamma_min of the paper
@@ -133,6 +133,7 @@ def multi_split_test(
     >>> table.index[table["p_value"] <= 0.05].tolist()
     ['a', 'b']
     """
+    refuse_dask("multi_split_test", X, y, sample_weight, exposure)
     _check_estimator(estimator)
     estimator = clone(estimator)
     validate_parameters(estimator)

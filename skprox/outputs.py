@@ -9,7 +9,7 @@ from skprox.columns import Columns, label_key, listing
 def output_labels(y):
     """The labels of the columns of a frame as a pandas.Index; None for arrays and frames that were given none."""
     columns = getattr(y, "columns", None)
-    if columns is None:
+    if columns is None or getattr(y, "ndim", 2) == 1:  # a Series of Dask has some
         return None
     labels = pd.Index(columns, tupleize_cols=False)
     if labels.equals(pd.RangeIndex(len(labels))):

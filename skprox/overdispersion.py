@@ -22,7 +22,7 @@ def is_estimated(model):
 def check_overdispersion(model, data):
     """That of each output as an array, None where all are Poisson; that to start from where it is to be estimated."""
     if is_estimated(model):
-        return np.zeros(len(data.counts))
+        return np.zeros(data.n_outputs or 1)
     given = model.overdispersion
     found = check_array(
         np.atleast_1d(given), ensure_2d=False, dtype=np.float64, input_name="overdispersion", ensure_min_samples=0
@@ -37,7 +37,7 @@ def check_overdispersion(model, data):
             f"overdispersion must be 0 or more; got {found[first]:g}{where}. 0 is Poisson: there is no distribution "
             "here that varies less."
         )
-    return np.broadcast_to(found, len(data.counts)).copy() if found.any() else None
+    return np.broadcast_to(found, data.n_outputs or 1).copy() if found.any() else None
 
 
 def estimated(objective, points, fit, tol):

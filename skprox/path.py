@@ -16,16 +16,17 @@ from skprox._compat import Interval, StrOptions, validate_parameters, validate_p
 from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.criteria import Sample
-from skprox.engine import Settings, follow, ignore, open_objective, without_penalised
+from skprox.designs import add
+from skprox.engine import Settings, ignore, open_objective, solve_path, without_penalised
 from skprox.groups import group_norms
 from skprox.joint import by_output
 from skprox.latent import apart
-from skprox.metrics import mean_deviance, saturated, share_explained
+from skprox.metrics import saturated, share_explained, sum_of_deviances
 from skprox.model import check_data
 from skprox.overdispersion import check_overdispersion, held, is_estimated
 from skprox.patterns import pattern_of
 from skprox.poisson import GroupLassoPoisson, PoissonGLMRegressor
-from skprox.validation import check_exposure, check_weight, warn
+from skprox.validation import warn
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +122,8 @@ class RegularizationPath:
         if self._sample.X is None:
             raise AttributeError(
                 "degrees_of_freedom are computed from the rows of the fit, which this path has not kept: paths "
-                "forget them when they are pickled, as is path_ of StabilitySelection. Ask for them before, of what "
-                "regularization_path returns."
+                "forget them when they are pickled, as is path_ of StabilitySelection, and don't have those of Dask. "
+                "Ask for them before, of what regularization_path returns for rows in memory."
             )
         return self._by_output(self._sample.degrees_of_freedom, self.alphas)
 
@@ -284,12 +285,12 @@ def regularization_path(
     estimator : PoissonGLMRegressor or GroupLassoPoisson
         What to fit: all of its parameters but `alpha` and `warm_start` count. It is not changed.
     X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-        The covariates.
+        The covariates, Dask arrays and frames among them, as in `fit` of the estimator.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         The counts.
     alphas : array-like of shape (n_alphas,), default=None
         The strengths, positive and finite. None is `n_alphas` of them, evenly spaced in logarithm from
-        the critical strength (the smallest at which all penalised coefficients are 0, in all outputs)
+        alpha_max (the smallest strength at which all penalised coefficients are 0, in all outputs)
         down to `alpha_min_ratio` times that; a single one, 1, where all are 0 whatever the strength.
     n_alphas : int, default=100
         Number of strengths where `alphas` is None.
@@ -347,11 +348,11 @@ def regularization_path(
     estimator = clone(estimator).set_params(warm_start=False)
     validate_parameters(estimator)
     data, settings = check_data(estimator, X, y, sample_weight, exposure), Settings.of(estimator)
-    X, counts, weight, columns, n_outputs = data.X, data.counts, data.weight, data.columns, data.n_outputs
-    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs, X.dtype.type)
+    columns, n_outputs = data.columns, data.n_outputs
+    penalties = patterns = pattern_of(estimator).penalties(1.0, columns, n_outputs, data.dtype.type)
     alphas = check_alphas(n_alphas if alphas is None else alphas, patterns)
     overdispersion = check_overdispersion(estimator, data)
-    with open_objective(data, weight[None], estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
+    with open_objective(data, estimator.fit_intercept, estimator.n_jobs, overdispersion) as objective:
         patterns = [pattern.on(objective.occupied) for pattern in patterns]
 
         def begin(objective):
@@ -365,9 +366,9 @@ def regularization_path(
         starts, alphas = begin(objective)
         reports = [print_strength(pattern) if estimator.verbose else ignore for pattern in patterns]
         outputs = [[k] for k in range(len(patterns))]
-        followed = follow(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
+        followed = solve_path(objective, outputs, patterns, [[s] for s in starts], alphas, settings, reports)
         outputs = [[result for (result,) in way] for way in followed]
-        warn_of_shortfalls(outputs, alphas, estimator, X.dtype)
+        warn_of_shortfalls(outputs, alphas, estimator, data.dtype)
         if data.factors is not None:
             objective, outputs = objective.inner, by_output(objective, outputs[0])
 
@@ -375,36 +376,49 @@ def regularization_path(
         array = np.array([[attribute(result) for result in results] for results in zip(*outputs, strict=True)], dtype)
         return array if n_outputs else array[:, 0]
 
-    counts, weight = counts.astype(np.float64), weight.astype(np.float64)
-    exposures, mean = check_exposure(exposure, X).astype(np.float64), counts @ weight
     # those of models without coefficients, and what others gain: no rounding where there is nothing to gain
-    rates = np.exp([point.intercept for point in objective.null])
-    gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
     omega = objective.omega
-    deviances = mean_deviance(counts.T, np.outer(exposures, rates), weight, omega) - 2 * gains
-    null = mean_deviance(counts.T, np.outer(exposures, mean / (weight @ exposures)), weight, omega)
+    at_null, null, highest = _deviances(data, np.exp([point.intercept for point in objective.null]), omega)
+    gains = np.array([point.value for point in objective.null]) - collect(lambda result: result.point.value)
+    deviances = at_null - 2 * gains
     with np.errstate(over="ignore", invalid="ignore"):  # of weights whose sum is infinite
-        n_samples = check_weight(sample_weight, X).sum(dtype=np.float64)
-        log_likelihoods = weight @ saturated(counts.T, omega) - deviances / 2
-        deviance, log_likelihood = n_samples * deviances, n_samples * log_likelihoods
-    parts = objective.expand(collect(lambda result: result.point.coef, X.dtype))
+        deviance, log_likelihood = data.n_samples * deviances, data.n_samples * (highest - deviances / 2)
+    parts = objective.expand(collect(lambda result: result.point.coef, data.dtype))
     return RegularizationPath(
         alphas=alphas,
         coefs=columns.fold(parts),
         intercepts=collect(lambda result: result.point.intercept),
-        deviance_explained=share_explained(deviances, null, mean),
+        deviance_explained=share_explained(deviances, null, objective.total),
         optimality=collect(lambda result: result.optimality),
         n_iter=collect(lambda result: result.n_iter),
         groups=columns.groups,
         feature_names=columns.names,
         deviance=deviance,
         log_likelihood=log_likelihood,
-        n_samples=float(n_samples),
+        n_samples=data.n_samples,
         overdispersion=omega if n_outputs else float(omega[0]),
-        _sample=Sample(X, weight, exposures, penalties, estimator.fit_intercept, omega, columns.repeats, data.factors),
+        _sample=Sample.of(data, penalties, estimator.fit_intercept, omega),
         output_names=None if columns.outputs is None else columns.outputs.to_numpy(dtype=object),
         latent_coefs=columns.split(parts),
     )
+
+
+def _deviances(data, rates, omega):
+    """Mean deviances of some rates and of the mean rate, and the largest mean log-likelihood."""
+
+    def look(rows):
+        weight = rows["weight"].astype(np.float64)
+        return np.asarray(weight @ rows["exposure"]), rows["counts"] @ weight
+
+    exposed, means = data.reduce(add, look)
+
+    def task(rows):
+        counts, weight, exposure = (rows[name].astype(np.float64) for name in ("counts", "weight", "exposure"))
+        expected = [np.outer(exposure, each) for each in (rates, means / exposed)]
+        deviances = [sum_of_deviances(counts.T, each, weight, omega) for each in expected]
+        return *deviances, weight @ saturated(counts.T, omega)
+
+    return data.reduce(add, task)
 
 
 def check_alphas(alphas, patterns):
@@ -428,10 +442,10 @@ def check_alphas(alphas, patterns):
 
 
 def grid(objective, patterns, starts, n_alphas, alpha_min_ratio):
-    """Strengths evenly spaced in logarithm, from the critical one of all outputs; one where nothing can enter."""
+    """Strengths evenly spaced in logarithm, from alpha_max, the largest of all outputs; one where nothing can enter."""
     gradients = [start.gradient for start in starts]
-    critical = max(p.critical(*each) for p, *each in zip(patterns, gradients, objective.rounding, strict=False))
-    return critical * np.geomspace(1.0, alpha_min_ratio, n_alphas) if critical > 0 else np.ones(1)
+    alpha_max = max(p.alpha_max(*each) for p, *each in zip(patterns, gradients, objective.rounding, strict=False))
+    return alpha_max * np.geomspace(1.0, alpha_min_ratio, n_alphas) if alpha_max > 0 else np.ones(1)
 
 
 def print_strength(pattern):
@@ -441,7 +455,7 @@ def print_strength(pattern):
         point, penalty = results[0].point, pattern.scaled(alpha)
         print(
             f"alpha {alpha:.4g}: objective {point.value + penalty.value(point.coef):.10g}, "
-            f"certificate {results[0].shortfall:.2e}, {np.count_nonzero(penalty.norms(point.coef))} groups"
+            f"certificate {results[0].residual:.2e}, {np.count_nonzero(penalty.norms(point.coef))} groups"
         )
 
     return report
@@ -449,8 +463,8 @@ def print_strength(pattern):
 
 def warn_of_shortfalls(outputs, alphas, estimator, dtype):
     tol, gamma = estimator.tol, ", raise gamma" if estimator.penalty != "lasso" else ""
-    short = [(result.shortfall, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
-    above = [alpha for shortfall, alpha in short if not shortfall <= tol]
+    short = [(result.residual, alpha) for results in outputs for result, alpha in zip(results, alphas, strict=True)]
+    above = [alpha for residual, alpha in short if not residual <= tol]
     if above:
         precision = ", pass float64" if dtype == np.float32 else ""
         warn(

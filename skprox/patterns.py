@@ -78,7 +78,7 @@ class ColumnPattern:
         groups, bounds = np.arange(len(columns.names)), bounds_by_column(self.bounds, columns, dtype)
         build = partial(Penalty.of, groups, np.arange(len(groups) + 1))
         if self.joint:
-            _check_bounds(bounds, strength, groups, columns, n_outputs)
+            check_bounds(bounds, strength, groups, columns, n_outputs)
             build = partial(over_outputs, n_outputs or 1, groups[:, None])
         no_l1 = np.zeros(len(groups))
         penalties = [build(*each, no_l1, *bounds.T) for each in zip(strength, ridge, strict=True)]
@@ -112,7 +112,7 @@ class GroupPattern:
             weights = per_group("group_weights", self.group_weights, columns, n_outputs)
         l1_ratio = per_group("l1_ratio", self.l1_ratio, columns, n_outputs, most=1.0)
         l2_ratio = per_group("l2_ratio", self.l2_ratio, columns, n_outputs, most=1.0)
-        _check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
+        check_ratios(l1_ratio, l2_ratio, columns, n_outputs)
         found = {"group_weights": weights, "l1_ratio": l1_ratio, "l2_ratio": l2_ratio}
         return one_for_all(**found) if self.joint else found
 
@@ -135,7 +135,7 @@ class GroupPattern:
         norms = np.where(removed, np.inf, finite * rest * weights)
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
         bounds, group_of = bounds_by_column(self.bounds, columns, dtype), group_of_column(columns.groups)
-        _check_bounds(bounds, norms, group_of, columns, n_outputs if self.joint else 1)
+        check_bounds(bounds, norms, group_of, columns, n_outputs if self.joint else 1)
         build = partial(over_outputs, n_outputs or 1) if self.joint else Penalty.from_groups
         penalties = [
             build(groups, strength, ridge[group_of], l1[group_of], *bounds.T)
@@ -148,7 +148,7 @@ class GroupPattern:
         return list(groups.values())
 
 
-def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
+def check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
     sums = l1_ratio + l2_ratio
     if (sums > 1 + ROUNDING).any():
         output, g = np.argwhere(sums > 1 + ROUNDING)[0]
@@ -159,7 +159,7 @@ def _check_ratios(l1_ratio, l2_ratio, columns, n_outputs):
         )
 
 
-def _check_bounds(bounds, norms, group_of, columns, n_outputs):
+def check_bounds(bounds, norms, group_of, columns, n_outputs):
     """Zero is the only bound of a coefficient beside others in a norm: else its proximal map has no closed form."""
     joint, penalised = (n_outputs or 1) > 1, ((norms > 0) & np.isfinite(norms)).any(axis=0)
     with_others = penalised & (joint | (np.bincount(group_of) > 1))

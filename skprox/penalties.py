@@ -116,14 +116,14 @@ class Penalty:
         """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
         return prox.prox(point, curvature, self.arrays)
 
-    def violation(self, coef, gradient, rounding=None, unit=None):
+    def kkt_residuals(self, coef, gradient, rounding=None, scale=None):
         """Distance of -gradient to the subdifferential at `coef`, a number a group.
 
-        Of each coefficient's part counts what exceeds `rounding`, and that in its `unit`.
+        Of each coefficient's part counts what exceeds `rounding`, and that over its `scale`.
         """
         rounding = np.zeros_like(coef) if rounding is None else rounding
-        unit, out = np.ones_like(coef) if unit is None else unit, np.empty(self.n_groups)
-        prox.residuals(coef, gradient, self.arrays, self.n_groups, rounding, unit, out)
+        scale, out = np.ones_like(coef) if scale is None else scale, np.empty(self.n_groups)
+        prox.residuals(coef, gradient, self.arrays, self.n_groups, rounding, scale, out)
         return out
 
     def entries(self, gradient):
@@ -135,22 +135,22 @@ class Penalty:
         prox.entries(gradient, self.arrays, self.n_groups, out)
         return out
 
-    def critical(self, gradient, rounding):
+    def alpha_max(self, gradient, rounding):
         """The largest of these factors that is finite.
 
         Groups whose gradient is no more than `rounding` can't tell: without others it is zero.
         """
-        held = self.kinked & (self.norms(np.maximum(np.abs(gradient) - rounding, 0.0)) > 0)
-        return np.max(self.entries(gradient)[held], initial=0.0)
+        can_tell = self.kinked & (self.norms(np.maximum(np.abs(gradient) - rounding, 0.0)) > 0)
+        return np.max(self.entries(gradient)[can_tell], initial=0.0)
 
     def expansion(self, coef):
-        """First derivative, and second derivative diag(bend) - radial radial' within each group, of smooth parts.
+        """First derivative, and second derivative diag(diagonal) - radial radial' within each group, of smooth parts.
 
-        Where there is none, because of a kink or a bound, `bend` is infinite.
+        Where there is none, because of a kink or a bound, `diagonal` is infinite.
         """
-        slope, bend, radial = np.empty((3, len(coef)))
-        prox.expansion(coef, self.arrays, self.n_groups, slope, bend, radial)
-        return slope, bend, radial
+        slope, diagonal, radial = np.empty((3, len(coef)))
+        prox.expansion(coef, self.arrays, self.n_groups, slope, diagonal, radial)
+        return slope, diagonal, radial
 
     def first_kink(self, coef, step):
         """The share of a step, at most 1, after which there is a kink or a bound."""
@@ -179,7 +179,7 @@ class Penalty:
         coef[self.arrays.indices[np.repeat(np.isinf(self.arrays.groups[STRENGTH]), self.sizes)]] = 0.0
         return coef
 
-    def held(self):
+    def constrained_to_zero(self):
         """The penalty that holds at zero all that has a kink there."""
         indices, indptr, groups, columns = map(np.copy, self.arrays)
         groups[STRENGTH] = np.where(groups[STRENGTH] > 0, np.inf, 0.0)

@@ -48,6 +48,8 @@ class _Penalised(CountModel):
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
             The covariates. C and F order, CSR and CSC, float64 and float32 are used as they are.
+            Dask arrays and frames stay where they are, as `y` and what else has an entry for each row may do: each
+            pass over them is a task for each partition, of which arrays as large as the coefficients come back.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Counts, or any non-negative numbers. Each column is a response of its own.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -62,14 +64,14 @@ class _Penalised(CountModel):
             The fitted estimator.
         """
         data, pattern = check_data(self, X, y, sample_weight, exposure), pattern_of(self)
-        problem = data.columns, data.n_outputs, data.X.dtype.type
+        problem = data.columns, data.n_outputs, data.dtype.type
         patterns = pattern.penalties(1.0, *problem) if isinstance(self.alpha, Real) else []
         if patterns and 0 < self.alpha < np.inf:
             penalties = [each.scaled(self.alpha) for each in patterns]
         else:
             penalties = pattern.penalties(self.alpha, *problem)
         overdispersion = check_overdispersion(self, data)
-        with open_objective(data, data.weight[None], self.fit_intercept, self.n_jobs, overdispersion) as objective:
+        with open_objective(data, self.fit_intercept, self.n_jobs, overdispersion) as objective:
             tasks = Tasks(self, None, X, y, sample_weight=sample_weight, exposure=exposure)
             inner, outputs = [penalty.on(objective.occupied) for penalty in penalties], range(len(penalties))
             monitor, settings = self._monitor(tasks), Settings.of(self)
@@ -84,7 +86,7 @@ class _Penalised(CountModel):
             self._unpack(results, objective, penalties, patterns, data)
             self._warn_of_empty(self.alpha, inner, objective)
             tasks.end()
-        self._warn_of_shortfall(results)
+        self._warn_above_tol(results)
         return self
 
     def _starts(self, objective, penalties):
@@ -109,11 +111,11 @@ class _Penalised(CountModel):
             return None
         names = getattr(self, "output_names_", None)
 
-        def report(output, n_iter, value, shortfall, n_groups):
+        def report(output, n_iter, value, residual, n_groups):
             which = "all outputs" if is_joint(self) else f"output {output if names is None else names[output]}"
             step = f"{which}, iteration {n_iter}"
             if self.verbose:
-                print(f"{step}: objective {value:.10g}, certificate {shortfall:.2e}, {n_groups} groups")
+                print(f"{step}: objective {value:.10g}, certificate {residual:.2e}, {n_groups} groups")
             return tasks.report(step)
 
         return report

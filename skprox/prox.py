@@ -31,41 +31,41 @@ class Arrays(NamedTuple):
 
 
 @njit
-def group_step(pull, curvature, strength, out):
-    """Write argmin_u  1/2 sum_j curvature_j u_j^2 - pull.u + strength ||u||_2  into `out`.
+def group_step(linear, curvature, strength, out):
+    """Write argmin_u  1/2 sum_j curvature_j u_j^2 - linear.u + strength ||u||_2  into `out`.
 
-    The minimiser is zero when ||pull|| <= strength. Otherwise its norm t is the root of
+    The minimiser is zero when ||linear|| <= strength. Otherwise its norm t is the root of
     sum_j (pull_j / (curvature_j t + strength))^2 = 1; the inverse square root of the left-hand
     side is concave and increasing in t, so that Newton's iteration from the left never passes the
     root (the secular equation of trust regions: Moré and Sorensen, 1983).
     """
     if strength == 0.0:
-        for j in range(pull.size):
-            out[j] = pull[j] / curvature[j] if curvature[j] > 0.0 else 0.0
+        for j in range(linear.size):
+            out[j] = linear[j] / curvature[j] if curvature[j] > 0.0 else 0.0
         return
     squares, steepest = 0.0, 0.0
-    for j in range(pull.size):
-        squares += pull[j] * pull[j]
+    for j in range(linear.size):
+        squares += linear[j] * linear[j]
         steepest = max(steepest, curvature[j])
     norm = sqrt(squares)
     if not norm > strength or steepest <= 0.0:
         out[:] = 0.0
         return
     t = (norm - strength) / steepest
-    if pull.size > 1:
+    if linear.size > 1:
         for _ in range(100):
             value, slope = 0.0, 0.0
-            for j in range(pull.size):
-                bend = curvature[j] * t + strength
-                part = (pull[j] / bend) ** 2
+            for j in range(linear.size):
+                denominator = curvature[j] * t + strength
+                part = (linear[j] / denominator) ** 2
                 value += part
-                slope += part * curvature[j] / bend
+                slope += part * curvature[j] / denominator
             move = value * (sqrt(value) - 1.0) / slope if slope > 0.0 else 0.0
             if not move > 1e-15 * t:
                 break
             t += move
-    for j in range(pull.size):
-        out[j] = pull[j] * t / (curvature[j] * t + strength)
+    for j in range(linear.size):
+        out[j] = linear[j] * t / (curvature[j] * t + strength)
 
 
 @inner
@@ -74,50 +74,50 @@ def clip(coef, lower, upper):
 
 
 @inner
-def step_of_one(pull, curvature, strength, ridge, lower, upper):
-    """argmin_u  1/2 (curvature + ridge) u^2 - pull u + strength |u|  within bounds"""
-    excess, bend, target = abs(pull) - strength, curvature + ridge, 0.0
-    if excess > 0.0 and bend > 0.0:
-        target = excess / bend if pull > 0.0 else -excess / bend
+def step_of_one(linear, curvature, strength, ridge, lower, upper):
+    """argmin_u  1/2 (curvature + ridge) u^2 - linear u + strength |u|  within bounds"""
+    excess, denominator, target = abs(linear) - strength, curvature + ridge, 0.0
+    if excess > 0.0 and denominator > 0.0:
+        target = excess / denominator if linear > 0.0 else -excess / denominator
     return clip(target, lower, upper)
 
 
 @inner
-def pull_beyond(pull, l1, lower, upper):
-    """What is left of the pull at a coefficient at zero, beyond its `l1` and where a bound does not hold it."""
-    rest = max(abs(pull) - l1, 0.0)
-    if pull > 0.0:
+def linear_beyond(linear, l1, lower, upper):
+    """What is left of the linear term at a coefficient at zero, beyond its `l1` and where a bound does not hold it."""
+    rest = max(abs(linear) - l1, 0.0)
+    if linear > 0.0:
         return rest if upper > 0.0 else 0.0
     return -rest if lower < 0.0 else 0.0
 
 
 @inner(fastmath=FAST)
-def step_of_group(p, g, pull, curvature, out):
-    """Write argmin_u  1/2 sum_k curvature_k u_k^2 - pull.u + penalty(u)  for a group into `out`; overwrites the others.
+def step_of_group(p, g, linear, curvature, out):
+    """Write argmin_u  1/2 sum_k curvature_k u_k^2 - linear.u + penalty(u)  for a group into `out`; overwrites others.
 
-    In a diagonal metric what `l1` and bounds at zero leave of the pull has the signs of the minimiser.
+    In a diagonal metric what `l1` and bounds at zero leave of the linear term has the signs of the minimiser.
     """
     first, strength = p.indptr[g], p.groups[STRENGTH, g]
-    for k in range(pull.size):
+    for k in range(linear.size):
         j = p.indices[first + k]
         curvature[k] += p.columns[RIDGE, j]
         if p.groups[MIXED, g] > 0.0:
-            pull[k] = pull_beyond(pull[k], p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j])
-    group_step(pull, curvature, strength, out)
+            linear[k] = linear_beyond(linear[k], p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j])
+    group_step(linear, curvature, strength, out)
     if strength == 0.0:
-        for k in range(pull.size):
+        for k in range(linear.size):
             j = p.indices[first + k]
             out[k] = clip(out[k], p.columns[LOWER, j], p.columns[UPPER, j])
 
 
 @inner(fastmath=FAST, inline="always")  # passing so many arrays takes as long as what is done with them
-def moves_of_group(p, g, slope, coef, values, vectors, basis, pull, curvature, step, moves, n_blocks):
+def moves_of_group(p, g, slope, coef, values, vectors, basis, linear, curvature, step, moves, n_blocks):
     """Write the moves of a group that minimise  slope.move + 1/2 move.block move + penalty(coef + move)  into `moves`.
 
     The block falls into `n_blocks` of equal size on its diagonal, each with eigenvalues `values`, and eigenvectors in
     the columns of a square matrix, which lie one after the other in ``vectors[basis:]``. Exact where only the norm and
     one ridge act; else with the largest eigenvalue in place of each of them. The penalty has its coefficients in order,
-    and `pull`, `curvature` and `step` are work.
+    and `linear`, `curvature` and `step` are work.
     """
     first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
     width = size // n_blocks
@@ -127,22 +127,22 @@ def moves_of_group(p, g, slope, coef, values, vectors, basis, pull, curvature, s
             for a in range(start, start + width):
                 steepest = max(steepest, values[first + a])
             for a in range(start, start + width):
-                pull[a], curvature[a] = steepest * coef[first + a] - slope[first + a], steepest
-        step_of_group(p, g, pull[:size], curvature[:size], step[:size])
+                linear[a], curvature[a] = steepest * coef[first + a] - slope[first + a], steepest
+        step_of_group(p, g, linear[:size], curvature[:size], step[:size])
         for a in range(size):
             moves[first + a] = step[a] - coef[first + a]
     else:
         for start in range(0, size, width):
             corner, here = basis + start * width, first + start
             for b in range(width):
-                toward, place = 0.0, 0.0
+                product, place = 0.0, 0.0
                 for a in range(width):
                     v = vectors[corner + a * width + b]
-                    toward -= v * slope[here + a]
+                    product -= v * slope[here + a]
                     place += v * coef[here + a]
-                pull[start + b] = toward + values[here + b] * place
+                linear[start + b] = product + values[here + b] * place
                 curvature[start + b] = values[here + b] + p.columns[RIDGE, first]
-        group_step(pull[:size], curvature[:size], p.groups[STRENGTH, g], step[:size])
+        group_step(linear[:size], curvature[:size], p.groups[STRENGTH, g], step[:size])
         for start in range(0, size, width):
             corner, here = basis + start * width, first + start
             for a in range(width):
@@ -163,9 +163,9 @@ def prox(point, curvature, p):
         start, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
         if size == 1:
             j = p.indices[start]
-            pull, strength = point[j] * curvature[j], p.groups[STRENGTH, g]
+            linear, strength = point[j] * curvature[j], p.groups[STRENGTH, g]
             lower, upper = p.columns[LOWER, j], p.columns[UPPER, j]
-            out[j] = step_of_one(pull, curvature[j], strength, p.columns[RIDGE, j], lower, upper)
+            out[j] = step_of_one(linear, curvature[j], strength, p.columns[RIDGE, j], lower, upper)
             continue
         for k in range(size):
             j = p.indices[start + k]
@@ -216,11 +216,11 @@ def residual_at(coef, slope, l1, lower, upper):
 
 
 @njit
-def residuals(coef, gradient, p, n_groups, rounding, unit, out):
+def residuals(coef, gradient, p, n_groups, rounding, scale, out):
     """Write the distance of -gradient to the subdifferential at `coef`, of each group, into `out`. Returns the largest.
 
-    Each entry of the residual counts as far as it exceeds its `rounding`, in its own `unit`; those of
-    a group at zero in the unit along its gradient. Entries of infinite unit do not count.
+    Each entry of the residual counts as far as it exceeds its `rounding`, over its own `scale`; those of
+    a group at zero over the scale along its gradient. Entries of infinite scale do not count.
     """
     largest = 0.0
     for g in range(n_groups):
@@ -241,14 +241,14 @@ def residuals(coef, gradient, p, n_groups, rounding, unit, out):
                     l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
                     residual = residual_at(coef[j], residual, l1, lower, upper)
                 residual = abs(residual) - rounding[j]
-                if residual <= 0.0 or unit[j] == inf:
+                if residual <= 0.0 or scale[j] == inf:
                     continue
                 if stretching == 1:
-                    stretched += (residual * (unit[j] / longest)) ** 2  # squares of units may be out of range
+                    stretched += (residual * (scale[j] / longest)) ** 2  # squares of scales may be out of range
                 else:
-                    longest = max(longest, unit[j])
+                    longest = max(longest, scale[j])
                     squares += residual**2
-                    scaled += (residual / unit[j]) ** 2
+                    scaled += (residual / scale[j]) ** 2
             if norm > 0.0 or strength == 0.0:
                 out[g] = sqrt(scaled)
                 break
@@ -279,7 +279,7 @@ def entries(gradient, p, n_groups, out):
             for k in range(p.indptr[g], p.indptr[g + 1]):
                 j = p.indices[k]
                 l1, lower, upper = p.columns[L1, j], p.columns[LOWER, j], p.columns[UPPER, j]
-                rest = abs(pull_beyond(-gradient[j], factor * l1, lower, upper))
+                rest = abs(linear_beyond(-gradient[j], factor * l1, lower, upper))
                 if rest > 0.0:
                     squares += rest**2
                     along += rest * l1
@@ -294,10 +294,10 @@ def entries(gradient, p, n_groups, out):
 
 
 @njit
-def expansion(coef, p, n_groups, slope, bend, radial):
-    """Write the derivative of the penalty, and its second derivative bend - radial radial' within each group.
+def expansion(coef, p, n_groups, slope, diagonal, radial):
+    """Write the derivative of the penalty, and its second derivative diagonal - radial radial' within each group.
 
-    Where there is none, because of a kink or at a bound, `bend` is infinite.
+    Where there is none, because of a kink or at a bound, `diagonal` is infinite.
     """
     for g in range(n_groups):
         strength, squares, of_norm = p.groups[STRENGTH, g], 0.0, 0.0
@@ -311,13 +311,13 @@ def expansion(coef, p, n_groups, slope, bend, radial):
             c, l1 = coef[j], p.columns[L1, j]
             at_bound = mixed and not p.columns[LOWER, j] < c < p.columns[UPPER, j]
             if of_norm == inf or at_bound or (l1 > 0.0 and c == 0.0):
-                slope[j], bend[j], radial[j] = 0.0, inf, 0.0
+                slope[j], diagonal[j], radial[j] = 0.0, inf, 0.0
                 continue
             sign = 0.0 if c == 0.0 else 1.0 if c > 0.0 else -1.0
             slope[j] = (of_norm + p.columns[RIDGE, j]) * c + l1 * sign
-            bend[j], radial[j] = p.columns[RIDGE, j], 0.0
+            diagonal[j], radial[j] = p.columns[RIDGE, j], 0.0
             if size > 1 and of_norm > 0.0:
-                bend[j] += of_norm
+                diagonal[j] += of_norm
                 radial[j] = c * sqrt(of_norm / squares)
 
 
@@ -326,19 +326,19 @@ def first_kink(coef, step, p, n_groups):
     """The share of a step, at most 1, after which the penalty has a kink or ends at a bound."""
     first = 1.0
     for g in range(n_groups):
-        squares, toward = 0.0, 0.0
+        squares, product = 0.0, 0.0
         for k in range(p.indptr[g], p.indptr[g + 1]):
             j = p.indices[k]
             squares += coef[j] ** 2
-            toward += coef[j] * step[j]
+            product += coef[j] * step[j]
             if p.columns[L1, j] > 0.0 and coef[j] * (coef[j] + step[j]) < 0.0:
                 first = min(first, -coef[j] / step[j])
             if coef[j] + step[j] > p.columns[UPPER, j]:
                 first = min(first, (p.columns[UPPER, j] - coef[j]) / step[j])
             if coef[j] + step[j] < p.columns[LOWER, j]:
                 first = min(first, (p.columns[LOWER, j] - coef[j]) / step[j])
-        if squares > 0.0 and squares + toward < 0.0 and p.groups[STRENGTH, g] > 0.0:
-            first = min(first, squares / -toward)
+        if squares > 0.0 and squares + product < 0.0 and p.groups[STRENGTH, g] > 0.0:
+            first = min(first, squares / -product)
     return first
 
 
@@ -349,17 +349,17 @@ def advance(coef, step, length, p, n_groups, out):
     So does what would leave its bounds. A group would pass zero where its part along itself does.
     """
     for g in range(n_groups):
-        squares, toward = 0.0, 0.0
+        squares, product = 0.0, 0.0
         for k in range(p.indptr[g], p.indptr[g + 1]):
             j = p.indices[k]
             squares += coef[j] ** 2
-            toward += coef[j] * step[j]
-        passes = squares > 0.0 and squares + toward < 0.0 and squares * (1 - 1e-14) + length * toward <= 0.0
-        gone = passes and p.groups[STRENGTH, g] > 0.0
+            product += coef[j] * step[j]
+        passes = squares > 0.0 and squares + product < 0.0 and squares * (1 - 1e-14) + length * product <= 0.0
+        to_zero = passes and p.groups[STRENGTH, g] > 0.0
         for k in range(p.indptr[g], p.indptr[g + 1]):
             j = p.indices[k]
             there = coef[j] + length * step[j]
-            if gone or (p.columns[L1, j] > 0.0 and coef[j] * there < 0.0):
+            if to_zero or (p.columns[L1, j] > 0.0 and coef[j] * there < 0.0):
                 there = 0.0
             out[j] = clip(there, p.columns[LOWER, j], p.columns[UPPER, j])
 

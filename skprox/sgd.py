@@ -18,10 +18,11 @@ from skprox._compat import Interval, StrOptions, _fit_context
 from skprox._typing import CountsLike, Groups, MatrixLike, RandomState, RowsLike, Strengths
 from skprox.base import DocLinkMixin, ExposureMixin, name_arguments
 from skprox.columns import Columns, check_columns, column_names, labels_of
-from skprox.groups import find_columns, warn_without_names
+from skprox.groups import find_columns, group_of_column, warn_without_names
 from skprox.metrics import cohen_r2
+from skprox.patterns import ROUNDING, check_bounds, check_ratios
 from skprox.stochastic import Sample, State
-from skprox.strengths import per_group
+from skprox.strengths import bounds_by_column, per_group
 from skprox.validation import (
     FLOATS,
     check_counts,
@@ -44,9 +45,15 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         minimise  sum_i w_i loss_i / sum_i w_i
                   + alpha ( rho sum_g omega_g ||beta_g||_2 + (1 - rho) / 2 ||beta||_2^2 )
 
-    with w the sample weights, rho the `l1_ratio` and omega the `group_weights`. Without `groups` each
-    column is a group of its own, and the penalty is the elastic net, by default the lasso. With
-    eta_i = b + x_i.beta the losses are
+    within    lower <= beta <= upper
+
+    with w the sample weights, rho the `l1_ratio`, omega the `group_weights`, and lower and upper the `bounds`, infinite
+    unless told otherwise. Without `groups` each column is a group of its own, and the penalty is the elastic net, by
+    default the lasso. With an `l2_ratio` kappa it is that of `GroupLassoPoisson`, the sparse-group lasso::
+
+        alpha ( (1 - rho - kappa) sum_g omega_g ||beta_g||_2 + rho ||beta||_1 + kappa / 2 ||beta||_2^2 )
+
+    With eta_i = b + x_i.beta the losses are
 
     - "squared_error": (y_i - eta_i)^2 / 2, so that at ``l1_ratio=1`` this is the objective of
       `sklearn.linear_model.Lasso`;
@@ -64,7 +71,16 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         Strength of the penalty.
     l1_ratio : float, default=1.0
         Share of the norms in the penalty: 1 is the lasso or group lasso, 0 ridge. The ridge part is applied
-        by its proximal map: after each step the coefficients are divided by 1 + r alpha (1 - rho).
+        by its proximal map: after each step the coefficients are divided by 1 + r alpha (1 - rho). With an `l2_ratio`
+        it is the share of the L1 norm within groups instead.
+    l2_ratio : float, default=None
+        Share of half the sum of squares, as in `GroupLassoPoisson`, beside which `l1_ratio` is the share of the L1 norm
+        and what both leave that of the norms: 0 and an `l1_ratio` between 0 and 1 are the sparse-group lasso. Only with
+        `groups`, and not with ``l1_update="cumulative"``. None is no L1 norm within groups.
+    bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
+        Lower and upper bounds of the coefficients, in any of the forms of `PoissonGLMRegressor`. They hold 0, and those
+        of columns in a group of several are 0 or infinite, unless its norm is not penalised. Steps end at bounds. Not
+        with ``l1_update="cumulative"``.
     groups : str, int, callable, dict or array-like, default=None
         Which columns stay or go together, in any of the forms of `GroupLassoPoisson`: "auto" groups the
         columns of a DataFrame by their names. None is each column on its own.
@@ -159,7 +175,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
     On a CSR matrix the cost of a step follows the non-zeros of its rows: a coefficient catches up with the
     penalty of all steps it missed when its column is seen, and at the end of each epoch, with the result
     that is had by going through all columns in each step; averages do so too. For groups it follows the sizes
-    of the groups seen. With ``l1_update="naive"`` all coefficients are changed in each step.
+    of the groups seen. With ``l1_update="naive"``, bounds, or an L1 norm within groups, all coefficients are changed in
+    each step.
 
     With a ridge part, u and q of "cumulative" are divided by 1 + r alpha (1 - rho) in each step, too, as the
     coefficients are.
@@ -192,6 +209,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         "loss": [StrOptions({"squared_error", "poisson"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "l2_ratio": [Interval(Real, 0, 1, closed="both"), None],
+        "bounds": ["array-like", dict, None],
         "groups": [str, Integral, dict, callable, "array-like", None],
         "group_weights": [StrOptions({"sqrt_size"}), Interval(Real, 0, None, closed="left"), "array-like", dict],
         "l1_update": [StrOptions({"clipping", "cumulative", "naive"})],
@@ -217,6 +236,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         *,
         alpha: float = 1e-4,
         l1_ratio: float = 1.0,
+        l2_ratio: float | None = None,
+        bounds: Any = None,
         groups: Groups | None = None,
         group_weights: Strengths = "sqrt_size",
         l1_update: str = "clipping",
@@ -238,6 +259,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         self.loss = loss
         self.alpha = alpha
         self.l1_ratio = l1_ratio
+        self.l2_ratio = l2_ratio
+        self.bounds = bounds
         self.groups = groups
         self.group_weights = group_weights
         self.l1_update = l1_update
@@ -282,7 +305,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         sample = self._check_rows(X, y, sample_weight, exposure, first=True)
         self.has_exposure_ = exposure is not None
         if self.loss == "poisson":
-            check_rates(sample.target[None], sample.weight / sample.weight.sum(dtype=np.float64))
+            weight = sample.weight / sample.weight.sum(dtype=np.float64)
+            check_rates(sample.target[None] @ weight, sample.target.dtype)
         rng, rows, held_out = check_random_state(self.random_state), np.flatnonzero(sample.weight), None
         if self.early_stopping:
             rows, held_out = train_test_split(rows, test_size=self.validation_fraction, random_state=rng)
@@ -453,7 +477,7 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         if weight.max() > np.finfo(weight.dtype).max / len(weight):
             raise ValueError("sample_weight adds up to infinity. Scale it down: only ratios of weights matter.")
         if first:
-            self._find_groups(labels)
+            self._find_penalty(labels, X.dtype.type)
         return Sample(X, target, weight, np.log(exposure))
 
     def _check_exposure(self, exposure, X):
@@ -461,11 +485,13 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
             raise ValueError(f"exposure is for loss='poisson'; got it with loss={self.loss!r}. Leave it out.")
         return check_exposure(exposure, X)
 
-    def _find_groups(self, labels):
-        """Set the groups and the weights of their norms, which stay as they are from chunk to chunk."""
+    def _find_penalty(self, labels, dtype):
+        """Set groups, the weights of their norms, and bounds, which stay as they are from chunk to chunk."""
         vars(self).pop("groups_", None)
-        self._norm_weights = 1.0
-        if self.groups is None and isinstance(self.group_weights, str):
+        self._norm_weights, self._bounds = 1.0, None
+        if self.l2_ratio is not None or self.bounds is not None:
+            self._check_update()
+        elif self.groups is None and isinstance(self.group_weights, str):
             return
         if self.groups is None:
             columns = Columns.single(column_names(self), labels)
@@ -474,22 +500,52 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
             columns = find_columns(self, labels)
             self.groups_ = columns.groups
         if isinstance(self.group_weights, str):
-            self._norm_weights = np.sqrt([len(group) for group in self.groups_.values()])
-            return
-        self._norm_weights = per_group("group_weights", self.group_weights, columns)[0]
-        if np.isinf(self._norm_weights).any():
-            raise ValueError("group_weights must be finite. To do without columns, leave them out of X.")
+            self._norm_weights = np.sqrt([len(group) for group in columns.groups.values()])
+        else:
+            self._norm_weights = per_group("group_weights", self.group_weights, columns)[0]
+            if np.isinf(self._norm_weights).any():
+                raise ValueError("group_weights must be finite. To do without columns, leave them out of X.")
+        norms, l1, ridge = self._ratios()
+        if self.l2_ratio is not None:
+            check_ratios(np.array([[l1]]), np.array([[ridge]]), columns, None)
+        if self.bounds is not None:
+            self._bounds = bounds_by_column(self.bounds, columns, dtype)
+            strengths = self.alpha * norms * self._norm_weights
+            check_bounds(self._bounds, strengths[None], group_of_column(columns.groups), columns, 1)
+
+    def _check_update(self):
+        if self.l2_ratio is not None and self.groups is None:
+            raise ValueError(
+                "l2_ratio is for groups, beside whose norms there may be an L1 norm; without groups l1_ratio says what "
+                "share is ridge. Leave it out, or give groups."
+            )
+        if self.l1_update == "cumulative":
+            name = "bounds" if self.l2_ratio is None else "l2_ratio"
+            raise ValueError(
+                f"{name} does not go with l1_update='cumulative', which is a rule for norms alone. Take "
+                "l1_update='clipping'."
+            )
+
+    def _ratios(self):
+        """Shares of the norms, of an L1 norm beside those of groups, and of the squares."""
+        if self.l2_ratio is None:
+            return self.l1_ratio, 0.0, 1 - self.l1_ratio
+        norms = 1 - (self.l1_ratio + self.l2_ratio)
+        return (0.0 if norms < ROUNDING else norms), self.l1_ratio, self.l2_ratio
 
     def _learner(self, sample, n_rows, weight):
         """The problem, with weights relative to the mean of those seen."""
         # numba takes as long to import as all else: not before there is something to learn
         from skprox.stochastic.learner import Learner
 
+        norms, l1, ridge = self._ratios()
         return Learner(
             sample._replace(weight=(sample.weight * (n_rows / weight)).astype(sample.weight.dtype)),
             loss=self.loss,
-            strength=self.alpha * self.l1_ratio * self._norm_weights,
-            ridge=self.alpha * (1 - self.l1_ratio),
+            strength=self.alpha * norms * self._norm_weights,
+            ridge=self.alpha * ridge,
+            l1=self.alpha * l1,
+            bounds=self._bounds,
             groups=list(self.groups_.values()) if hasattr(self, "groups_") else None,
             update=self.l1_update,
             power_t=self.power_t if self.learning_rate == "invscaling" else 0,
@@ -525,6 +581,8 @@ class ProxSGDRegressor(ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimato
         """Set the fitted attributes, and keep what `partial_fit` goes on from."""
         self._state = state, rng, n_rows, weight
         self.coef_, self.intercept_ = state.answer()
+        if self._bounds is not None:  # averages round
+            self.coef_ = np.clip(self.coef_, *self._bounds.T.astype(self.coef_.dtype))
         self.n_iter_, self.t_ = n_iter, state.n_steps
         return self
 

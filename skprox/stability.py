@@ -29,7 +29,7 @@ from skprox.outputs import output_labels
 from skprox.path import regularization_path
 from skprox.patterns import pattern_of
 from skprox.strengths import bounds_by_column
-from skprox.validation import check_exposure, check_weight, sparse_floats, warn
+from skprox.validation import check_exposure, check_weight, refuse_dask, sparse_floats, warn
 
 
 class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -213,6 +213,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The fitted selector.
         """
         _raise_for_params(fit_params, self, "fit")
+        refuse_dask("StabilitySelection", X, y, sample_weight, exposure)
         self._check_parameters()
         given = {"sample_weight": sample_weight, "exposure": exposure}
         of_rows = {name: values for name, values in given.items() if values is not None}

@@ -300,20 +300,22 @@ def _shares(X, weight, coef, groups, terms):
 
     `terms` are the coefficients of each of the groups, whose sum is `coef`.
     """
-    from skprox.design import Design, add  # which imports numba
+    from skprox.designs import add
+    from skprox.designs.memory import Design  # which imports numba
 
-    design, coef = Design(X), coef.astype(X.dtype)
+    design, coef = Design(X, arrays={"weight": weight}), coef.astype(X.dtype)
 
     def mean(rows):
-        return [np.array([weight[rows].sum(), weight[rows] @ (design.cut(rows) @ coef)], dtype=np.float64)]
+        return [np.array([rows["weight"].sum(), rows["weight"] @ (rows.cut() @ coef)], dtype=np.float64)]
 
     ((total, predicted),) = design.reduce(add, mean, len(coef), 1)
+    center = predicted / total
 
-    def pull(rows):
-        chunk = design.cut(rows)
-        return [np.asarray((weight[rows] * (chunk @ coef - predicted / total)) @ chunk, dtype=np.float64)]
+    def add_up(rows):
+        chunk = rows.cut()
+        return [np.asarray((rows["weight"] * (chunk @ coef - center)) @ chunk, dtype=np.float64)]
 
-    (pulled,) = design.reduce(add, pull, len(coef), 1)
-    parts = np.array([term @ pulled[group] for term, group in zip(terms, groups, strict=True)])
+    (sums,) = design.reduce(add, add_up, len(coef), 1)
+    parts = np.array([term @ sums[group] for term, group in zip(terms, groups, strict=True)])
     total = parts.sum()
     return parts / total if total > 0 else np.zeros(len(groups))

@@ -24,7 +24,7 @@ NEWTON_STEPS = 12  # of a norm, where the entries of a group have steps of their
 
 @dataclass(frozen=True)
 class ElasticNet:
-    """alpha * sum_j ( l1_ratio abs(w_j) + (1 - l1_ratio) / 2 w_j^2 )
+    """alpha * sum_j ( l1_ratio abs(w_j) + (1 - l1_ratio) / 2 w_j^2 ),  lower <= w_j <= upper
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ class ElasticNet:
         Strength of the penalty.
     l1_ratio : float, default=0.5
         Share of the L1 norm: 0 is ridge, 1 the lasso.
+    bounds : tuple, default=None
+        Lower and upper bound of all entries, None being no bound, as ``(0, None)``. They hold 0. `value` leaves them
+        out.
 
     Examples
     --------
@@ -43,31 +46,33 @@ class ElasticNet:
 
     alpha: float
     l1_ratio: float = 0.5
+    bounds: tuple | None = None
 
     def __post_init__(self):
         _check_alpha(self.alpha)
-        if not isinstance(self.l1_ratio, Real) or not 0 <= self.l1_ratio <= 1:
-            raise ValueError(f"l1_ratio must be a number from 0 to 1; got {self.l1_ratio!r}.")
+        _check_ratio(self.l1_ratio)
+        _check_bounds(self.bounds)
 
     def value(self, weight: torch.Tensor) -> torch.Tensor:
         """The penalty of a tensor, as a tensor of no dimensions."""
         return self.alpha * (self.l1_ratio * weight.abs().sum() + (1 - self.l1_ratio) / 2 * weight.square().sum())
 
     def prox(self, weight: torch.Tensor, step: torch.Tensor | float) -> torch.Tensor:
-        """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j)"""
-        threshold = step * (self.alpha * self.l1_ratio)
-        shrunk = weight - weight.clamp(-threshold, threshold)
-        return shrunk / (1 + step * (self.alpha * (1 - self.l1_ratio)))
+        """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j) within the bounds"""
+        shrunk = _soften(weight, step * (self.alpha * self.l1_ratio))
+        return _clip(shrunk / (1 + step * (self.alpha * (1 - self.l1_ratio))), self.bounds)
 
 
 @dataclass(frozen=True)
 class L1(ElasticNet):
-    """alpha * sum_j abs(w_j)
+    """alpha * sum_j abs(w_j),  lower <= w_j <= upper
 
     Parameters
     ----------
     alpha : float
         Strength of the penalty.
+    bounds : tuple, default=None
+        Lower and upper bound of all entries, as in `ElasticNet`.
 
     Examples
     --------
@@ -82,7 +87,7 @@ class L1(ElasticNet):
 
 @dataclass(frozen=True, eq=False)
 class GroupLasso:
-    """alpha * sum_g sqrt(size of g) ||w_g||_2
+    """alpha * sum_g ( (1 - l1_ratio) sqrt(size of g) ||w_g||_2 + l1_ratio ||w_g||_1 ),  lower <= w_j <= upper
 
     Parameters
     ----------
@@ -93,6 +98,16 @@ class GroupLasso:
         linear layer, or a filter of a convolution. A column has the same second index: all weights out of an input,
         or out of a channel. An array holds the label of each entry's group, in a shape that broadcasts to that of the
         tensor: for a linear layer, one label an input groups columns.
+    l1_ratio : float, default=0.0
+        Share of the L1 norm: above 0 groups that stay have zeros within, the sparse-group lasso [1]_.
+    bounds : tuple, default=None
+        Lower and upper bound of all entries, ``(0, None)`` or ``(None, 0)``: under a norm other bounds have no proximal
+        map in closed form.
+
+    References
+    ----------
+    .. [1] Simon, Friedman, Hastie and Tibshirani (2013), "A Sparse-Group Lasso", Journal of Computational and Graphical
+       Statistics 22(2).
 
     Examples
     --------
@@ -106,26 +121,40 @@ class GroupLasso:
 
     alpha: float
     groups: object = "rows"
+    l1_ratio: float = 0.0
+    bounds: tuple | None = None
 
     def __post_init__(self):
         _check_alpha(self.alpha)
+        _check_ratio(self.l1_ratio)
+        _check_bounds(self.bounds)
+        if self.bounds is not None and not {*self.bounds} <= {None, 0, -np.inf, np.inf}:
+            raise ValueError(
+                f"bounds of a GroupLasso must be 0 or None, for else its proximal map has no closed form; got "
+                f"{self.bounds!r}. Give these, or take an ElasticNet."
+            )
         if isinstance(self.groups, str) and self.groups not in ("rows", "columns"):
             raise ValueError(f"groups must be 'rows', 'columns' or labels; got {self.groups!r}.")
 
     def value(self, weight: torch.Tensor) -> torch.Tensor:
         """The penalty of a tensor, as a tensor of no dimensions."""
         norms, sizes = self._sum(weight.square()).sqrt(), self._sum(torch.ones_like(weight))
-        return self.alpha * (norms / sizes.sqrt()).expand_as(weight).sum()
+        norms = (1 - self.l1_ratio) * (norms / sizes.sqrt()).expand_as(weight).sum()
+        return self.alpha * (norms + self.l1_ratio * weight.abs().sum())
 
     def prox(self, weight: torch.Tensor, step: torch.Tensor | float) -> torch.Tensor:
-        """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j)
+        """argmin_u value(u) + sum_j (u_j - w_j)^2 / (2 step_j) within the bounds
 
-        A group is zero where sum_j (w_j / t_j)^2 <= 1 with t_j = step_j alpha sqrt(size). Else u_j = w_j n / (n + t_j),
+        Let w be what the L1 norm and the bounds leave of the weight: u has its signs. A group is zero where
+        sum_j (w_j / t_j)^2 <= 1 with t_j = step_j alpha (1 - l1_ratio) sqrt(size). Else u_j = w_j n / (n + t_j),
         where n is the norm of the solution: the root of sum_j (w_j / (n + t_j))^2 = 1. Newton's method finds it, on the
         inverse square root of that sum, which is concave in n, and a line where all steps are the same.
         """
+        if self.l1_ratio > 0:
+            weight = _soften(weight, step * (self.alpha * self.l1_ratio))
+        weight = _clip(weight, self.bounds)
         tiny, enough = torch.finfo(weight.dtype).tiny, torch.finfo(weight.dtype).eps ** 0.5  # of a quadratic rate
-        threshold = step * self.alpha * self._sum(torch.ones_like(weight)).sqrt()
+        threshold = step * (self.alpha * (1 - self.l1_ratio)) * self._sum(torch.ones_like(weight)).sqrt()
         dead = self._sum((weight / threshold.clamp(min=tiny)).square()) <= 1
         squares = weight.square()
         norm = self._sum(squares).sqrt()
@@ -323,6 +352,14 @@ class Proximal(optim.Optimizer):
         return {"optimizer": self.optimizer, "penalties": self.penalties, "step_size": self.step_size}
 
 
+def _soften(weight, threshold):
+    return weight - weight.clamp(-threshold, threshold)
+
+
+def _clip(weight, bounds):
+    return weight if bounds is None or set(bounds) == {None} else weight.clamp(*bounds)
+
+
 def _over_root(lr, mean, eps):
     """Learning rate over the root of a mean of squares, or alone where there never was a gradient."""
     return torch.where(mean > 0, lr / (mean.sqrt() + eps), lr)
@@ -362,3 +399,19 @@ def _check_penalties(optimizer, penalties):
 def _check_alpha(alpha):
     if not isinstance(alpha, Real) or not 0 <= alpha < float("inf"):
         raise ValueError(f"alpha must be a number, not negative and finite; got {alpha!r}.")
+
+
+def _check_ratio(l1_ratio):
+    if not isinstance(l1_ratio, Real) or not 0 <= l1_ratio <= 1:
+        raise ValueError(f"l1_ratio must be a number from 0 to 1; got {l1_ratio!r}.")
+
+
+def _check_bounds(bounds):
+    if bounds is None:
+        return
+    is_pair = isinstance(bounds, tuple | list) and len(bounds) == 2
+    if not is_pair or not all(each is None or isinstance(each, Real) for each in bounds):
+        raise ValueError(f"bounds must be a pair of numbers or None, such as (0, None); got {bounds!r}.")
+    lower, upper = (-np.inf if bounds[0] is None else bounds[0]), (np.inf if bounds[1] is None else bounds[1])
+    if not lower <= 0 <= upper:
+        raise ValueError(f"bounds must hold 0, which penalties shrink to; got {bounds!r}.")

@@ -56,22 +56,46 @@ def _zero_filled(column):
 
 
 def check_rows(X, y, sample_weight, exposure, names=None):
-    """Counts of shape (n_outputs, n_samples), weights that sum to one, and log exposure.
+    """Arrays of the rows, by name, the sum of their weights as given, and the weighted mean counts.
 
-    `names` are those of the outputs.
+    These are counts of shape (n_outputs, n_samples), weights that sum to one, exposure and its logarithm. `names` are
+    those of the outputs.
     """
     if y.ndim == 2 and y.shape[1] == 1:
-        warn(
-            "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
-            "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
-            DataConversionWarning,
-        )
+        warn_of_column()
     weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
     counts = check_counts(y, X.dtype, names)
-    weight = weight / weight.max()
-    weight /= weight.sum(dtype=np.float64)
-    check_rates(counts, weight, names)
-    return counts, weight, np.log(exposure)
+    most = weight.max()
+    weight = weight / most
+    total = weight.sum(dtype=np.float64)
+    weight /= total
+    means = counts.astype(np.float64, copy=False) @ weight.astype(np.float64, copy=False)
+    check_rates(means, counts.dtype, names)
+    arrays = {"counts": counts, "weight": weight, "exposure": exposure, "offset": np.log(exposure)}
+    return arrays, float(most) * float(total), means
+
+
+def warn_of_column():
+    warn(
+        "A column-vector y was passed when a 1d array was expected: it is taken as a 2-D target with one "
+        "output, whose coef_ and predictions are 2-D too. Pass y.ravel() for a 1-D target.",
+        DataConversionWarning,
+    )
+
+
+def is_dask(*values):
+    """Whether some are collections of Dask, which is not imported for it."""
+    return any(hasattr(each, "__dask_graph__") for each in values)
+
+
+def refuse_dask(name, *values):
+    """What looks at rows in memory says so, rather than to gather them."""
+    if is_dask(*values):
+        raise TypeError(
+            f"{name} needs its rows in memory, but was given a collection of Dask. Pass X.compute(), or a part of the "
+            "rows; fit, predict and score of PoissonGLMRegressor, GroupLassoPoisson and those with CV in their name, "
+            "and regularization_path, take rows where they are."
+        )
 
 
 def check_weight(sample_weight, X):
@@ -173,20 +197,19 @@ def check_counts_like(y, means):
     return counts, means.reshape(counts.shape)
 
 
-def check_rates(counts, weight, names=None):
+def check_rates(means, dtype, names=None):
     """Each output has a mean that logarithms and divisions can take."""
-    totals = counts @ weight
-    empty = ~(totals >= np.finfo(counts.dtype).tiny)
+    empty = ~(means >= np.finfo(dtype).tiny)
     if empty.any():
-        which = f" in output {_title(np.argmax(empty), names)}" if len(counts) > 1 else ""
+        which = f" in output {_title(np.argmax(empty), names)}" if len(means) > 1 else ""
         raise ValueError(
             f"y holds no positive count{which} (in rows of positive sample_weight, by the precision of "
-            f"{counts.dtype}): there is no rate to model."
+            f"{dtype}): there is no rate to model."
         )
 
 
 def check_spread(objective, names):
-    too_large = ~np.isfinite(objective.spread).all(axis=0)
+    too_large = ~np.isfinite(objective.column_sd).all(axis=0)
     if too_large.any():
         name = np.array(names, dtype=object)[np.flatnonzero(objective.expand(too_large))[0]]
         raise ValueError(f"X holds values too large to be squared, in column {name!r}. Rescale it.")

@@ -68,9 +68,13 @@ class Quadratic:
 
     def __init__(self, second, first):
         self.second, self.first, self.shape = second, first, (1000, len(second))
-        self.counting, self.scale = np.arange(len(first)), np.full(len(first), 3.0)  # any number will do
-        self.spread = np.tile(np.sqrt(second.diagonal()), (len(first), 1))
-        self.unit, self.curvature, self.rounding = self.spread, self.spread**2, 1e-15 * np.ones(first.shape)
+        self.count_index, self.scale = np.arange(len(first)), np.full(len(first), 3.0)  # any number will do
+        self.column_sd = np.tile(np.sqrt(second.diagonal()), (len(first), 1))
+        self.gradient_scale, self.curvature, self.rounding = (
+            self.column_sd,
+            self.column_sd**2,
+            1e-15 * np.ones(first.shape),
+        )
         self.null = [Point(np.zeros(len(second)), 0.0, 0.0, -each) for each in first]
 
     def evaluate(self, coefs, outputs):
@@ -89,11 +93,11 @@ class Quadratic:
     def hessian_times(self, point, rates, output, move):
         return self.second @ move / self.scale[output]
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         moves = coefs - [point.coef for point in points]
         return np.einsum("kj,kj->k", moves @ self.second, moves) / 2
 
-    def reach(self, points, moves, outputs, far):
+    def largest_change(self, points, moves, outputs, far):
         return np.zeros(len(moves))
 
     def restrict(self, columns):
@@ -124,7 +128,7 @@ def test_any_penalty_of_any_objective(quadratic, name, solver):
     results, _ = solve(quadratic, problems, solver, TOL, 20_000)
     for k, result in enumerate(results):
         gradient = quadratic.second @ result.point.coef - quadratic.first[k]
-        assert result.shortfall <= TOL
+        assert result.residual <= TOL
         assert case.value(result.point.coef) < np.inf
         assert case.distance(result.point.coef, gradient) <= 10 * TOL
 
@@ -145,7 +149,7 @@ def test_any_penalty_of_counts(counts, name, solver, server):
     for k, result in enumerate(results):
         oracle, coef = Oracle(X, y[k], [], []), result.point.coef
         gradient, slope = oracle.gradient(coef, result.point.intercept)
-        assert result.shortfall <= TOL
+        assert result.residual <= TOL
         assert case.value(coef) < np.inf
         assert max(case.distance(coef, gradient), abs(slope)) <= 10 * TOL
 
@@ -178,7 +182,7 @@ def descend(second, first, d, tol):
                 for b in range(s.n_columns):
                     d.hessian[a, b] = second[d.layout[COLUMNS, a], d.layout[COLUMNS, b]] / s.scale
             add_eigenbases(d, old_groups)
-            s.fresh = 1 if old == 0 else 0
+            s.taken_here = 1 if old == 0 else 0
             wants = MINIMISE
     return s.residual
 
@@ -212,7 +216,7 @@ def test_groups_over_outputs(counts, name, solver):
     oracles = zip(factors, [Oracle(X, each, [], []) for each in y], coefs, result.point.intercept, strict=True)
     found = [(factor * oracle.gradient(c, b)[0], oracle.gradient(c, b)[1]) for factor, oracle, c, b in oracles]
     gradients, slopes = zip(*found, strict=True)
-    assert result.shortfall <= TOL
+    assert result.residual <= TOL
     assert case.value(result.point.coef) < np.inf
     assert max(case.distance(result.point.coef, np.concatenate(gradients)), *np.abs(slopes)) <= 30 * TOL
 

@@ -18,11 +18,15 @@ PRINTED = {
         r"learn\): D² = 0.[78]",
     ],
     "plot_claims": [
-        r"selected: \['age', 'power', 'area'\]",
+        r"selected: \['age', 'power', 'vehicle_age', 'area'\]",
         r"city +1\.[45]\d +1\.[34]\d +1\.[67]",
-        r"D² on policies not seen: 0.06\d; with the true frequencies 0.06\d",
+        r"D² on policies not seen: 0.09\d; with the true frequencies 0.09\d",
     ],
-    "plot_covariate_selection": [r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n", r"speed leaves first in 8\d%"],
+    "plot_covariate_selection": [
+        r"0.016681 0.0700 +0.8181 +0.0700 +0.8181\n",
+        r"speed leaves first in 8\d%",
+        r"start +4 +0.0+ +False\nmiddle +4 +0.0+ +False\nend +4 +1.0\d+ +True\n",
+    ],
     "plot_demand": [
         r"noise +5 +0.000 .* False",
         r"group lasso: D² 0.3\d",
@@ -33,6 +37,9 @@ PRINTED = {
         r"connections: (8[5-9]|90) of 90 found, [3-8]\d of 810",
         r"position: 15 of 15 found",
         r"speed: 10 of 10 found",
+        r"pupil +30 +2\d +0 +30 +0\n",
+        r"light +0 +0 +0 +0 +0\n",
+        r"separate: D² 0.06\d .* 0.0[45]\d\njoint: D² 0.05\d .* 0.0[23]\d\n",
     ],
     "plot_interactions": [r"on their own +1\d +[5-9] +0\.81", r"hierarchy +1\d +0 +0\.81"],
     "plot_overparametrized_linear": [

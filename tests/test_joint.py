@@ -535,3 +535,17 @@ def test_overdispersed_counts(data):
     np.testing.assert_allclose(slopes.sum(axis=0), 0.0, atol=1e-8)
     gradient = (FACTORS * slopes).T @ X
     assert norms_of_groups(0.1).distance(model.coef_.ravel(), gradient.ravel()) <= 1e-7
+
+
+@pytest.mark.parametrize("ratios", RATIOS)
+@pytest.mark.parametrize("solver", ["newton", "fista"])
+def test_bounds(data, ratios, solver):
+    X, Y, rows = data
+    model = joint(0.1, bounds=(0, None), solver=solver, output_weights=FACTORS, **ratios).fit(X, Y, **rows)
+    case = norms_of_groups(0.1, **ratios)
+    case.lower = np.zeros(K * P)
+    assert (model.coef_ >= 0).all()
+    assert 0 < np.count_nonzero(model.coef_) < K * P
+    assert_optimal(case, X, Y, model.coef_, model.intercept_, rows, FACTORS, model.objective_)
+    with pytest.raises(ValueError, match="must be 0 or infinite"):
+        joint(0.1, PoissonGLMRegressor, l1_ratio=1, bounds=(-0.1, 0.1)).fit(X, Y)

@@ -132,7 +132,7 @@ def test_rows_that_hold_nothing_become_one(rng, storage, intercept, n_threads, w
     here = [point_at(part, coef, k) for coef, k in zip(coefs[:, columns], OUTPUTS, strict=True)]
     there = [point_at(objective, coef, k) for coef, k in zip(coefs, OUTPUTS, strict=True)]
     np.testing.assert_allclose(
-        part.reach(here, coefs[:, columns], OUTPUTS, 5.0), objective.reach(there, coefs, OUTPUTS, 5.0)
+        part.largest_change(here, coefs[:, columns], OUTPUTS, 5.0), objective.largest_change(there, coefs, OUTPUTS, 5.0)
     )
     hessian = part.hessian(point_at(part, coefs[1, columns], 1), 1, np.array([2, 0]))
     wanted = exact.hessian(coefs[1], 1)[np.ix_(columns[[2, 0]], columns[[2, 0]])] / objective.scale[1]
@@ -148,17 +148,17 @@ def test_several_weightings(X, coefs, rng, storage, intercept, n_threads):
     alone = [PoissonObjective(storage(X), counts, w[None], offset, intercept, n_threads) for w in weights]
     outputs, coefs = [3, 0, 2, 1], np.vstack([coefs, -coefs[:1]])
     points = [point_at(both, coef, output) for coef, output in zip(coefs, outputs, strict=True)]
-    excess, reach = both.divergence(-coefs, points, outputs), both.reach(points, coefs, outputs, 5.0)
+    excess, reach = both.bregman_divergence(-coefs, points, outputs), both.largest_change(points, coefs, outputs, 5.0)
     for k, output in enumerate(outputs):
         one, which = alone[output // 2], output % 2
         exact = Exact(X, counts, weights[output // 2], offset, intercept)
         answer = [points[k].value, points[k].intercept, points[k].gradient]
         for got, wanted in zip(answer, exact.evaluate(coefs[[k]], [which]), strict=True):
             np.testing.assert_allclose(got, wanted[0], rtol=1e-11, atol=1e-13)
-        np.testing.assert_allclose(both.spread[output], one.spread[which])
+        np.testing.assert_allclose(both.column_sd[output], one.column_sd[which])
         np.testing.assert_allclose(both.null[output].gradient, one.null[which].gradient, atol=1e-14)
-        np.testing.assert_allclose(excess[k], one.divergence(-coefs[[k]], [points[k]], [which])[0])
-        np.testing.assert_allclose(reach[k], one.reach([points[k]], coefs[[k]], [which], 5.0)[0])
+        np.testing.assert_allclose(excess[k], one.bregman_divergence(-coefs[[k]], [points[k]], [which])[0])
+        np.testing.assert_allclose(reach[k], one.largest_change([points[k]], coefs[[k]], [which], 5.0)[0])
         hessian = exact.hessian(coefs[k], which) / both.scale[output]
         got = both.hessian(points[k], output, np.arange(5))
         np.testing.assert_allclose(got, hessian.astype(float), rtol=1e-10, atol=1e-13)
@@ -188,7 +188,7 @@ def test_divergence_has_no_cancellation(X, coefs, rng, storage, intercept, n_thr
     objective, exact = make(X, storage, intercept, n_threads)
     ends = coefs + size * rng.normal(size=coefs.shape)
     points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
-    got = objective.divergence(ends, points, OUTPUTS)
+    got = objective.bregman_divergence(ends, points, OUTPUTS)
     for k, output in enumerate(OUTPUTS):
         move = ends[k].astype(np.longdouble) - coefs[k]
         slope = exact.gradient(coefs[k], output) @ move
@@ -202,7 +202,7 @@ def test_divergence_of_tiny_moves(X, coefs, rng, storage, intercept, size):
     objective, exact = make(X, storage, intercept)
     points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
     ends = coefs + size * rng.normal(size=coefs.shape)
-    got = objective.divergence(ends, points, OUTPUTS)
+    got = objective.bregman_divergence(ends, points, OUTPUTS)
     for k, output in enumerate(OUTPUTS):
         move = (ends[k] - coefs[k]).astype(np.longdouble)
         np.testing.assert_allclose(got[k], float(move @ exact.hessian(coefs[k], output) @ move / 2), rtol=1e-5)
@@ -214,12 +214,12 @@ def test_divergence_from_and_to_zero(X, coefs, storage, intercept):
     coefs = coefs * [[1, 1, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 1]]
     ends = np.roll(coefs, 1, axis=0)
     points = [point_at(objective, *row) for row in zip(coefs, OUTPUTS, strict=True)]
-    got = objective.divergence(ends, points, OUTPUTS)
+    got = objective.bregman_divergence(ends, points, OUTPUTS)
     for k, output in enumerate(OUTPUTS):
         wanted = exact.value(ends[k], output) - exact.value(coefs[k], output)
         wanted -= exact.gradient(coefs[k], output) @ (ends[k] - coefs[k])
         np.testing.assert_allclose(got[k], float(wanted), rtol=1e-11)
-    assert objective.divergence(coefs, points, OUTPUTS).tolist() == [0, 0, 0]
+    assert objective.bregman_divergence(coefs, points, OUTPUTS).tolist() == [0, 0, 0]
 
 
 def test_reach(X, coefs, storage, intercept, n_threads):
@@ -228,8 +228,8 @@ def test_reach(X, coefs, storage, intercept, n_threads):
     changes = X @ moves.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
     points = [objective.null[k] for k in OUTPUTS]
-    np.testing.assert_allclose(objective.reach(points, moves, OUTPUTS, 5.0), wanted)
-    assert objective.reach(points[:1], np.zeros((1, 5)), [0], 5.0).tolist() == [0]
+    np.testing.assert_allclose(objective.largest_change(points, moves, OUTPUTS, 5.0), wanted)
+    assert objective.largest_change(points[:1], np.zeros((1, 5)), [0], 5.0).tolist() == [0]
 
 
 def test_reach_where_rates_are_next_to_nothing(X, rng, storage, intercept, n_threads):
@@ -244,7 +244,7 @@ def test_reach_where_rates_are_next_to_nothing(X, rng, storage, intercept, n_thr
     gap = np.maximum(np.log(least / rates), 0)
     assert (gap[30:] > 10).all()
     held = (gap == 0) | (exact.counts[0] > 0)
-    for got, change in zip(objective.reach(points, moves, [0, 0], 5.0), changes.T, strict=True):
+    for got, change in zip(objective.largest_change(points, moves, [0, 0], 5.0), changes.T, strict=True):
         highest, lowest = (change * 5 / (5 + gap)).max(), -change[held].min()
         assert got == pytest.approx(float(highest + lowest if intercept else max(highest, lowest)))
 
@@ -253,7 +253,7 @@ def test_totals_and_moments(X, storage, n_threads):
     objective, exact = make(X, storage, True, n_threads)
     masses = exact.counts * exact.weight
     np.testing.assert_allclose(objective.total, masses.sum(axis=1).astype(float))
-    np.testing.assert_allclose(objective.moments, (masses @ exact.X).astype(float), atol=1e-14)
+    np.testing.assert_allclose(objective.Xy, (masses @ exact.X).astype(float), atol=1e-14)
 
 
 def test_null_points(X, storage, intercept, n_threads):
@@ -284,7 +284,7 @@ def test_spread(X, storage, intercept, n_threads):
         weight = by_count / by_count.sum() + by_exposure / by_exposure.sum()
         center = weight @ exact.X / 2 if intercept else 0
         wanted = np.sqrt(weight @ (exact.X - center) ** 2 / 2)
-        np.testing.assert_allclose(objective.spread[k], wanted.astype(float))
+        np.testing.assert_allclose(objective.column_sd[k], wanted.astype(float))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -293,15 +293,15 @@ def test_constant_columns_are_flat(X, storage, large, dtype, n_threads):
     """The intercept stands for them, whatever their size."""
     X[:, 2] = large * np.pi
     objective, _ = make(X, storage, True, n_threads, dtype)
-    assert (objective.spread[:, 2] == 0).all()
-    assert (objective.spread[:, [0, 1, 3, 4]] > 0).all()
+    assert (objective.column_sd[:, 2] == 0).all()
+    assert (objective.column_sd[:, [0, 1, 3, 4]] > 0).all()
     columns = np.arange(5)[::-1]
     hessian = objective.hessian(objective.null[1], 1, columns)
     assert not hessian[2].any()
     assert not hessian[:, 2].any()
     assert not objective.hessian(objective.null[1], 1, columns, slice(1, 4))[1].any()
     without, _ = make(X, storage, False, n_threads, dtype)
-    np.testing.assert_allclose(without.spread[:, 2], large * np.pi, rtol=1e-5)
+    np.testing.assert_allclose(without.column_sd[:, 2], large * np.pi, rtol=1e-5)
     assert without.hessian(without.null[1], 1, columns)[2, 2] > 0
 
 
@@ -317,7 +317,7 @@ def test_columns_that_are_constant_in_some_rows(rng, storage, constant, dtype, n
     counts = rng.poisson(2.0, size=(1, n)).astype(dtype)
     objective = PoissonObjective(storage(X), counts, weights, np.zeros(n, dtype), True, n_threads)
     flat = np.array([[True, False, False], [True, True, False]])
-    np.testing.assert_array_equal(objective.spread == 0, flat)
+    np.testing.assert_array_equal(objective.column_sd == 0, flat)
     _, _, gradients = objective.evaluate(np.full((2, 3), 0.1), [0, 1])
     np.testing.assert_array_equal(gradients == 0, flat)
     for output, point in enumerate(objective.null):
@@ -333,9 +333,9 @@ def test_arrays_with_columns_far_from_zero(X, to_array):
     """A mean a hundred million times the spread costs no more digits than X itself has lost to it."""
     _, near = make(X, to_array)
     objective, _ = make(X + np.array([0, 1e8, 0, 0, 0]), to_array)
-    hessian, spread = near.hessian(np.zeros(5), 0) / objective.scale[0], make(X, to_array)[0].spread
+    hessian, spread = near.hessian(np.zeros(5), 0) / objective.scale[0], make(X, to_array)[0].column_sd
     np.testing.assert_allclose(objective.hessian(objective.null[0], 0, np.arange(5)), hessian.astype(float), atol=1e-7)
-    np.testing.assert_allclose(objective.spread, spread, rtol=1e-6)
+    np.testing.assert_allclose(objective.column_sd, spread, rtol=1e-6)
 
 
 def test_rows_without_weight_do_not_count(X, coefs, storage, intercept, n_threads):
@@ -351,8 +351,8 @@ def test_rows_without_weight_do_not_count(X, coefs, storage, intercept, n_thread
     columns = np.array([1, 3])
     same = {
         "hessian": [o.hessian(points[1], 1, columns) for o in (objective, other)],
-        "divergence": [o.divergence(-coefs, points, OUTPUTS) for o in (objective, other)],
-        "spread": [o.spread for o in (objective, other)],
+        "bregman_divergence": [o.bregman_divergence(-coefs, points, OUTPUTS) for o in (objective, other)],
+        "column_sd": [o.column_sd for o in (objective, other)],
         "null gradients": [[null.gradient for null in o.null] for o in (objective, other)],
         "rounding": [o.rounding[1] for o in (objective, other)],
     }
@@ -366,7 +366,9 @@ def test_reach_leaves_out_rows_without_weight(X, coefs, storage, intercept, n_th
     objective, _ = make(far, storage, intercept, n_threads, weight=weight)
     changes = X[weight > 0] @ coefs.T
     wanted = np.ptp(changes, axis=0) if intercept else np.abs(changes).max(axis=0)
-    np.testing.assert_allclose(objective.reach([objective.null[k] for k in OUTPUTS], coefs, OUTPUTS, 5.0), wanted)
+    np.testing.assert_allclose(
+        objective.largest_change([objective.null[k] for k in OUTPUTS], coefs, OUTPUTS, 5.0), wanted
+    )
 
 
 def test_nothing_overflows(X, storage, n_threads):
@@ -378,7 +380,7 @@ def test_nothing_overflows(X, storage, n_threads):
     point = point_at(objective, coefs[0], 0)
     hessian = objective.hessian(point, 0, np.arange(5))
     np.testing.assert_allclose(hessian, exact.hessian(coefs[0], 0).astype(float) / objective.scale[0], atol=1e-8)
-    leap = objective.divergence(coefs, objective.null, [0, 1])
+    leap = objective.bregman_divergence(coefs, objective.null, [0, 1])
     assert (leap > 0).all()
     assert not np.isnan(leap).any()
 
@@ -389,9 +391,9 @@ def test_without_an_intercept_a_leap_is_infinite(X, storage, n_threads):
     values, intercepts, _ = objective.evaluate(coefs, [0, 1])
     assert (values == np.inf).all()
     assert (intercepts == 0).all()
-    assert (objective.divergence(coefs, objective.null, [0, 1]) == np.inf).all()
+    assert (objective.bregman_divergence(coefs, objective.null, [0, 1]) == np.inf).all()
     assert np.isfinite(objective.evaluate(-coefs, [0, 1])[0]).all()
-    assert np.isfinite(objective.divergence(-coefs, objective.null, [0, 1])).all()
+    assert np.isfinite(objective.bregman_divergence(-coefs, objective.null, [0, 1])).all()
 
 
 def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
@@ -418,10 +420,10 @@ def test_float32_is_kept(X, coefs, storage, intercept, n_threads, monkeypatch):
     np.testing.assert_allclose(hessian, exact.hessian(coefs[1], 1).astype(float) / objective.scale[1], atol=1e-5)
     end = coefs[1] + 1e-3
     wanted = exact.value(end, 1) - exact.value(coefs[1], 1) - exact.gradient(coefs[1], 1) @ (end - coefs[1])
-    np.testing.assert_allclose(objective.divergence(end[None], [point], [1]), float(wanted), rtol=1e-3)
+    np.testing.assert_allclose(objective.bregman_divergence(end[None], [point], [1]), float(wanted), rtol=1e-3)
     np.testing.assert_allclose(
-        objective.reach([point], end[None], [1], 5.0),
-        objective.reach([point], end[None].astype(np.float32), [1], 5.0),
+        objective.largest_change([point], end[None], [1], 5.0),
+        objective.largest_change([point], end[None].astype(np.float32), [1], 5.0),
         rtol=1e-5,
     )
     assert set(seen) == {np.dtype(np.float32)}
@@ -434,7 +436,8 @@ def test_hessian_times_a_vector(X, coefs, rng, storage, intercept, n_threads):
         point = point_at(objective, coefs[output], output)
         rates = objective.rates(point, output)
         mean = exact.weight * np.exp(exact.profile(coefs[output], output)[1])
-        np.testing.assert_allclose(rates[rates > 0], mean.astype(float), rtol=1e-12)
+        seen = rates.rows["rates"]
+        np.testing.assert_allclose(seen[seen > 0], mean.astype(float), rtol=1e-12)
         wanted = (exact.hessian(coefs[output], output) @ move).astype(float) / objective.scale[output]
         got = objective.hessian_times(point, rates, output, move)
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from oracles import Norms
 from scipy import sparse, stats
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.base import clone
 from sklearn.ensemble import BaggingRegressor
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
@@ -651,7 +651,7 @@ def test_objective(claims, overdispersion, intercept, storage, rng):
     np.testing.assert_allclose(scale * factor @ factor.T, hessian, atol=1e-5 * size)
     product = scale * objective.hessian_times(point, objective.rates(point, 0), 0, move)
     np.testing.assert_allclose(product, hessian @ move, atol=1e-10 * size)
-    far, near = (objective.divergence(coefs + step * move, points, outputs)[0] for step in (1.0, 1e-6))
+    far, near = (objective.bregman_divergence(coefs + step * move, points, outputs)[0] for step in (1.0, 1e-6))
     there = objective.points(coefs + move, outputs)[0]
     assert far == pytest.approx(there.value - point.value - point.gradient @ move, rel=1e-9)
     assert near == pytest.approx(1e-12 * move @ hessian @ move / 2, rel=1e-4)
@@ -675,3 +675,73 @@ def test_intercepts_far_away(rng):
             slope = weights[0] @ ((1 - y[0] * inverse) / (inverse + overdispersion))
             assert np.isfinite(value)
             assert abs(slope) * (1 + overdispersion) <= 1e-9
+
+
+# ---- beside other penalties and constraints
+
+
+def test_bounds(claims):
+    """As L-BFGS-B finds it."""
+    X, y, weight, exposure = claims
+    share = weight / weight.sum()
+
+    def problem(terms):
+        eta = np.log(exposure) + terms[0] + X @ terms[1:]
+        means = np.exp(eta)
+        residual = share * (means - y) / (1 + 0.5 * means)
+        value = share @ ((y + 2) * np.log1p(0.5 * means) - y * eta) + 0.005 * terms[1:] @ terms[1:]
+        return value, np.r_[residual.sum(), residual @ X + 0.01 * terms[1:]]
+
+    wanted = minimize(
+        problem,
+        np.zeros(7),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(None, None)] + [(0, None)] * 6,
+        options={"ftol": 1e-15, "gtol": 1e-10, "maxiter": 5000},
+    )
+    model = PoissonGLMRegressor(alpha=0.01, overdispersion=0.5, bounds=(0, None), tol=TOL)
+    model.fit(X, y, sample_weight=weight, exposure=exposure)
+    assert 0 < np.count_nonzero(model.coef_) < 6
+    np.testing.assert_allclose(np.r_[model.intercept_, model.coef_], wanted.x, atol=1e-6)
+
+
+def test_joint_outputs(claims):
+    """The conditions of the optimum over all outputs, and an estimate for each."""
+    X, y, weight, exposure = claims
+    Y = np.column_stack([y, 2 * y[::-1]])
+    model = PoissonGLMRegressor(alpha=0.02, l1_ratio=1, multi_output="joint", overdispersion="estimate", tol=1e-8)
+    model.fit(X, Y, sample_weight=weight, exposure=exposure)
+    means = model.predict(X, exposure)
+    residual = weight[:, None] * (means - Y) / (1 + model.overdispersion_ * means) / weight.sum()
+    slopes = residual.T @ X
+    strength = 0.02
+    norms = np.linalg.norm(model.coef_, axis=0)
+    assert 0 < np.count_nonzero(norms) < 6
+    inside = norms > 0
+    left = np.linalg.norm(slopes + strength * model.coef_ / np.where(inside, norms, 1), axis=0)
+    assert (left[inside] <= 1e-7).all()
+    assert (np.linalg.norm(slopes, axis=0)[~inside] <= strength + 1e-7).all()
+    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-9)
+    for k, overdispersion in enumerate(model.overdispersion_):
+
+        def loss_of(log_o, k=k):
+            o = np.exp(log_o)
+            return -weight @ stats.nbinom(1 / o, 1 / (1 + o * means[:, k])).logpmf(Y[:, k])
+
+        best = minimize_scalar(loss_of, bounds=(-5, 5), method="bounded", options={"xatol": 1e-9}).x
+        assert np.log(overdispersion) == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize("penalty", ["mcp", "scad"])
+def test_concave_penalties(claims, penalty):
+    """Effects beyond the bend have the coefficients of a fit without a penalty of what is selected."""
+    X, y, weight, exposure = claims
+    model = PoissonGLMRegressor(alpha=0.02, l1_ratio=1, penalty=penalty, overdispersion=0.5, tol=TOL)
+    model.fit(X, y, sample_weight=weight, exposure=exposure)
+    chosen = np.flatnonzero(model.coef_)
+    assert 0 < len(chosen) < 6
+    assert (np.abs(model.coef_[chosen]) > 0.02 * (3 if penalty == "mcp" else 4)).all()
+    free = PoissonGLMRegressor(alpha=0, overdispersion=0.5, tol=TOL)
+    free.fit(X[:, chosen], y, sample_weight=weight, exposure=exposure)
+    np.testing.assert_allclose(model.coef_[chosen], free.coef_, atol=1e-7)

@@ -63,7 +63,7 @@ def test_violation_is_zero_at_a_proximal_point(case, rng):
         point, curvature = rng.normal(size=6), rng.uniform(0.1, 10, size=6)
         best = penalty(case).prox(point, curvature)
         gradient = curvature * (best - point)
-        np.testing.assert_allclose(penalty(case).violation(best, gradient), 0, atol=1e-10)
+        np.testing.assert_allclose(penalty(case).kkt_residuals(best, gradient), 0, atol=1e-10)
 
 
 @with_case
@@ -71,7 +71,7 @@ def test_violation_is_how_fast_the_penalty_and_the_gradient_can_fall(case, rng):
     """The distance to the subdifferential is the steepest descent of gradient.u + penalty(u): by directional slopes."""
     for _ in range(5):
         coef, gradient = penalty(case).feasible(np.round(rng.normal(size=6))), 2 * rng.normal(size=6)
-        got = penalty(case).violation(coef, gradient)
+        got = penalty(case).kkt_residuals(coef, gradient)
         for g, members in enumerate(GROUPS):
             best = 0.0
             for way in (lambda d: -d, np.abs):
@@ -92,10 +92,10 @@ def test_entries_are_the_factors_at_which_groups_enter(case, rng):
         gradient = rng.normal(size=6)
         for g, factor in enumerate(penalty(case).entries(gradient)):
             if 0 < factor < np.inf:
-                assert penalty(case).scaled(1.000001 * factor).violation(np.zeros(6), gradient)[g] == 0
-                assert penalty(case).scaled(0.999999 * factor).violation(np.zeros(6), gradient)[g] > 0
+                assert penalty(case).scaled(1.000001 * factor).kkt_residuals(np.zeros(6), gradient)[g] == 0
+                assert penalty(case).scaled(0.999999 * factor).kkt_residuals(np.zeros(6), gradient)[g] > 0
             else:  # nothing holds it, or bounds hold it where it is
-                at_any = penalty(case).scaled(1e-12).violation(np.zeros(6), gradient)[g]
+                at_any = penalty(case).scaled(1e-12).kkt_residuals(np.zeros(6), gradient)[g]
                 assert (at_any > 0) is (factor == np.inf) or not penalty(case).kinked[g]
 
 
@@ -138,23 +138,23 @@ def test_steps_end_at_kinks_and_bounds(case, rng):
 
 @with_case
 def test_violation_in_units(case, rng):
-    """Of each residual counts what exceeds its rounding, in its unit; without either, it is the plain distance."""
+    """Of each residual counts what exceeds its rounding, over its scale; without either, it is the plain distance."""
     coef, gradient = rng.normal(size=6), rng.normal(size=6)
     coef[GROUPS[0]] = 0
     coef = penalty(case).feasible(coef)
-    unit, rounding = rng.uniform(1, 2, size=6), rng.uniform(0, 0.1, size=6)
-    got = penalty(case).violation(coef, gradient, rounding, unit)
+    scale, rounding = rng.uniform(1, 2, size=6), rng.uniform(0, 0.1, size=6)
+    got = penalty(case).kkt_residuals(coef, gradient, rounding, scale)
     residuals = case.residual(coef, gradient)
     for g, columns in enumerate(GROUPS):
         norm = np.linalg.norm(coef[columns])
         residual = np.maximum(np.abs(residuals) - rounding, 0)[columns]
         if norm > 0 or case.strength[g] == 0:
-            wanted = np.linalg.norm(residual / unit[columns])
+            wanted = np.linalg.norm(residual / scale[columns])
         else:
             length = np.linalg.norm(residual)
-            wanted = max(length - case.strength[g], 0) * length / max(np.linalg.norm(residual * unit[columns]), 1e-300)
+            wanted = max(length - case.strength[g], 0) * length / max(np.linalg.norm(residual * scale[columns]), 1e-300)
         assert got[g] == pytest.approx(wanted)
-    assert penalty(case).violation(coef, gradient, rounding, np.full(6, np.inf)).tolist() == [0, 0, 0]
+    assert penalty(case).kkt_residuals(coef, gradient, rounding, np.full(6, np.inf)).tolist() == [0, 0, 0]
 
 
 def test_infinite_strength_holds_at_zero(rng):
@@ -164,7 +164,7 @@ def test_infinite_strength_holds_at_zero(rng):
     assert coef[[1, 3, 5]].all()
     assert np.isfinite(held.value(coef))
     gradient = 1e9 * np.array([1, 0, 1, 0, 1, 0])
-    assert held.violation(np.zeros(6), gradient).tolist() == [0, 0, 0]
+    assert held.kkt_residuals(np.zeros(6), gradient).tolist() == [0, 0, 0]
     assert held.feasible(np.ones(6)).tolist() == [0, 1, 0, 1, 0, 1]
     assert held.entries(gradient)[0] == 0
 
@@ -176,16 +176,16 @@ def test_restriction_keeps_value_and_violation(case, rng):
     columns = whole.columns(groups)
     part, among = whole.restrict(groups), whole.on(np.array([0, 2, 3, 4]))
     np.testing.assert_array_equal(columns, [4, 0, 3])
-    wanted = whole.violation(coef, gradient)[groups]
-    np.testing.assert_allclose(part.violation(coef[columns], gradient[columns]), wanted)
+    wanted = whole.kkt_residuals(coef, gradient)[groups]
+    np.testing.assert_allclose(part.kkt_residuals(coef[columns], gradient[columns]), wanted)
     some = np.array([0, 2, 3, 4])
-    np.testing.assert_allclose(among.violation(coef[some], gradient[some])[[0, 2]], wanted)
+    np.testing.assert_allclose(among.kkt_residuals(coef[some], gradient[some])[[0, 2]], wanted)
 
 
 @with_case
 def test_held(case, rng):
     """What has a kink at zero stays there; the rest is as it was."""
-    held = penalty(case).held()
+    held = penalty(case).constrained_to_zero()
     coef = held.prox(10 * rng.normal(size=6), np.ones(6))
     kink = (case.strength > 0)[LABEL] | (case.l1 > 0)
     assert not coef[kink].any()
@@ -195,15 +195,15 @@ def test_held(case, rng):
 def test_critical_factor(rng):
     gradient = rng.normal(size=6)
     some = penalty(case_of(1.0, l1=0.2))
-    factor = some.critical(gradient, np.full(6, 1e-3))
+    factor = some.alpha_max(gradient, np.full(6, 1e-3))
     for times, zero in [(1.0001, True), (0.9999, False)]:
         scaled = some.scaled(times * factor)
-        assert bool(scaled.violation(np.zeros(6), gradient).max() == 0) is zero
+        assert bool(scaled.kkt_residuals(np.zeros(6), gradient).max() == 0) is zero
 
 
 def test_critical_factor_of_no_more_than_rounding(rng):
     gradient = 1e-17 * rng.normal(size=6)
     gradient[3] = 0.1  # in the last group
     some = penalty(case_of(1.0))
-    assert some.critical(gradient, np.full(6, 1e-15)) == 1.0
-    assert some.critical(gradient, np.full(6, 0.2)) == 0
+    assert some.alpha_max(gradient, np.full(6, 1e-15)) == 1.0
+    assert some.alpha_max(gradient, np.full(6, 0.2)) == 0

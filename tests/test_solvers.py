@@ -447,7 +447,7 @@ def test_fista_ends_where_rounding_is_in_the_way(rng, monkeypatch):
     )
     assert found.stalled
     assert found.n_iter == len(certificates) < 5000
-    assert found.shortfall == min(certificates) < 1e-4
+    assert found.residual == min(certificates) < 1e-4
 
 
 def test_every_loop_is_bounded(rng):
@@ -506,7 +506,7 @@ def test_quadratic_model_is_minimised(rng, order, strength):
     full[columns] = best
     everywhere = np.zeros(12)
     everywhere[columns] = wanted
-    assert penalty.violation(full, everywhere)[model.groups].max() < 1e-10
+    assert penalty.kkt_residuals(full, everywhere)[model.groups].max() < 1e-10
 
 
 def test_solvers_know_neither_loss_nor_penalty_nor_storage():

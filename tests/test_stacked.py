@@ -61,7 +61,7 @@ def test_some_coefficients(pair, coefs, kept):
     whole[:, kept] = coefs[:, kept]
     for some, of_all in zip(part.evaluate(coefs[:, kept], [0, 1]), stacked.evaluate(whole, [0, 1]), strict=True):
         np.testing.assert_allclose(some, of_all[:, kept] if of_all.shape[-1] == K * P else of_all, atol=1e-12)
-    for name in ("spread", "unit", "curvature", "rounding"):
+    for name in ("column_sd", "gradient_scale", "curvature", "rounding"):
         np.testing.assert_array_equal(getattr(part, name), getattr(stacked, name)[:, kept])
     assert part.shape == (60, len(kept))
     again = part.restrict(np.arange(1, len(kept)))
@@ -96,11 +96,11 @@ def test_divergence_and_reach(pair, coefs, rng):
         stacked.evaluate(moved[[i]], [i])[0][0] - points[i].value - points[i].gradient @ (moved[i] - coefs[i])
         for i in range(2)
     ]
-    np.testing.assert_allclose(stacked.divergence(moved, points, [0, 1]), expected, rtol=1e-8)
-    reaches = stacked.reach(points, moved - coefs, [0, 1], 5.0)
+    np.testing.assert_allclose(stacked.bregman_divergence(moved, points, [0, 1]), expected, rtol=1e-8)
+    reaches = stacked.largest_change(points, moved - coefs, [0, 1], 5.0)
     for i in range(2):
         alone = inner.points(coefs[i].reshape(K, P), np.arange(K) + K * i)
-        single = inner.reach(alone, (moved - coefs)[i].reshape(K, P), np.arange(K) + K * i, 5.0)
+        single = inner.largest_change(alone, (moved - coefs)[i].reshape(K, P), np.arange(K) + K * i, 5.0)
         np.testing.assert_allclose(reaches[i], single.max(), rtol=1e-10)
 
 

@@ -150,7 +150,9 @@ def test_read_only_arrays(dense, storage, rng):
     np.testing.assert_allclose(
         frozen.hessian(frozen.null[0], 0, columns), free.hessian(free.null[0], 0, columns), atol=1e-15
     )
-    np.testing.assert_allclose(frozen.divergence(coefs, frozen.null, [0, 1]), free.divergence(coefs, free.null, [0, 1]))
+    np.testing.assert_allclose(
+        frozen.bregman_divergence(coefs, frozen.null, [0, 1]), free.bregman_divergence(coefs, free.null, [0, 1])
+    )
 
 
 def test_memory_maps(dense, tmp_path):

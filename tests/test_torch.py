@@ -146,6 +146,8 @@ def test_values():
     image = torch.ones(2, 3, 4, 5)
     assert GroupLasso(1.0, "columns").value(image).item() == pytest.approx(3 * 40)
     assert GroupLasso(1.0, "rows").value(torch.tensor([3.0, -4.0])).item() == pytest.approx(7)
+    sparse_group = 2 * (0.75 * 3**0.5 * (10**0.5 + 20**0.5) + 0.25 * 10)
+    assert GroupLasso(2.0, l1_ratio=0.25).value(weight).item() == pytest.approx(sparse_group)
 
 
 def test_known_proximal_maps():
@@ -167,7 +169,19 @@ PENALTIES = [
     GroupLasso(0.2, "columns"),
     GroupLasso(0.2, [[0, 1, 1, 0], [0, 2, 2, 2], [3, 3, 0, 0]]),
     GroupLasso(0.2, [[5], [4], [5]]),
+    L1(0.3, bounds=(0, None)),
+    ElasticNet(0.5, l1_ratio=0.4, bounds=(-0.2, 0.3)),
+    ElasticNet(0.5, l1_ratio=0.0, bounds=(None, 0)),
+    GroupLasso(0.2, l1_ratio=0.5),
+    GroupLasso(0.2, l1_ratio=1.0),
+    GroupLasso(0.2, "columns", bounds=(0, None)),
+    GroupLasso(0.2, [[0, 1, 1, 0], [0, 2, 2, 2], [3, 3, 0, 0]], l1_ratio=0.3, bounds=(None, 0)),
 ]
+
+
+def within(u, penalty):
+    lower, upper = (None, None) if penalty.bounds is None else penalty.bounds
+    return u if lower is None and upper is None else u.clamp(lower, upper)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
@@ -177,13 +191,14 @@ def test_prox_solves_its_own_problem(penalty, metric, rng):
     point = torch.as_tensor(rng.normal(size=(3, 4)))
     step = torch.as_tensor(10 ** rng.uniform(-1, 1, size=(3, 4))) if metric else 0.7
     best = penalty.prox(point, step)
+    assert torch.equal(best, within(best, penalty))
 
     def gap(u):
         return ((u - point).square() / (2 * step)).sum() + penalty.value(u)
 
     for scale in (1e-3, 0.1):
         for _ in range(100):
-            u = best + scale * torch.as_tensor(rng.normal(size=(3, 4)))
+            u = within(best + scale * torch.as_tensor(rng.normal(size=(3, 4))), penalty)
             assert gap(u) >= gap(best) + ((u - best).square() / (2 * step)).sum() - 1e-12
 
 
@@ -211,8 +226,8 @@ def test_group_prox_in_metrics_far_from_round(dtype, rtol, rng):
 @pytest.mark.parametrize("penalty", PENALTIES, ids=str)
 def test_what_is_not_finite_or_not_moved(penalty):
     weight = torch.ones(3, 4)
-    torch.testing.assert_close(penalty.prox(weight, 0.0), weight)
-    torch.testing.assert_close(penalty.prox(weight, torch.zeros(3, 4)), weight)
+    torch.testing.assert_close(penalty.prox(weight, 0.0), within(weight, penalty))
+    torch.testing.assert_close(penalty.prox(weight, torch.zeros(3, 4)), within(weight, penalty))
     assert not penalty.prox(torch.zeros(3, 4), torch.ones(3, 4)).any()
     weight[0, 0] = torch.nan
     assert penalty.prox(weight, 0.1)[0, 0].isnan()
@@ -430,6 +445,11 @@ def test_optimizers_whose_steps_are_not_known():
         (lambda w, sgd: GroupLasso(float("inf")), ValueError, "alpha must be .* got inf"),
         (lambda w, sgd: ElasticNet("a"), ValueError, "alpha must be .* got 'a'"),
         (lambda w, sgd: ElasticNet(1.0, 1.5), ValueError, "l1_ratio must be a number from 0 to 1; got 1.5"),
+        (lambda w, sgd: GroupLasso(1.0, l1_ratio=-1), ValueError, "l1_ratio must be a number from 0 to 1; got -1"),
+        (lambda w, sgd: L1(1.0, bounds=0), ValueError, r"pair of numbers or None, such as \(0, None\); got 0"),
+        (lambda w, sgd: L1(1.0, bounds=(0, "a")), ValueError, "pair of numbers or None"),
+        (lambda w, sgd: ElasticNet(1.0, bounds=(1, 2)), ValueError, r"must hold 0, .*; got \(1, 2\)"),
+        (lambda w, sgd: GroupLasso(1.0, bounds=(-1, None)), ValueError, r"must be 0 or None.*\(-1, None\).*ElasticNet"),
     ],
 )
 def test_errors(make, error, message):

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.preprocessing import SplineTransformer
 
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, PoissonGLMRegressor, regularization_path
-from skprox.design import Design
+from skprox.designs.memory import Design
 from skprox.objectives.poisson import PoissonObjective
 
 

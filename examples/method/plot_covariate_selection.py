@@ -25,7 +25,12 @@ import pandas as pd
 from scipy.interpolate import BSpline
 from sklearn.utils import check_random_state
 
-from skprox import GroupLassoPoisson, RaisedCosineTransformer, regularization_path
+from skprox import (
+    GroupLassoPoisson,
+    GroupLassoPoissonCV,
+    RaisedCosineTransformer,
+    regularization_path,
+)
 
 
 def log_rate(position, coef):
@@ -158,3 +163,42 @@ plt.show()
 
 # %%
 # The covariate that tells nothing leaves first in most samples, and at every strength the norms are those of NeMoS.
+#
+# Groups within one covariate
+# ---------------------------
+# Groups may also be parts of a covariate. Another neuron fires at one place near the end of a track. Twelve bumps cover
+# the track, four for each of its regions: which region matters?
+
+rng = check_random_state(0)
+place = pd.DataFrame({"place": rng.uniform(size=2000)})
+true_rate = 0.5 * np.exp(1.5 * np.exp(-(((place["place"] - 0.85) / 0.1) ** 2)))
+spikes = rng.poisson(true_rate)
+track = RaisedCosineTransformer(12).set_output(transform="pandas")
+X = track.fit_transform(place)
+regions = {
+    "start": list(X.columns[:4]),
+    "middle": list(X.columns[4:8]),
+    "end": list(X.columns[8:]),
+}
+model = GroupLassoPoissonCV(groups=regions, selection="1se").fit(X, spikes)
+print(model.summary()[["size", "norm", "selected"]])
+
+grid = pd.DataFrame({"place": np.linspace(*place["place"].agg(["min", "max"]), 200)})
+columns = track.transform(grid)
+fig, axes = plt.subplots(2, 1, figsize=(6, 5), layout="constrained", sharex=True)
+for k, (name, members) in enumerate(regions.items()):
+    axes[0].plot(grid, columns[members], color=f"C{k}")
+    axes[0].plot([], color=f"C{k}", label=name)
+bins = (place["place"] * 20).astype(int)
+axes[1].plot((np.arange(20) + 0.5) / 20, pd.Series(spikes).groupby(bins).mean(), "o")
+axes[1].plot(grid, model.predict(columns), label="estimated")
+order = np.argsort(place["place"])
+axes[1].plot(place["place"][order], true_rate[order], "k--", label="truth")
+axes[0].set(ylabel="bumps")
+axes[1].set(xlabel="place, share of the track", ylabel="spikes a bin", ylim=(0, None))
+axes[0].legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+axes[1].legend(loc="upper left")
+plt.show()
+
+# %%
+# Only the end of the track is kept, and the penalty shrinks the peak there.

@@ -18,6 +18,7 @@ from skprox._typing import MatrixLike, Options
 from skprox.columns import Columns, column_names, labels_of, listing
 from skprox.displays._shared import COLORS, literal, open_axes, shorten, split_pipeline, take_output
 from skprox.inference import InferenceMixin
+from skprox.validation import refuse_dask
 
 FEW = 10  # distinct numbers are drawn as points, up to that many
 MOST_MARKERS = 40  # that stand apart
@@ -180,6 +181,7 @@ class GroupEffectDisplay:
         check_is_fitted(estimator)
         if covariance is not None:
             covariance = _of_coefficients(covariance, split_pipeline(estimator)[1], output)
+        refuse_dask(cls.__name__, X)
         if issparse(X):
             raise TypeError("X must be dense, with the covariates as they are before the transformers; got sparse.")
         frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X), columns=getattr(X, "columns", None))

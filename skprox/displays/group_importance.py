@@ -210,7 +210,7 @@ def _rises_in_deviance(model, terms, X, y, sample_weight, exposure, output, omeg
         raise ValueError(f"y has shape {np.shape(y)}, but the model has {np.size(model.intercept_)} outputs.")
     counts = counts[output]
     weight, log_exposure = check_weight(sample_weight, X), np.log(check_exposure(exposure, X))
-    check_rates(counts[None], weight)
+    check_rates(counts[None] @ weight, counts.dtype)
 
     def deviance(eta):
         eta = eta + log_exposure

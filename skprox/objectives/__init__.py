@@ -8,7 +8,7 @@ shape, dtype, precision
     Rows and columns; what coefficients are rounded to in the end; what X is multiplied in.
 map
     A `map` whose calls may run on several threads.
-counting
+count_index
     Which of the outputs are nearly the same problem: equal numbers.
 omega
     By how much the counts of each output vary more than Poisson counts do: 0 is Poisson.
@@ -19,7 +19,7 @@ null
     The `Point` where all coefficients are 0, for each output.
 scale
     What Hessians are divided by, for each output.
-spread, unit, curvature : ndarray of shape (n_outputs, p)
+column_sd, gradient_scale, curvature : ndarray of shape (n_outputs, p)
     The move in the linear predictor that a coefficient of one makes, 0 for a column that does nothing; the gradient
     that a move of one in the linear predictor would make; and the product of both, by which steps in each coefficient
     are scaled.
@@ -30,15 +30,16 @@ evaluate(coefs, outputs), points(coefs, outputs), rounded(points, outputs)
 value_size(output, value, *intercepts)
     The size of what values at points with these intercepts are sums of, by which they round.
 hessian(point, output, columns, rows), factor(point, output, columns)
-    Second derivatives in some columns over `scale`, and rows whose products with each other these are.
+    Second derivatives in some columns over `scale`, and rows whose products with each other these are: the latter only
+    where it `has_factor`.
 hessians(point, output, columns, rows)
     The same for each of `n_blocks`, in columns of shape (n_blocks, n_columns).
 rates(point, output), hessian_times(point, rates, output, move), solve(rates, output, ridge, right)
-    What a Hessian needs to know of a point, its product with a vector, and ridge equations with as few unknowns as X
-    has rows, where `is_short`.
-divergence(coefs, points, outputs)
+    What a Hessian needs to know of a point (for itself alone), its product with a vector, and ridge equations with as
+    few unknowns as X has rows, where `is_short`.
+bregman_divergence(coefs, points, outputs)
     Values above their linear expansions, without cancellation.
-reach(points, moves, outputs, far)
+largest_change(points, moves, outputs, far)
     How far moves change the linear predictor, where that matters.
 restrict(columns)
     The same as functions of some coefficients alone.

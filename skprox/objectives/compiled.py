@@ -13,7 +13,7 @@ from skprox.losses import exp_excess
 from skprox.objectives.passes import ROWS, exp_in_place, predict, sums
 
 # Rows of `Compiled.features`: weighted means of counts times columns, where columns are centered, which do nothing.
-MOMENTS, CENTER, FLAT = range(3)
+XY, CENTER, FLAT = range(3)
 
 
 class Compiled(NamedTuple):
@@ -35,7 +35,7 @@ def evaluate(objective, coef, support, work, mass):
     top, mass_sum = masses(XT, coef, log_mass, support, work, mass)
     against = -constant
     for j in range(coef.size):
-        against += features[MOMENTS, j] * coef[j]
+        against += features[XY, j] * coef[j]
     if profiled:
         log_sum = top + log(mass_sum)
         return total * log_sum - against, log(total) - log_sum, total / mass_sum
@@ -55,7 +55,7 @@ def gradient(objective, mass, level, columns, n_columns, out):
     sums(objective.XT, mass, columns, n_columns, out)
     for k in range(n_columns):
         j = columns[k]
-        out[j] = 0.0 if features[FLAT, j] > 0.0 else level * out[j] - features[MOMENTS, j]
+        out[j] = 0.0 if features[FLAT, j] > 0.0 else level * out[j] - features[XY, j]
 
 
 @inner(fastmath=FAST)
@@ -119,13 +119,13 @@ def hessian_times(objective, mass, level, move, change, out):
 
 
 @inner
-def divergence(objective, mass, level, slopes, move, nothing, support, change):
+def bregman_divergence(objective, mass, level, slopes, move, nothing, support, change):
     """value(coef + move) - value(coef) - slopes.move, without cancellation, at a point with these slopes."""
     XT, _, features, profiled, total, _, _ = objective
     shift, excess = 0.0, 0.0
     if profiled:
         for j in range(move.size):
-            shift += move[j] * (slopes[j] + features[MOMENTS, j]) / total
+            shift += move[j] * (slopes[j] + features[XY, j]) / total
     predict(XT, move, nothing, support, change)
     for i in range(mass.size):
         if mass[i] > 0.0:

@@ -1,13 +1,14 @@
 """The negative binomial loss at given overdispersions, with the intercept profiled out."""
 
 from copy import copy
+from functools import partial
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import psi
 
 from skprox import losses
-from skprox.design import add
+from skprox.designs import add
 from skprox.objectives.poisson import PoissonObjective, _double, _predict
 
 NEAR = 1e-6  # Newton step of an intercept after which no other is needed: what is left goes by its square
@@ -24,7 +25,7 @@ class NegativeBinomialObjective(PoissonObjective):
 
     The intercept is at its minimum for the coefficients here, too, but has no closed form: an evaluation takes
     a few passes over X to find it, of products with the coefficients alone, and one for the gradient. A pass holds for
-    each row of a chunk what that of the Poisson loss does; beside `log_mass` counts, weights and offset are kept.
+    each row of a chunk what that of the Poisson loss does.
 
     Parameters
     ----------
@@ -34,11 +35,10 @@ class NegativeBinomialObjective(PoissonObjective):
         omega, 0 or more.
     """
 
-    is_in_cache = is_short = unites_rows = False
+    is_in_cache, is_short, unite = False, False, None
 
-    def __init__(self, X, counts, weights, offset, *args, overdispersion):
-        super().__init__(X, counts, weights, offset, *args)
-        self.counts, self.weights, self.offset = counts, weights, offset
+    def _open(self, *arguments, overdispersion):
+        super()._open(*arguments)
         self._poisson = self.null, self.rounding
         self._at(overdispersion)
 
@@ -50,15 +50,15 @@ class NegativeBinomialObjective(PoissonObjective):
 
     def _at(self, overdispersion):
         """Set what depends on the overdispersion, by passes over X without coefficients."""
-        self.omega = np.asarray(overdispersion, dtype=np.float64)[self.counting]
-        (self.null, rounding), n_outputs = self._poisson, len(self.counting)
+        self.omega = np.asarray(overdispersion, dtype=np.float64)[self.count_index]
+        (self.null, rounding), n_outputs = self._poisson, len(self.count_index)
         self._found = {}
         outputs, nothing = np.arange(n_outputs), np.zeros((n_outputs, self.shape[1]))
         self.null = self.points(nothing, outputs)
         intercepts = np.array([point.intercept for point in self.null])
         _, self.scale = self._slopes_at(nothing[:, :0], np.empty(0, dtype=int), intercepts, outputs)
-        self.unit = self.scale[:, None] * self.spread
-        self.curvature = self.unit * self.spread
+        self.gradient_scale = self.scale[:, None] * self.column_sd
+        self.curvature = self.gradient_scale * self.column_sd
         self.rounding = rounding * np.minimum(1.0, self.scale / self.total)[:, None]
 
     def restrict(self, columns):
@@ -72,26 +72,27 @@ class NegativeBinomialObjective(PoissonObjective):
         if 2 * len(support) > width:
             support = np.arange(width)
         slopes, intercepts = self._slopes(coefs, support), self._intercepts(coefs, support, outputs)
+        terms = self._terms(outputs)
 
         def task(rows):
-            chunk = self.design.cut(rows)
-            eta = _predict(chunk if len(support) == width else self.design.cut(rows, support), slopes)
-            values = losses.nb_values(eta, intercepts, *self._rows(rows, outputs))
-            return _double(values, self._pull(eta, chunk))
+            chunk = rows.cut()
+            eta = _predict(chunk if len(support) == width else rows.cut(support), slopes)
+            values = losses.nb_values(eta, intercepts, *_arrays(rows), *terms)
+            return _double(values, rows.weighted_sums(eta, chunk))
 
         values, gradients = self.design.reduce(add, task, width, len(coefs))
-        flat = np.flatnonzero(self.flattest == 0)  # what is constant does nothing beside an intercept
-        gradients[:, flat] = np.where(self.spread[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
+        flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
+        gradients[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
         return values, intercepts, gradients
 
     def rates(self, point, output):
-        """Second derivative of the loss of each row, times its weight, and the means of the columns under these."""
+        """The design with second derivatives of the loss, and the means of the columns under these."""
         rates = super().rates(point, output)
 
         def task(rows):
-            return _double(rates[rows] @ self.design.cut(rows), rates[rows].sum())
+            return _double(rows["rates"] @ rows.cut(), rows["rates"].sum())
 
-        sums, total = self.design.reduce(add, task, self.shape[1], 1)
+        sums, total = rates.reduce(add, task, self.shape[1], 1)
         return rates, sums / total
 
     def hessian_times(self, point, rates, output, move):
@@ -99,32 +100,31 @@ class NegativeBinomialObjective(PoissonObjective):
         support = np.flatnonzero(move)
         return self._times(rates, output, move, support, means @ move if self.profiled else 0.0)
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         outputs, bases = np.asarray(outputs), np.array([point.coef for point in points])
         support = np.flatnonzero((coefs != 0).any(axis=0) | bases.any(axis=0))
         slopes, moves = self._slopes(bases, support), self._slopes(coefs - bases, support)
         intercepts = np.array([point.intercept for point in points])
-        shifts = self._intercepts(coefs, support, outputs) - intercepts
+        shifts, terms = self._intercepts(coefs, support, outputs) - intercepts, self._terms(outputs)
 
         def task(rows):
-            chunk = self.design.cut(rows, support)
+            chunk = rows.cut(support)
             eta, change = _predict(chunk, slopes), _predict(chunk, moves)
-            return _double(losses.nb_excesses(eta, change, shifts, intercepts, *self._rows(rows, outputs)))
+            return _double(losses.nb_excesses(eta, change, shifts, intercepts, *_arrays(rows), *terms))
 
         return self.design.reduce(add, task, len(support), 2 * len(coefs))[0]
 
     def means(self, point, output):
-        """Expected count of each row."""
-        support = np.flatnonzero(point.coef)
-        slopes, means = self._slopes(point.coef[None], support), np.empty(self.shape[0])
+        """The design with `means`, the expected count of each row, and those counts and weights as y and weight."""
+        support, intercept = np.flatnonzero(point.coef), point.intercept
+        slopes, weight_index, count_index = self._slopes(point.coef[None], support), *self._terms([output])[:2]
 
-        def task(rows):
-            eta = _predict(self.design.cut(rows, support), slopes)[0] + self.offset[rows] + point.intercept
-            means[rows] = np.exp(eta)
-            return ()
+        def recipe(rows):
+            eta = _predict(rows.cut(support), slopes)[0] + rows["offset"] + intercept
+            ways = {"y": rows["counts"][count_index[0]], "weight_of_y": rows["weights"][weight_index[0]]}
+            return {"means": np.exp(eta.astype(np.float64))} | {k: v.astype(np.float64) for k, v in ways.items()}
 
-        self.design.reduce(lambda first, second: (), task, len(support), 1)
-        return means
+        return self.design.keep(recipe, len(support))
 
     def most_likely(self, points):
         """The overdispersion of each output under which its counts are the most likely around the means at a point.
@@ -134,14 +134,15 @@ class NegativeBinomialObjective(PoissonObjective):
         return np.array([self._most_likely(point, k) for k, point in enumerate(points)])
 
     def _most_likely(self, point, output):
-        means, y = self.means(point, output), self.counts[self.counting[output]].astype(np.float64)
-        weight = self.weights[self.weighting[output]].astype(np.float64)
-        if weight @ ((y - means) ** 2 - y) <= 0:
+        design = self.means(point, output)
+        excess, squares = design.reduce(add, _excess, 0, 1)
+        if excess <= 0:
             return 0.0
-        start = np.clip(self.omega[output] or weight @ ((y - means) ** 2 - y) / (weight @ means**2), LEAST, MOST)
+        start = np.clip(self.omega[output] or excess / squares, LEAST, MOST)
 
         def score(log_omega):
-            return _score(weight, y, means, np.exp(log_omega))
+            (total,) = design.reduce(add, partial(_score_of_rows, np.exp(log_omega)), 0, 1)
+            return float(total)
 
         ends = [np.log(start)] * 2
         for end, sign in enumerate((1, -1)):
@@ -154,10 +155,9 @@ class NegativeBinomialObjective(PoissonObjective):
             return 0.0 if at_ends[0] <= 0 else float(np.exp(ends[1]))
         return float(np.exp(brentq(score, *ends, xtol=1e-12, rtol=1e-12)))
 
-    def _rows(self, rows, outputs):
-        """What the kernels take of rows for some outputs."""
-        which = self.weighting[outputs], self.counting[outputs], self.omega[outputs]
-        return self.offset[rows], self.weights[:, rows], self.counts[:, rows], *which
+    def _terms(self, outputs):
+        """What the kernels take for some outputs beside `_arrays`."""
+        return self.weight_index[outputs], self.count_index[outputs], self.omega[outputs]
 
     def _intercepts(self, coefs, support, outputs):
         """The best intercepts at `coefs`: some passes over X.
@@ -195,16 +195,16 @@ class NegativeBinomialObjective(PoissonObjective):
             if known is None:
                 known, intercepts = np.zeros((1, len(coef))), [self._poisson[0][output].intercept]
             moves = coef - known
-            near = np.argmin((moves * self.spread[output]).__pow__(2).sum(axis=1)) if len(known) > 1 else 0
-            guesses[k] = intercepts[near] - moves[near] @ self.moments[output] / self.total[output]
+            near = np.argmin((moves * self.column_sd[output]).__pow__(2).sum(axis=1)) if len(known) > 1 else 0
+            guesses[k] = intercepts[near] - moves[near] @ self.Xy[output] / self.total[output]
         return np.where(np.isfinite(guesses), guesses, 0.0)
 
     def _slopes_at(self, slopes, support, intercepts, outputs):
         """First and second derivatives in the intercept. One pass over X."""
+        terms = self._terms(outputs)
 
         def task(rows):
-            eta = _predict(self.design.cut(rows, support), slopes)
-            return [losses.nb_slopes(eta, intercepts, *self._rows(rows, outputs))]
+            return [losses.nb_slopes(_predict(rows.cut(support), slopes), intercepts, *_arrays(rows), *terms)]
 
         return self.design.reduce(add, task, len(support), len(slopes))[0]
 
@@ -212,16 +212,31 @@ class NegativeBinomialObjective(PoissonObjective):
         """About how far the intercept moves back: the change of the linear predictor, averaged over counts."""
         if not self.profiled:
             return np.zeros(len(moves))
-        return np.einsum("kj,kj->k", moves, self.moments[outputs][:, support]) / self.total[outputs]
+        return np.einsum("kj,kj->k", moves, self.Xy[outputs][:, support]) / self.total[outputs]
 
     def _curvatures(self, point, output):
-        weight, counts = self.weights[self.weighting[output]], self.counts[self.counting[output]]
-        omega = self.omega[output]
+        weight_index, count_index, omega = self.weight_index[output], self.count_index[output], self.omega[output]
+        intercept = point.intercept
 
         def curvatures(rows, eta):
-            return losses.nb_curvatures(eta, point.intercept, self.offset[rows], weight[rows], counts[rows], omega)
+            offset, weights, counts = _arrays(rows)
+            return losses.nb_curvatures(eta, intercept, offset, weights[weight_index], counts[count_index], omega)
 
         return curvatures
+
+
+def _arrays(rows):
+    return rows["offset"], rows["weights"], rows["counts"]
+
+
+def _excess(rows):
+    """Sums of how much more counts vary than Poisson counts do, and of the squares of their means."""
+    weight, y, means = rows["weight_of_y"], rows["y"], rows["means"]
+    return _double(weight @ ((y - means) ** 2 - y), weight @ means**2)
+
+
+def _score_of_rows(omega, rows):
+    return _double(_score(rows["weight_of_y"], rows["y"], rows["means"], omega))
 
 
 def _score(weight, y, means, omega):

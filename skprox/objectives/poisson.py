@@ -11,8 +11,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.sparsefuncs import inplace_row_scale
 
 from skprox import losses, storage
-from skprox.design import Design, add
-from skprox.latent import kept
+from skprox.designs import add
+from skprox.designs.memory import Design
 from skprox.objectives import Point
 from skprox.objectives.compiled import Compiled
 
@@ -30,15 +30,16 @@ class PoissonObjective:
     One for each output: for each row of weights, one for each row of counts y. They share X, exposure, and each
     pass over X. All are functions of the coefficients alone: the intercept is always at its minimum for them (at
     0 without `fit_intercept`), where the weighted sum of mu is that of y. What is left,
-    total * log(sum weight exposure exp(X coef)) - moments.coef + constant, can't overflow.
+    total * log(sum weight exposure exp(X coef)) - Xy.coef + constant, can't overflow.
 
     Columns of a sparse X without an entry are left out where they are many: `occupied` are the positions of the
     others, or None where it has all. Where `columns` are given, coefficients are of these, and so are such positions;
     what is left of them is the attribute.
 
-    Nothing that is kept in here has an entry for each row of X but `log_mass`, the logarithms of weight times
-    exposure, and `positive`, whether there is a count: linear predictors are formed for a chunk of rows at a time, and
-    forgotten.
+    Nothing that is kept in here has an entry for each row of X but the arrays of the design: counts, weights and
+    offset, and of these `log_mass`, the logarithms of weight times exposure, and `positive`, whether there is a count.
+    Linear predictors are formed for a chunk of rows at a time, and forgotten. Tasks know nothing of the objective: they
+    can be sent to where the rows are.
 
     Parameters
     ----------
@@ -60,55 +61,55 @@ class PoissonObjective:
 
     Attributes
     ----------
-    weighting, counting : ndarray of shape (n_outputs,)
+    weight_index, count_index : ndarray of shape (n_outputs,)
         Which row of weights, and which of counts, each output has.
     design : Design
-        The rows of X.
+        The rows of X, and all that comes with them.
     omega : ndarray of shape (n_outputs,)
         Overdispersion: 0 here.
     total : ndarray of shape (n_outputs,)
         The weighted mean of the counts.
     scale : ndarray of shape (n_outputs,)
         What the Hessian of each output is a multiple of: `total`, or 1 without an intercept.
-    moments : ndarray of shape (n_outputs, n_features)
+    Xy : ndarray of shape (n_outputs, n_features)
         The weighted means of the counts times each column.
     rounding : ndarray of shape (n_outputs, n_features)
         Size of the rounding errors to expect in a gradient: it is a sum of terms that may cancel, so that this goes
         by the sum of their sizes.
     null : list of Point
         Where all coefficients are 0, for each output.
-    unit, curvature : ndarray of shape (n_outputs, n_features)
-        `total` times `spread`, once and twice.
-    spread : ndarray of shape (n_outputs, n_features)
+    gradient_scale, curvature : ndarray of shape (n_outputs, n_features)
+        `total` times `column_sd`, once and twice.
+    column_sd : ndarray of shape (n_outputs, n_features)
         Standard deviation of each column (root mean square without an intercept), weighted by counts and
         exposure half and half; 0 for a constant column. The move in log rate that a coefficient of one makes.
-    flattest : ndarray of shape (n_features,)
+    least_sd : ndarray of shape (n_features,)
         The least of these of all outputs.
     """
 
     n_blocks = None
-    unites_rows = True  # that differ in weight and exposure alone
 
-    def __init__(self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None):
-        self.profiled, self.map = fit_intercept, map
-        self.dtype = X.dtype if dtype is None else dtype
-        X = storage.prepare(X)
-        self.occupied, self.columns = storage.occupied(X), columns
-        self.n_all = X.shape[1] if columns is None else len(columns)
-        if self.occupied is not None:
-            X = X[:, self.occupied]
-            if columns is not None:
-                self.occupied, self.columns = kept(columns, self.occupied)
-        X, repeats = storage.repeat(X, self.columns)
-        self.design = Design(X, n_threads, map, columns=repeats)
-        self.negligible = NEGLIGIBLE / X.shape[0]
-        with np.errstate(divide="ignore"):
-            self.log_mass = np.log(weights) + offset
-        self.weighting = np.repeat(np.arange(len(weights)), len(counts))
-        self.counting = np.tile(np.arange(len(counts)), len(weights))
-        self.positive, self._kernel, self._transposed = counts > 0, None, None
-        self.omega = np.zeros(len(self.counting))
-        self._measure(counts, weights, offset)
+    def __init__(
+        self, X, counts, weights, offset, fit_intercept, n_threads=1, map=map, dtype=None, columns=None, **others
+    ):
+        arrays = {"counts": counts, "weights": weights, "offset": offset}
+        design = Design.of_occupied(X, n_threads, map, arrays, columns)
+        self._open(design, fit_intercept, map, X.dtype if dtype is None else dtype, **others)
+
+    @classmethod
+    def of(cls, design, fit_intercept, map, dtype, **others):
+        """The objective of a design with the arrays `counts`, `weights` and `offset`."""
+        objective = cls.__new__(cls)
+        objective._open(design, fit_intercept, map, dtype, **others)
+        return objective
+
+    def _open(self, design, fit_intercept, map, dtype):
+        self.profiled, self.map, self.dtype = fit_intercept, map, dtype
+        self.occupied, self.n_all, self.columns = design.occupied, design.n_all, design.repeats
+        self.design, self.negligible = design.keep(_masses_of_rows), NEGLIGIBLE / design.shape[0]
+        self._kernel = self._transposed = None
+        self._measure()
+        self.omega = np.zeros(len(self.count_index))
 
     @property
     def shape(self):
@@ -131,8 +132,8 @@ class PoissonObjective:
         """The arrays of one output for compiled descents."""
         if self._transposed is None:
             self._transposed = np.ascontiguousarray(self.design.whole.T)
-        features = np.array([self.moments[output], self.center, self.spread[output] == 0], dtype=np.float64)
-        mass, scalars = self.log_mass[self.weighting[output]], (self.total, self.scale, self.constant)
+        features = np.array([self.Xy[output], self.center, self.column_sd[output] == 0], dtype=np.float64)
+        mass, scalars = self.design.rows["log_mass"][self.weight_index[output]], (self.total, self.scale, self.constant)
         return Compiled(self._transposed, mass, features, self.profiled, *(each[output] for each in scalars))
 
     def take(self, coefs):
@@ -149,6 +150,13 @@ class PoissonObjective:
         out[self.occupied] = np.moveaxis(coefs, -1, 0)
         return np.moveaxis(out, 0, -1)
 
+    @staticmethod
+    def unite(rows):
+        """What rows that differ in weight and exposure alone are together."""
+        log_mass = rows["log_mass"]
+        together = logsumexp(log_mass, axis=1, keepdims=True).astype(log_mass.dtype)
+        return {"log_mass": together, "positive": rows["positive"].any(axis=1, keepdims=True)}
+
     def restrict(self, columns):
         """The same objectives as functions of the coefficients `columns` alone, all others being zero.
 
@@ -156,17 +164,11 @@ class PoissonObjective:
         Has no `null` and no `columns`.
         """
         part = copy(self)
-        part.design, rows = self.design.restrict(columns, self.unites_rows)
-        if rows is not None:
-            others = np.ones(self.shape[0], dtype=bool)
-            others[rows] = False
-            rest = logsumexp(self.log_mass[:, others], axis=1, keepdims=True)
-            part.log_mass = np.hstack([self.log_mass[:, rows], rest.astype(self.log_mass.dtype)])
-            part.positive = np.hstack([self.positive[:, rows], self.positive[:, others].any(axis=1, keepdims=True)])
+        part.design = self.design.restrict(columns, self.unite)
         part.null = part.columns = part._kernel = part._transposed = None
-        part.moments, part.spread, part.center = self.moments[:, columns], self.spread[:, columns], self.center[columns]
-        part.rounding, part.flattest = self.rounding[:, columns], self.flattest[columns]
-        part.unit, part.curvature = self.unit[:, columns], self.curvature[:, columns]
+        part.Xy, part.column_sd, part.center = self.Xy[:, columns], self.column_sd[:, columns], self.center[columns]
+        part.rounding, part.least_sd = self.rounding[:, columns], self.least_sd[columns]
+        part.gradient_scale, part.curvature = self.gradient_scale[:, columns], self.curvature[:, columns]
         return part
 
     def evaluate(self, coefs, outputs):
@@ -175,18 +177,16 @@ class PoissonObjective:
         support = np.flatnonzero(coefs.any(axis=0))
         if 2 * len(support) > width:
             support = np.arange(width)
-        slopes = self._slopes(coefs, support)
+        slopes, which = self._slopes(coefs, support), self._which(outputs)
 
         def task(rows):
-            chunk = self.design.cut(rows)
-            top, mass = self._masses(
-                rows, chunk if len(support) == width else self.design.cut(rows, support), slopes, outputs
-            )
-            return top, *_double(mass.sum(axis=1), self._pull(mass, chunk))
+            chunk = rows.cut()
+            top, mass = _masses(chunk if len(support) == width else rows.cut(support), slopes, rows["log_mass"][which])
+            return top, *_double(mass.sum(axis=1), rows.weighted_sums(mass, chunk))
 
-        top, mass, pulled = self.design.reduce(_add_scaled, task, width, len(coefs))
-        total, moments = self.total[outputs], self.moments[outputs]
-        against = np.einsum("kj,kj->k", moments[:, support], coefs[:, support]) - self.constant[outputs]
+        top, mass, weighted_sums = self.design.reduce(_add_scaled, task, width, len(coefs))
+        total, Xy = self.total[outputs], self.Xy[outputs]
+        against = np.einsum("kj,kj->k", Xy[:, support], coefs[:, support]) - self.constant[outputs]
         with np.errstate(all="ignore"):  # infinite where coefficients overflow
             if self.profiled:
                 log_mass = top + np.log(mass)
@@ -194,11 +194,11 @@ class PoissonObjective:
             else:
                 scale = np.exp(top)
                 values, intercepts = scale * mass - against, np.zeros(len(coefs))
-            pulled *= scale[:, None]
-            pulled -= moments
-        flat = np.flatnonzero(self.flattest == 0)  # what is constant does nothing beside an intercept
-        pulled[:, flat] = np.where(self.spread[np.ix_(outputs, flat)] == 0, 0.0, pulled[:, flat])
-        return values, intercepts, pulled
+            weighted_sums *= scale[:, None]
+            weighted_sums -= Xy
+        flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
+        weighted_sums[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, weighted_sums[:, flat])
+        return values, intercepts, weighted_sums
 
     def rounded(self, points, outputs):
         """The points of coefficients in `dtype`. One pass over X."""
@@ -218,10 +218,10 @@ class PoissonObjective:
         slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
         center = self.center[columns].astype(self.precision)
 
-        def task(where):
-            mass = curvatures(where, self.design.cut(where, support) @ slopes)
+        def task(part):
+            mass = curvatures(part, part.cut(support) @ slopes)
             root = np.sqrt(mass)
-            chunk = self.design.cut(where, columns)
+            chunk = part.cut(columns)
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
@@ -237,22 +237,19 @@ class PoissonObjective:
         if self.profiled:
             second -= np.outer(first[rows], first / mass)
         second /= self.scale[output]
-        flat = self.spread[output, columns] == 0
+        flat = self.column_sd[output, columns] == 0
         second[flat[rows]] = second[:, flat] = 0.0
         return second
 
     def rates(self, point, output):
-        """Second derivative of the loss of each row, times its weight: here that times the expected count."""
+        """The design with `rates`: second derivatives of the loss of each row, times its weight."""
         support = np.flatnonzero(point.coef)
         slopes, curvatures = self._slopes(point.coef[None], support), self._curvatures(point, output)
-        rates = np.empty(self.shape[0], dtype=self.precision)
 
-        def task(rows):
-            rates[rows] = curvatures(rows, _predict(self.design.cut(rows, support), slopes)[0])
-            return ()
+        def recipe(rows):
+            return {"rates": curvatures(rows, _predict(rows.cut(support), slopes)[0])}
 
-        self.design.reduce(lambda first, second: (), task, len(support), 1)
-        return rates
+        return self.design.keep(recipe, len(support))
 
     def hessian_times(self, point, rates, output, move):
         """Second derivative at a point with these `rates`, over `scale`, times a vector. One pass over X."""
@@ -263,15 +260,16 @@ class PoissonObjective:
     def _times(self, rates, output, move, support, shift):
         """The same where the intercept moves back by `shift`."""
         slopes = self._slopes(move[None], support)
+        everywhere = len(support) == len(move)
 
         def task(rows):
-            chunk = self.design.cut(rows)
-            change = _predict(chunk if len(support) == len(move) else self.design.cut(rows, support), slopes)[0]
-            return _double((rates[rows] * (change - shift)) @ chunk)
+            chunk = rows.cut()
+            change = _predict(chunk if everywhere else rows.cut(support), slopes)[0]
+            return _double((rows["rates"] * (change - shift)) @ chunk)
 
-        n_columns = self.design.copied_columns() if len(support) == len(move) else len(move)
-        (product,) = self.design.reduce(add, task, n_columns, 2)
-        product[self.spread[output] == 0] = 0.0
+        n_columns = rates.copied_columns() if everywhere else len(move)
+        (product,) = rates.reduce(add, task, n_columns, 2)
+        product[self.column_sd[output] == 0] = 0.0
         return product / self.scale[output]
 
     @property
@@ -287,6 +285,7 @@ class PoissonObjective:
         With X' W X the Hessian and R the ridge, the change X step of the linear predictor solves
         (I + X R^-1 X' W) X step = X R^-1 right (Sherman, Morrison and Woodbury).
         """
+        rates = rates.rows["rates"]
         X, scale, total = self.design.whole, self.scale[output], rates.sum() if self.profiled else np.inf
         if self._kernel is None or not np.array_equal(self._kernel[0], ridge):
             rows = X / np.sqrt(ridge)
@@ -297,8 +296,13 @@ class PoissonObjective:
         system[np.diag_indices_from(system)] += 1.0
         change = np.linalg.solve(system, X @ (right / ridge))
         image = (rates * (change - rates @ change / total) / scale) @ X
-        image[self.spread[output] == 0] = 0.0
+        image[self.column_sd[output] == 0] = 0.0
         return (right - image) / ridge, image
+
+    @property
+    def has_factor(self):
+        """Whether `factor` may have an entry for each row."""
+        return self.design.holds_rows
 
     def factor(self, point, output, columns):
         """Rows, one for each of `columns`, whose products with each other are `hessian`, in float32.
@@ -306,14 +310,14 @@ class PoissonObjective:
         One pass over the columns.
         """
         support = np.flatnonzero(point.coef)
-        slopes, everything = self._slopes(point.coef[None], support)[0], slice(0, self.shape[0])
-        mass = self._curvatures(point, output)(everything, self.design.cut(everything, support) @ slopes)
+        slopes, everything = self._slopes(point.coef[None], support)[0], self.design.rows
+        mass = self._curvatures(point, output)(everything, everything.cut(support) @ slopes)
         mass = mass.astype(np.float64) / self.scale[output]
-        root, flat = np.sqrt(mass), self.spread[output, columns] == 0
+        root, flat = np.sqrt(mass), self.column_sd[output, columns] == 0
         factor = np.empty((len(columns), len(mass)), dtype=np.float32)
 
         def task(part):
-            rows = self.design.cut(everything, columns[part])
+            rows = everything.cut(columns[part])
             rows = (rows.toarray() if sparse.issparse(rows) else rows).T.astype(np.float64)
             if self.profiled:
                 rows -= (rows @ mass)[:, None] / mass.sum()
@@ -325,22 +329,23 @@ class PoissonObjective:
         list(self.map(task, gen_batches(len(columns), size)))
         return factor
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation. One pass over X."""
         bases = np.array([point.coef for point in points])
         support = np.flatnonzero((coefs != 0).any(axis=0) | bases.any(axis=0))
         slopes, moves = self._slopes(bases, support), self._slopes(coefs - bases, support)
         total, shift = self.total[outputs], self._shift(points, moves, outputs, support)
+        which = self._which(outputs)
 
         def task(rows):
-            chunk = self.design.cut(rows, support)
-            top, mass = self._masses(rows, chunk, slopes, outputs)
+            chunk = rows.cut(support)
+            top, mass = _masses(chunk, slopes, rows["log_mass"][which])
             return top, *_double(mass.sum(axis=1), losses.mean_excess(mass, _predict(chunk, moves), shift))
 
         top, mass, excess = self.design.reduce(_add_scaled, task, len(support), 2 * len(coefs))
         return total * np.log1p(excess / mass) if self.profiled else np.exp(top) * excess
 
-    def reach(self, points, moves, outputs, far):
+    def largest_change(self, points, moves, outputs, far):
         """Range of the changes in log rate that moves of the coefficients make, and to first order of the intercept.
 
         A row without a count whose rate is next to nothing may fall as it likes. Where a rate rises, what takes it
@@ -352,43 +357,47 @@ class PoissonObjective:
         shift = self._shift(points, slopes, outputs, support)[:, None]
         intercepts = np.array([point.intercept for point in points])
         least = (np.log(self.total[outputs] * self.negligible) - intercepts)[:, None]
+        which, indices = self._which(outputs), self.count_index[outputs]
 
         def task(rows):
-            chunk = self.design.cut(rows, support)
-            change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
-            weighted = self._log_masses(outputs, rows)
-            gap = np.maximum(least - (gap + weighted), 0.0)
-            held = ((gap == 0) | self.positive[self.counting[outputs], rows]) & (weighted > -np.inf)
-            highest = np.max(change * (far / (far + gap)), axis=1, initial=-np.inf, where=weighted > -np.inf)
-            return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
+            with np.errstate(over="ignore", invalid="ignore"):
+                chunk = rows.cut(support)
+                change, gap = _predict(chunk, slopes) - shift, _predict(chunk, bases)
+                weighted = rows["log_mass"][which]
+                gap = np.maximum(least - (gap + weighted), 0.0)
+                held = ((gap == 0) | rows["positive"][indices]) & (weighted > -np.inf)
+                highest = np.max(change * (far / (far + gap)), axis=1, initial=-np.inf, where=weighted > -np.inf)
+                return np.array([highest, -np.min(change, axis=1, initial=np.inf, where=held)])
 
+        highest, lowest = self.design.reduce(np.maximum, task, len(support), 2 * len(moves))
         with np.errstate(over="ignore", invalid="ignore"):
-            highest, lowest = self.design.reduce(np.maximum, task, len(support), 2 * len(moves))
-            reach = highest + lowest if self.profiled else np.maximum(highest, lowest)
-        return np.where(np.isnan(reach), np.inf, reach)  # of moves that overflow
+            change = highest + lowest if self.profiled else np.maximum(highest, lowest)
+        return np.where(np.isnan(change), np.inf, change)  # of moves that overflow
 
-    def _measure(self, counts, weights, offset):
-        """Set the attributes that don't depend on coefficients. One pass over X."""
-        n_features, which = self.design.shape[1], self.weighting
-        heaviest, dense = self.log_mass.max(axis=1, keepdims=True), self.design.is_dense
-        eps = np.finfo(self.precision).eps
+    def _measure(self):
+        """Set the attributes that don't depend on coefficients. One pass over X, and one over what comes with it."""
+        n_features = self.design.shape[1]
+        heaviest, constant = self.design.reduce(_add_largest, _look_at_rows, 0, 1)
+        n_weights, n_counts = constant.shape
+        self.weight_index = which = np.repeat(np.arange(n_weights), n_counts)
+        self.count_index = np.tile(np.arange(n_counts), n_weights)
+        eps, dense = np.finfo(self.precision).eps, self.design.is_dense
 
-        @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # not finite where squares overflow
-        def task(rows):
-            weighted = (weights[:, None, rows] * counts[:, rows]).reshape(len(which), -1)
-            share = np.vstack([weighted, np.exp(self.log_mass[:, rows] - heaviest)])
-            chunk = self.design.cut(rows)
+        def look(rows):
+            weighted = (rows["weights"][:, None] * rows["counts"]).reshape(n_weights * n_counts, -1)
+            share = np.vstack([weighted, np.exp(rows["log_mass"] - heaviest)])
+            chunk = rows.cut()
             sums = share.sum(axis=1, keepdims=True, dtype=np.float64)
             means, sizes, squares = np.empty((3, len(share), n_features))
             center = np.zeros(n_features)
-            if dense:
+            if not sparse.issparse(chunk):
                 for part in gen_batches(n_features, max(32, IN_CACHE // len(chunk))):
                     x = chunk[:, part]
                     means[:, part] = share @ x
                     work = np.abs(x)
                     sizes[:, part] = share @ work
                     means[:, part] = np.where(sums > 0, means[:, part] / sums, 0.0)
-                    center[part] = means[len(which), part]
+                    center[part] = means[len(weighted), part]
                     np.subtract(x, center[part].astype(x.dtype), out=work)
                     work *= work
                     squares[:, part] = share @ work
@@ -403,7 +412,7 @@ class PoissonObjective:
             # rounding grows with the rows: where there may be no more than that, the values are looked at
             doubtful = (means != 0) & (squares <= share.shape[1] * eps * sums * means**2)
             columns = np.flatnonzero(doubtful.any(axis=0))
-            values = self.design.cut(rows, columns)
+            values = rows.cut(columns)
             values = values.toarray() if sparse.issparse(values) else values
             for k in np.flatnonzero(doubtful.any(axis=1)):
                 mine = values[share[k] > 0]
@@ -411,13 +420,17 @@ class PoissonObjective:
                 means[k, columns[same]], squares[k, columns[same]] = mine[0, same], 0.0
             return sums, means, squares, sizes
 
-        sums, means, squares, sizes = self.design.reduce(_add_spread, task, 2 * n_features, len(weights) + len(which))
+        def task(rows):
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # not finite where squares overflow
+                return look(rows)
+
+        sums, means, squares, sizes = self.design.reduce(_add_spread, task, 2 * n_features, n_weights + len(which))
         counted, rated = means[: len(which)], means[len(which) :][which]
         self.total = sums[: len(which), 0]
         log_mass = (heaviest + np.log(sums[len(which) :]))[which, 0]
-        self.moments = self.total[:, None] * counted
+        self.Xy = self.total[:, None] * counted
         self.scale = self.total if self.profiled else np.ones(len(which))
-        self.constant = -((weights * offset).astype(np.float64) @ counts.T).ravel()
+        self.constant = -constant.ravel()
         if self.profiled:
             self.constant += self.total - self.total * np.log(self.total)
             values, intercepts = self.total * log_mass + self.constant, np.log(self.total) - log_mass
@@ -425,7 +438,7 @@ class PoissonObjective:
         else:
             values, intercepts = np.exp(log_mass) + self.constant, np.zeros(len(which))
             level = np.exp(log_mass)
-        gradients = level[:, None] * rated - self.moments
+        gradients = level[:, None] * rated - self.Xy
         sizes /= sums
         sizes = self.total[:, None] * sizes[: len(which)] + level[:, None] * sizes[len(which) :][which]
         # Of balanced columns of 200, 2,000 and 2,000,000 rows the sums were off by up to 3, 15 and 24 units in the last
@@ -444,45 +457,56 @@ class PoissonObjective:
                 squares[squares < noise * ((counted + rated) / 2) ** 2] = 0.0
             else:
                 squares += (counted**2 + rated**2) / 2
-            self.spread = np.sqrt(squares)
-            self.unit = self.total[:, None] * self.spread
-            self.curvature = self.unit * self.spread
-            self.flattest = self.spread.min(axis=0)
-        gradients[self.spread == 0] = 0.0
+            self.column_sd = np.sqrt(squares)
+            self.gradient_scale = self.total[:, None] * self.column_sd
+            self.curvature = self.gradient_scale * self.column_sd
+            self.least_sd = self.column_sd.min(axis=0)
+        gradients[self.column_sd == 0] = 0.0
 
     def _shift(self, points, moves, outputs, support):
         """How far the intercept moves back, to first order: the mean change of the linear predictor under the rates."""
         if not self.profiled:
             return np.zeros(len(moves))
-        means = np.array([point.gradient for point in points])[:, support] + self.moments[outputs][:, support]
+        means = np.array([point.gradient for point in points])[:, support] + self.Xy[outputs][:, support]
         return np.einsum("kj,kj->k", moves, means) / self.total[outputs]
 
     def _curvatures(self, point, output):
         """A function of rows and their X coef: second derivatives of the loss, times the weights."""
-        log_mass = self.log_mass[self.weighting[output]]
-        return lambda rows, eta: np.exp(eta + log_mass[rows] + point.intercept)
+        which, intercept = self.weight_index[output], point.intercept
+        return lambda rows, eta: np.exp(eta + rows["log_mass"][which] + intercept)
 
-    def _log_masses(self, outputs, rows):
-        return self.log_mass[slice(None) if len(self.log_mass) == 1 else self.weighting[outputs], rows]
+    def _which(self, outputs):
+        """Which row of weights each of some outputs has."""
+        return slice(None) if self.weight_index[-1] == 0 else self.weight_index[outputs]
 
     def _slopes(self, coefs, support):
         with np.errstate(over="ignore"):
             return coefs[:, support].astype(self.precision)
 
-    def _masses(self, rows, chunk, slopes, outputs):
-        """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
-        masses = _predict(chunk, slopes)
-        with np.errstate(over="ignore", invalid="ignore"):
-            masses += self._log_masses(outputs, rows)
-            top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
-            masses -= top[:, None]
-            return top.astype(np.float64), np.exp(masses, out=masses)
 
-    def _pull(self, masses, chunk):
-        """masses @ chunk, one by one on the threads where these don't share the rows."""
-        if len(self.design.blocks) > 1 or not sparse.issparse(chunk):
-            return masses @ chunk
-        return np.array(list(self.map(lambda mass: mass @ chunk, masses)))
+def _masses_of_rows(rows):
+    with np.errstate(divide="ignore"):
+        return {"log_mass": np.log(rows["weights"]) + rows["offset"], "positive": rows["counts"] > 0}
+
+
+def _look_at_rows(rows):
+    """The largest mass, and the sums of weight times offset times count."""
+    offsets = (rows["weights"] * rows["offset"]).astype(np.float64) @ rows["counts"].T
+    return rows["log_mass"].max(axis=1, keepdims=True), offsets
+
+
+def _add_largest(first, second):
+    return np.maximum(first[0], second[0]), first[1] + second[1]
+
+
+def _masses(chunk, slopes, log_mass):
+    """weight * exposure * exp(chunk @ slopes), over exp(top) for the largest of each row of slopes."""
+    masses = _predict(chunk, slopes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        masses += log_mass
+        top = np.maximum(masses.max(axis=1), np.finfo(masses.dtype).min)
+        masses -= top[:, None]
+        return top.astype(np.float64), np.exp(masses, out=masses)
 
 
 def _predict(chunk, slopes):

@@ -35,17 +35,17 @@ class StackedObjective:
     def __init__(self, inner, factors):
         self.inner, self.factors, self.n_blocks, self.places = inner, factors, len(factors), None
         self.of_outputs = np.arange(len(inner.total)).reshape(-1, self.n_blocks)
-        self.counting = np.zeros(len(self.of_outputs), dtype=int)
+        self.count_index = np.zeros(len(self.of_outputs), dtype=int)
         self.total = inner.total[self.of_outputs] @ factors
         self.scale = (factors * inner.scale[self.of_outputs]).min(axis=1)  # no output moves further than all seem to
         self._measure()
         names = "intercept", "value", "gradient"
         intercepts, values, gradients = (np.array([getattr(point, name) for point in inner.null]) for name in names)
-        self.null = self._points(np.zeros(self.spread.shape), values, intercepts, gradients)
+        self.null = self._points(np.zeros(self.column_sd.shape), values, intercepts, gradients)
 
     @property
     def shape(self):
-        return self.inner.shape[0], self.spread.shape[1]
+        return self.inner.shape[0], self.column_sd.shape[1]
 
     @property
     def dtype(self):
@@ -130,7 +130,7 @@ class StackedObjective:
         within = (columns[0] if self.places is None else self.places[columns[0]]) % self.inner.shape[1]
         ways = [*zip(self._split([point], [output]), self.of_outputs[output], self._factors(output), strict=True)]
         # threads that visit outputs must not wait for others that visit rows
-        run = self.map if len(self.inner.design.blocks) == 1 else map
+        run = map if self.inner.design.is_threaded else self.map
         return np.array([*run(lambda way: way[2] * self.inner.hessian(*way[:2], within, rows), ways)])
 
     def rates(self, point, output):
@@ -145,14 +145,14 @@ class StackedObjective:
         products = self._factors(output)[:, None] * [self.inner.hessian_times(*way) for way in ways]
         return products.ravel() if self.places is None else products.ravel()[self.places]
 
-    def divergence(self, coefs, points, outputs):
+    def bregman_divergence(self, coefs, points, outputs):
         """value(coef) - value(point) - gradient(point).(coef - point.coef), without cancellation."""
-        found = self.inner.divergence(self._apart(coefs), self._split(points, outputs), self._inner(outputs))
+        found = self.inner.bregman_divergence(self._apart(coefs), self._split(points, outputs), self._inner(outputs))
         return found.reshape(-1, self.n_blocks) @ self.factors
 
-    def reach(self, points, moves, outputs, far):
+    def largest_change(self, points, moves, outputs, far):
         """How far moves change the linear predictor, of the output where that is the most."""
-        found = self.inner.reach(self._split(points, outputs), self._apart(moves), self._inner(outputs), far)
+        found = self.inner.largest_change(self._split(points, outputs), self._apart(moves), self._inner(outputs), far)
         return found.reshape(-1, self.n_blocks).max(axis=1)
 
     def restrict(self, columns):
@@ -169,9 +169,9 @@ class StackedObjective:
 
     def _measure(self):
         """Set what has an entry for each coefficient."""
-        for name in ("spread", "unit", "curvature", "rounding"):
+        for name in ("column_sd", "gradient_scale", "curvature", "rounding"):
             values = getattr(self.inner, name)[self.of_outputs]
-            values = _flat(values if name == "spread" else values * self.factors[:, None])
+            values = _flat(values if name == "column_sd" else values * self.factors[:, None])
             setattr(self, name, values if self.places is None else values[:, self.places])
 
     def _factors(self, output):

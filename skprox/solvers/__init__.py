@@ -42,7 +42,7 @@ def solve(objective, problems, solver, tol, max_iter, monitor=None, model=None):
         for k, result in zip(left, found, strict=True):
             taken[k] += result.n_iter
             results[k] = replace(result, n_iter=max(1, int(taken[k])))
-        left = [k for k in left if results[k].shortfall > tol and not results[k].stalled and taken[k] < max_iter]
+        left = [k for k in left if results[k].residual > tol and not results[k].stalled and taken[k] < max_iter]
         left = np.array(left, dtype=int)
         if len(left) == 0:
             break

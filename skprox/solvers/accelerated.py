@@ -5,10 +5,10 @@ from math import sqrt
 import numpy as np
 
 from skprox._jit import njit
-from skprox.objectives.compiled import divergence, evaluate, gradient
+from skprox.objectives.compiled import bregman_divergence, evaluate, gradient
 from skprox.objectives.passes import ROWS
 from skprox.prox import LOWER, UPPER, clip, prox
-from skprox.solvers.descent import AFTER, COEF, FREE, GRADIENT, TRIAL, UNIT
+from skprox.solvers.descent import AFTER, COEF, FREE, GRADIENT, RESIDUAL_SCALE, TRIAL
 from skprox.solvers.steps import begin, kkt_residuals
 
 LAST = AFTER  # row of `features` that here holds where the step before led to
@@ -29,7 +29,7 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
     begin(d, 1.0)
     _, _, level = evaluate(objective, features[COEF], support, work, mass)
     gradient(objective, mass, level, columns, n_features, features[GRADIENT])
-    residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
+    residual = kkt_residuals(d, COEF, GRADIENT, RESIDUAL_SCALE)
     best, best_at, n_iter, scale, momentum, stalls = residual, 0, 0, 1.0, 1.0, False
     while residual > tol and n_iter < max_iter and not stalls:
         n_iter += 1
@@ -42,7 +42,7 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
             for j in range(n_features):
                 move[j] = features[TRIAL, j] - features[COEF, j]
                 bound += scale * metric[j] * move[j] ** 2 / 2
-            above = divergence(objective, mass, level, features[GRADIENT], move, nothing, support, change)
+            above = bregman_divergence(objective, mass, level, features[GRADIENT], move, nothing, support, change)
             if above <= bound or scale > 1e15:
                 break
             scale *= 2.0
@@ -59,7 +59,7 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
         momentum, scale = grown, 0.9 * scale
         _, _, level = evaluate(objective, features[COEF], support, work, mass)
         gradient(objective, mass, level, columns, n_features, features[GRADIENT])
-        residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
+        residual = kkt_residuals(d, COEF, GRADIENT, RESIDUAL_SCALE)
         if residual < best:
             best, best_at = residual, n_iter
             for j in range(n_features):
@@ -69,7 +69,7 @@ def accelerate(objective, d, metric, tol, max_iter, patience, noise, coef, out):
         features[COEF, j], features[TRIAL, j] = coef[j], 1.0
     out[0], out[1], level = evaluate(objective, features[COEF], support, work, mass)
     gradient(objective, mass, level, columns, n_features, features[GRADIENT])
-    out[2] = kkt_residuals(d, COEF, GRADIENT, UNIT)
+    out[2] = kkt_residuals(d, COEF, GRADIENT, RESIDUAL_SCALE)
     out[3] = kkt_residuals(d, COEF, GRADIENT, TRIAL) / d.state[0].null
     out[4] = n_iter
     return stalls

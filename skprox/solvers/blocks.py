@@ -15,7 +15,7 @@ class BlockModel(QuadraticModel):
 
     Blocks are as many outputs, which share nothing but the penalty. Each group has the same columns of X in each, one
     block after the other. So a Newton step needs a factor of each block, and ties these together by a matrix as large
-    as there are groups: the norm of group g has the curvature  diag(bend) - radial_g radial_g'  over all its
+    as there are groups: the norm of group g has the curvature  diag(diagonal) - radial_g radial_g'  over all its
     coefficients, which leaves a sum of as many products (Sherman, Morrison and Woodbury).
 
     Its blocks, `rows`, have shape (n_blocks, n_columns, n_columns), and `places`, (n_blocks, n_columns), says which of
@@ -63,29 +63,29 @@ class BlockModel(QuadraticModel):
         out[self.places] = _times(self.rows, move[self.places])
         return out
 
-    def solve_curved(self, inside, bend, radial, penalty, right):
-        """(Hessian + diag(bend) - radial radial' within groups)^-1 right on the columns `inside`."""
-        among, radial = np.zeros(len(bend), dtype=bool), radial.copy()
-        among[inside], wanted = True, np.zeros(len(bend))
+    def solve_curved(self, inside, diagonal, radial, penalty, right):
+        """(Hessian + diag(diagonal) - radial radial' within groups)^-1 right on the columns `inside`."""
+        among, radial = np.zeros(len(diagonal), dtype=bool), radial.copy()
+        among[inside], wanted = True, np.zeros(len(diagonal))
         radial[~among], wanted[inside] = 0.0, right
         played = np.flatnonzero(among[self.places].any(axis=0))
         places, label = (
             self.places[:, played],
             np.repeat(np.arange(len(self.groups)), self._widths(self.groups))[played],
         )
-        (among, radial, wanted), out = (each[places] for each in (among, radial, wanted)), np.zeros(len(bend))
+        (among, radial, wanted), out = (each[places] for each in (among, radial, wanted)), np.zeros(len(diagonal))
         matrix = self.rows[:, played[:, None], played]
         if not among.all():
             matrix *= among[:, :, None] & among[:, None]
-        matrix += np.where(among, bend[places], 1.0)[:, :, None] * np.eye(len(played))
+        matrix += np.where(among, diagonal[places], 1.0)[:, :, None] * np.eye(len(played))
         inverse = Cholesky(matrix, self.eps).inverse()
         found = _times(inverse, wanted)
         if radial.any():
             groups, starts = np.unique(label, return_index=True)
             ties = np.add.reduceat(np.einsum("kij,ki,kj->ij", inverse, radial, radial), starts)
             ties = np.eye(len(groups)) - np.add.reduceat(ties, starts, axis=1)
-            pulled = Cholesky(ties, self.eps).solve(np.add.reduceat((radial * found).sum(axis=0), starts))
-            found += _times(inverse, radial * np.repeat(pulled, np.diff([*starts, len(label)])))
+            projected = Cholesky(ties, self.eps).solve(np.add.reduceat((radial * found).sum(axis=0), starts))
+            found += _times(inverse, radial * np.repeat(projected, np.diff([*starts, len(label)])))
         out[places] = found
         return out[inside]
 
@@ -124,7 +124,7 @@ class BlockModel(QuadraticModel):
     def _sweep(self, gradient, state, coef, certificate, tol, n_sweeps):
         state = gradient[self.places]
         bases = self.values, self.vectors, self.starts
-        _sweep(self.rows, state, coef, certificate.penalty.arrays, *bases, certificate.unit, tol, n_sweeps)
+        _sweep(self.rows, state, coef, certificate.penalty.arrays, *bases, certificate.residual_scale, tol, n_sweeps)
         gradient[self.places] = state
 
     def _widths(self, groups):
@@ -138,7 +138,7 @@ def _times(matrices, vectors):
 
 
 @njit(fastmath=FAST)
-def _sweep(blocks, state, coef, penalty, values, vectors, starts, unit, tol, n_sweeps):
+def _sweep(blocks, state, coef, penalty, values, vectors, starts, scale, tol, n_sweeps):
     """Minimise over each group in turn, at most `n_sweeps` times.
 
     Stops where no move of a group changes its own gradient by more than `tol` units. What is kept up to date is
@@ -146,7 +146,7 @@ def _sweep(blocks, state, coef, penalty, values, vectors, starts, unit, tol, n_s
     """
     n_blocks, indptr = blocks.shape[0], penalty.indptr
     longest = np.max(indptr[1:] - indptr[:-1])
-    pull, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
+    linear, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
     force, moves = np.empty(coef.size), np.empty(coef.size)
     for _ in range(n_sweeps):
         largest = 0.0
@@ -156,14 +156,16 @@ def _sweep(blocks, state, coef, penalty, values, vectors, starts, unit, tol, n_s
             for k in range(n_blocks):
                 for a in range(width):
                     force[first + k * width + a] = state[k, place + a]
-            moves_of_group(penalty, g, force, coef, values, vectors, starts[g], pull, curvature, step, moves, n_blocks)
+            moves_of_group(
+                penalty, g, force, coef, values, vectors, starts[g], linear, curvature, step, moves, n_blocks
+            )
             squares = 0.0
             for k in range(n_blocks):
                 steepest = np.max(values[first : first + width])
                 for a in range(width):
                     move = moves[first + a]
                     if move != 0.0:
-                        squares += (move * steepest / unit[first + a]) ** 2
+                        squares += (move * steepest / scale[first + a]) ** 2
                         coef[first + a] += move
                         row, slopes = blocks[k, place + a], state[k]
                         for j in range(row.size):

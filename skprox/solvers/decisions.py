@@ -13,7 +13,7 @@ LEAST_STEP = 1e-12
 
 
 @njit
-def fall_of(value_change, slopes, penalty_change, predicted, rounding):
+def decrease_of(value_change, slopes, penalty_change, predicted, rounding):
     """How far a step fell: by values, or where rounding hides so small a change, by `slopes` at both ends.
 
     These are the sum over the moves of each coefficient, times the gradients before and after.
@@ -24,12 +24,12 @@ def fall_of(value_change, slopes, penalty_change, predicted, rounding):
 
 
 @njit
-def is_accepted(fall, predicted, slack):
-    return fall <= ARMIJO * predicted + slack
+def is_accepted(decrease, predicted, tolerance):
+    return decrease <= ARMIJO * predicted + tolerance
 
 
 @njit
-def is_tired(residual, tol, rate, cost):
+def needs_new_hessian(residual, tol, rate, cost):
     """Whether a new Hessian, which costs as much as `cost` steps, brings a residual to `tol` sooner than the old one.
 
     Each step with the old one multiplies the residual by `rate`.

@@ -18,21 +18,46 @@ STATE = np.dtype(
     + [(name, "f8") for name in ("gamma", "bent", "best")]
     + [
         (name, "i8")
-        for name in ("n_groups", "n_columns", "n_iter", "idle", "fresh", "accepted", "implicit", "n_newton", "n_lassos")
+        for name in (
+            "n_groups",
+            "n_columns",
+            "n_iter",
+            "n_stalled",
+            "taken_here",
+            "accepted",
+            "implicit",
+            "n_newton",
+            "n_lassos",
+        )
     ]
 )
 # Rows of `Descent.features`: the point and the trial, with the gradients there; of the objective the gradient of the
-# null model, the scale and the rounding of gradients, and the curvature; the unit of the KKT residual; and work.
-COEF, GRADIENT, TRIAL, AFTER, NULL, SCALE, NOISE, CURVATURE, UNIT, WORK = range(10)
+# null model, the scale and the rounding of gradients, and the curvature; the scale of the KKT residual; and work.
+COEF, GRADIENT, TRIAL, AFTER, NULL, GRADIENT_SCALE, NOISE, CURVATURE, RESIDUAL_SCALE, WORK = range(10)
 # Rows of `Descent.groups`: the KKT residual, the factor at which a group enters, whether it is wanted in the model, and
 # whether it is there; and which piece of a concave penalty its norm is at.
 RESIDUAL, ENTRY, WANTED, INSIDE, PIECE = range(5)
 # Rows of `Descent.local`, in the order of the model's columns: where a step starts and ends, with the gradients of the
-# quadratic; unit and rounding over the scale of the Hessian; the eigenvalues of diagonal blocks; the expansion of the
-# penalty; and work.
-HERE, START, END, SLOPE, L_UNIT, L_NOISE, VALUES, BENT, BEND, RADIAL, MOVED, STEP, IMAGE, CHANGE, RIGHT, TARGET = range(
-    16
-)
+# quadratic; the scale and the rounding of residuals over the scale of the Hessian; the eigenvalues of diagonal blocks;
+# the expansion of the penalty; and work.
+(
+    HERE,
+    START,
+    END,
+    SLOPE,
+    L_RESIDUAL_SCALE,
+    L_NOISE,
+    VALUES,
+    PENALTY_SLOPE,
+    DIAGONAL,
+    RADIAL,
+    MOVED,
+    STEP,
+    IMAGE,
+    CHANGE,
+    RIGHT,
+    TARGET,
+) = range(16)
 # Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; and work.
 GROUPS, COLUMNS, BASIS, FREE = range(4)
 
@@ -75,7 +100,7 @@ def new_descent(objective, certificate, output):
         state["gamma"], state["bent"] = penalty.concavity
     features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
-    features[SCALE], features[NOISE] = certificate.move, certificate.rounding
+    features[GRADIENT_SCALE], features[NOISE] = certificate.gradient_scale, certificate.rounding
     return Descent(
         state.view(np.recarray),  # whose fields are attributes without numba, too
         features,

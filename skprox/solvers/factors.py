@@ -5,10 +5,10 @@ from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
 
-def submatrix(hessian, inside, bend):
-    """hessian + diag(bend) on the columns `inside`."""
+def submatrix(hessian, inside, diagonal):
+    """hessian + diag(diagonal) on the columns `inside`."""
     out = hessian.take(inside, axis=0).take(inside, axis=1)
-    out[np.diag_indices_from(out)] += bend[inside]
+    out[np.diag_indices_from(out)] += diagonal[inside]
     return out
 
 
@@ -46,40 +46,40 @@ class Cholesky:
 
 
 class Factor:
-    """A factor of hessian + diag(bend) on some columns, that also solves on sets of columns that differ by few.
+    """A factor of hessian + diag(diagonal) on some columns, that also solves on sets of columns that differ by few.
 
     A column that left is a constraint and one that came an unknown more: both go by the Schur complement.
     """
 
-    def __init__(self, hessian, inside, bend, eps):
-        self.hessian, self.inside, self.bend = hessian, inside, bend
-        self.cholesky = Cholesky(submatrix(hessian, inside, bend), eps)
+    def __init__(self, hessian, inside, diagonal, eps):
+        self.hessian, self.inside, self.diagonal = hessian, inside, diagonal
+        self.cholesky = Cholesky(submatrix(hessian, inside, diagonal), eps)
 
-    def is_near(self, inside, bend):
+    def is_near(self, inside, diagonal):
         n_changes = len(np.setxor1d(self.inside, inside, assume_unique=True))
-        return 8 * n_changes < len(inside) and np.array_equal(self.bend, bend)
+        return 8 * n_changes < len(inside) and np.array_equal(self.diagonal, diagonal)
 
     def solve(self, inside, right):
         if np.array_equal(self.inside, inside):
             return self.cholesky.solve(right)
-        gone, new = np.flatnonzero(~np.isin(self.inside, inside)), np.setdiff1d(inside, self.inside)
-        still = np.delete(np.arange(len(self.inside)), gone)
+        removed, added = np.flatnonzero(~np.isin(self.inside, inside)), np.setdiff1d(inside, self.inside)
+        still = np.delete(np.arange(len(self.inside)), removed)
         out = np.zeros(len(self.hessian))
         out[inside] = right
-        border = np.zeros((len(self.inside), len(new) + len(gone) + 1))
-        border[:, : len(new)] = self.hessian[new][:, self.inside].T
-        border[gone, len(new) + np.arange(len(gone))] = 1.0
+        border = np.zeros((len(self.inside), len(added) + len(removed) + 1))
+        border[:, : len(added)] = self.hessian[added][:, self.inside].T
+        border[removed, len(added) + np.arange(len(removed))] = 1.0
         border[still, -1] = out[self.inside[still]]
         border = self.cholesky.half_solve(border)
         border, halfway = border[:, :-1], border[:, -1]
         corner = -border.T @ border
-        corner[: len(new), : len(new)] += submatrix(self.hessian, new, self.bend)
-        wanted = np.concatenate([out[new], np.zeros(len(gone))]) - border.T @ halfway
+        corner[: len(added), : len(added)] += submatrix(self.hessian, added, self.diagonal)
+        wanted = np.concatenate([out[added], np.zeros(len(removed))]) - border.T @ halfway
         if not (np.isfinite(corner).all() and np.isfinite(wanted).all()):
             return np.full_like(right, np.nan)
         beside = np.linalg.lstsq(corner, wanted, rcond=None)[0]
         out[self.inside] = self.cholesky.half_solve(halfway - border @ beside, transposed=True)
-        out[new] = beside[: len(new)]
+        out[added] = beside[: len(added)]
         return out[inside]
 
 
@@ -95,38 +95,41 @@ class WideFactor:
         sizes = penalty.sizes[groups]
         self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
         norms, curvature = penalty.norms(coef)[groups], penalty.norm_slopes(coef)[groups]
-        self.rows, self.unit = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
-        self.give = give = (1 / curvature)[self.label].astype(rows.dtype)
+        self.rows, self.direction = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
+        self.inverse_curvature = inverse_curvature = (1 / curvature)[self.label].astype(rows.dtype)
         ends = np.append(self.first, len(self.columns))
-        self.along = sparse.csr_array((self.unit, np.arange(len(self.unit)), ends)) @ self.rows
-        scaled, straight = self.rows * np.sqrt(give)[:, None], self.along * np.sqrt(give[self.first])[:, None]
-        matrix = scaled.T @ scaled - straight.T @ straight
+        self.radial_rows = sparse.csr_array((self.direction, np.arange(len(self.direction)), ends)) @ self.rows
+        scaled, scaled_radial = (
+            self.rows * np.sqrt(inverse_curvature)[:, None],
+            self.radial_rows * np.sqrt(inverse_curvature[self.first])[:, None],
+        )
+        matrix = scaled.T @ scaled - scaled_radial.T @ scaled_radial
         matrix[np.diag_indices_from(matrix)] += 1.0
-        self.across = Cholesky(matrix, np.finfo(rows.dtype).eps)
-        self.half = self.across.half_solve(self.along.T)
+        self.tangential = Cholesky(matrix, np.finfo(rows.dtype).eps)
+        self.half = self.tangential.half_solve(self.radial_rows.T)
         self.radial = Cholesky(self.half.T @ self.half, np.finfo(rows.dtype).eps)
 
     def solve(self, right):
         """(R R' + C)^-1 right, and R' times that."""
-        radial = np.add.reduceat(right * self.unit, self.first)
-        tangent = self.give * (right - self.unit * radial[self.label])
-        half = self.across.half_solve(self.rows.T @ tangent)
-        along = self.radial.solve(radial - self.half.T @ half)
-        image = self.across.half_solve(half + self.half @ along, transposed=True)
+        radial = np.add.reduceat(right * self.direction, self.first)
+        tangent = self.inverse_curvature * (right - self.direction * radial[self.label])
+        half = self.tangential.half_solve(self.rows.T @ tangent)
+        radial_part = self.radial.solve(radial - self.half.T @ half)
+        image = self.tangential.half_solve(half + self.half @ radial_part, transposed=True)
         pushed = right - self.rows @ image
-        pushed -= self.unit * np.add.reduceat(pushed * self.unit, self.first)[self.label]
-        return self.give * pushed + self.unit * along[self.label], image
+        pushed -= self.direction * np.add.reduceat(pushed * self.direction, self.first)[self.label]
+        return self.inverse_curvature * pushed + self.direction * radial_part[self.label], image
 
     def step(self, gradient, moves, coef, penalty):
         """Newton's step in place if it leads down, short of where a group passes zero."""
         part, here = penalty.restrict(self.groups), coef[self.columns]
-        slope, bend, _ = part.expansion(here)
+        slope, diagonal, _ = part.expansion(here)
         slope += gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype)
-        held = np.isinf(bend)
-        slope[held] = 0.0
+        at_kink = np.isinf(diagonal)
+        slope[at_kink] = 0.0
         step, image = self.solve(-slope.astype(self.rows.dtype))
-        if held.any():
-            step[held] = 0.0
+        if at_kink.any():
+            step[at_kink] = 0.0
             image = self.rows.T @ step
         first = part.first_kink(here, step.astype(np.float64))
         length = 1.0 if first == 1.0 else 0.9 * first

@@ -17,7 +17,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
     all steps without a better one are enough.
     """
     states = [_State(problem, objective, k) for k, problem in enumerate(problems)]
-    running = [state for state in states if state.shortfall > tol]
+    running = [state for state in states if state.residual > tol]
     for n_iter in range(1, max_iter + 1):
         if not running:
             break
@@ -26,14 +26,16 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             for state in searching:
                 state.propose()
             proposals = np.array([state.following for state in searching])
-            excess = objective.divergence(proposals, [s.point for s in searching], [s.output for s in searching])
+            excess = objective.bregman_divergence(
+                proposals, [s.point for s in searching], [s.output for s in searching]
+            )
             searching = [state for state, d in zip(searching, excess, strict=True) if not state.accept(d)]
         for state in running:
             state.advance()
         for state, *answer in zip(running, *_evaluate(objective, running), strict=True):
             state.arrive(*answer)
             state.report(n_iter, monitor)
-        running = [state for state in running if state.shortfall > tol and not state.stopped]
+        running = [state for state in running if state.residual > tol and not state.stopped]
     return [state.problem.result(state.best[0], state.n_iter, state.stopped) for state in states], model
 
 
@@ -53,10 +55,10 @@ class _State:
         self.n_iter, self.stopped, self.best_at = 0, False, 0
         self.noise = np.sqrt(np.finfo(objective.precision).eps)
         self.certify()
-        self.best = self.point, self.shortfall
+        self.best = self.point, self.residual
 
     def certify(self):
-        self.shortfall = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
+        self.residual = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
 
     def arrive(self, value, intercept, gradient):
         self.point = type(self.point)(self.ahead, intercept, value, gradient)
@@ -66,9 +68,9 @@ class _State:
         self.n_iter = n_iter
         penalty, coef = self.problem.penalty, self.point.coef
         n_groups = np.count_nonzero(penalty.norms(coef))
-        self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.shortfall, n_groups)
-        if self.shortfall < self.best[1]:
-            self.best, self.best_at = (self.point, self.shortfall), n_iter
+        self.stopped = monitor(self.order, n_iter, self.point.value + penalty.value(coef), self.residual, n_groups)
+        if self.residual < self.best[1]:
+            self.best, self.best_at = (self.point, self.residual), n_iter
         stalls = self.best[1] < self.noise and n_iter - self.best_at > max(PATIENCE, self.best_at)
         self.stopped = self.stopped or stalls
 

@@ -18,7 +18,7 @@ class ImplicitModel:
     def __init__(self, point, output, partition):
         self.point, self.output, self.partition = point, output, partition
         self.groups, self.columns = np.empty(0, dtype=int), np.empty(0, dtype=int)
-        self.is_worn = False
+        self.ran_out = False
 
     def include(self, groups, working):
         """Append those of `groups` that are not in it. All columns in question are in the working set."""
@@ -67,11 +67,11 @@ class ImplicitModel:
         size = residual @ steepest
         limit = PRODUCTS + len(coef) // COLUMNS_A_PRODUCT
         for n_products in range(limit + 1):
-            self.is_worn = n_products == limit
+            self.ran_out = n_products == limit
             if certificate(coef, gradient).max() <= tol:
-                self.is_worn = False
+                self.ran_out = False
                 break
-            if self.is_worn:
+            if self.ran_out:
                 break
             image = self.times(direction)
             length = size / (direction @ (image + ridge * direction))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from skprox._jit import is_kept
-from skprox.solvers import follow
+from skprox.solvers import compiled_path
 from skprox.solvers.accelerated import accelerate
 from skprox.solvers.descent import GRADIENT, is_implicit, new_descent
 from skprox.solvers.fista import PATIENCE
@@ -15,7 +15,7 @@ MAX_ITER = 40  # steps of a descent: what takes more is left to those that know 
 
 def holds(objective):
     """Whether X stays in the cache, and what is compiled for it, for twenty seconds, does so on disk."""
-    return objective.is_in_cache and is_kept(follow.descend)
+    return objective.is_in_cache and is_kept(compiled_path.descend)
 
 
 def serves(objective, penalties, solver, max_iter):
@@ -39,12 +39,12 @@ def descend(objective, certificates, outputs, starts, alphas, tol):
         for k, start in enumerate(points):
             coefs[k] = start.coef
         descent = new_descent(objective, certificate, output)
-        n_done = follow.descend(problem, descent, alphas, tol, MAX_ITER, coefs, out)
+        n_done = compiled_path.descend(problem, descent, alphas, tol, MAX_ITER, coefs, out)
         results = [None] * len(alphas)
-        for k, (value, intercept, shortfall, optimality, n_iter) in enumerate(out[:n_done].tolist()):
-            if shortfall <= tol:
+        for k, (value, intercept, residual, optimality, n_iter) in enumerate(out[:n_done].tolist()):
+            if residual <= tol:
                 point = type(start)(coefs[k], intercept, value, None)
-                results[k] = Result(point, max(1, int(n_iter)), optimality, shortfall, False)
+                results[k] = Result(point, max(1, int(n_iter)), optimality, residual, False)
         return results
 
     return list(objective.map(run, zip(certificates, outputs, starts, alphas, problems, strict=True)))
@@ -61,9 +61,9 @@ def fista(objective, problems, tol, max_iter):
         metric[metric <= 0] = metric.max(initial=0.0) or 1.0  # constant columns never need to move
         descent = new_descent(objective, certificate, output)
         stalled = accelerate(arrays, descent, metric, tol, max_iter, PATIENCE, noise, coef, out)
-        value, intercept, shortfall, optimality, n_iter = out.tolist()
+        value, intercept, residual, optimality, n_iter = out.tolist()
         point = type(problem.start)(coef, intercept, value, descent.features[GRADIENT].copy())
-        return Result(point, int(n_iter), optimality, shortfall, stalled)
+        return Result(point, int(n_iter), optimality, residual, stalled)
 
     arrays = [objective.compiled(problem.output) for problem in problems]
     return list(objective.map(run, zip(problems, arrays, strict=True)))

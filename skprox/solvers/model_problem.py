@@ -20,15 +20,15 @@ from skprox.prox import (
 )
 from skprox.solvers.descent import (
     BASIS,
-    BEND,
-    BENT,
     CHANGE,
+    DIAGONAL,
     END,
     FREE,
     IMAGE,
     L_NOISE,
-    L_UNIT,
+    L_RESIDUAL_SCALE,
     MOVED,
+    PENALTY_SLOPE,
     RADIAL,
     RIGHT,
     SLOPE,
@@ -91,12 +91,12 @@ def add_eigenbases(d, old):
         largest = 0.0
         for a in range(size):
             largest = max(largest, d.matrix[a, a])
-        # rounding pulls along directions without curvature, which must not be free in a group that is held
-        held = size > 1 and d.model.groups[STRENGTH, g] > 0.0
+        # rounding asks for moves along directions without curvature, which must not be free in a group that is held
+        has_kink = size > 1 and d.model.groups[STRENGTH, g] > 0.0
         noise = size * 2.2e-16 * largest
         for a in range(size):
             value = d.matrix[a, a]
-            d.local[VALUES, first + a] = value if value > noise else noise if held else 0.0
+            d.local[VALUES, first + a] = value if value > noise else noise if has_kink else 0.0
 
 
 @inner(fastmath=FAST)
@@ -154,7 +154,7 @@ def sweep(d, tol):
     """
     n_columns, local, largest, p = d.state[0].n_columns, d.local, 0.0, d.model
     slope, end, values, moves = local[SLOPE], local[END], local[VALUES], local[MOVED]
-    pull, curvature, step = local[RIGHT], local[CHANGE], local[TARGET]
+    linear, curvature, step = local[RIGHT], local[CHANGE], local[TARGET]
     for g in range(d.state[0].n_groups):
         start, stop, strength = p.indptr[g], p.indptr[g + 1], p.groups[STRENGTH, g]
         size = 1 if strength == 0.0 and p.groups[MIXED, g] > 0.0 else stop - start
@@ -163,17 +163,19 @@ def sweep(d, tol):
                 steepest = values[first] if stop == start + 1 else d.hessian[first, first]
                 l1, ridge = strength + p.columns[L1, first], p.columns[RIDGE, first]
                 lower, upper = p.columns[LOWER, first], p.columns[UPPER, first]
-                pulled = steepest * end[first] - slope[first]
-                moves[first] = step_of_one(pulled, steepest, l1, ridge, lower, upper) - end[first]
+                linear_term = steepest * end[first] - slope[first]
+                moves[first] = step_of_one(linear_term, steepest, l1, ridge, lower, upper) - end[first]
             else:
-                moves_of_group(p, g, slope, end, values, d.vectors, d.layout[BASIS, g], pull, curvature, step, moves, 1)
+                moves_of_group(
+                    p, g, slope, end, values, d.vectors, d.layout[BASIS, g], linear, curvature, step, moves, 1
+                )
                 steepest = 0.0
                 for a in range(first, stop):
                     steepest = max(steepest, values[a])
             for a in range(first, first + size):
                 move = moves[a]
                 if move != 0.0:
-                    largest = max(largest, abs(move) * steepest / local[L_UNIT, a])
+                    largest = max(largest, abs(move) * steepest / local[L_RESIDUAL_SCALE, a])
                     end[a] += move
                     row = d.hessian[a]
                     for i in range(n_columns):
@@ -186,23 +188,23 @@ def newton_step(d):
     """Newton's step from END where the penalty is smooth, as far as the objective falls. True if cut short."""
     s, local, free, p = d.state[0], d.local, d.layout[FREE], d.model
     n_columns, lift, n_free, done = s.n_columns, LIFT, 0, False
-    expansion(local[END], p, s.n_groups, local[BENT], local[BEND], local[RADIAL])
+    expansion(local[END], p, s.n_groups, local[PENALTY_SLOPE], local[DIAGONAL], local[RADIAL])
     for _ in range(8):
         n_free = 0
         for g in range(s.n_groups):
             begin = n_free
             for a in range(p.indptr[g], p.indptr[g + 1]):
                 local[STEP, a] = 0.0
-                if local[BEND, a] == inf:
+                if local[DIAGONAL, a] == inf:
                     continue
                 free[n_free] = a
-                local[RIGHT, n_free] = -(local[SLOPE, a] + local[BENT, a])
+                local[RIGHT, n_free] = -(local[SLOPE, a] + local[PENALTY_SLOPE, a])
                 for k in range(n_free + 1):
                     d.matrix[n_free, k] = d.hessian[a, free[k]]
                 if local[RADIAL, a] != 0.0:
                     for k in range(begin, n_free + 1):
                         d.matrix[n_free, k] -= local[RADIAL, a] * local[RADIAL, free[k]]
-                diagonal = (d.matrix[n_free, n_free] + local[BEND, a]) * (1.0 + lift)
+                diagonal = (d.matrix[n_free, n_free] + local[DIAGONAL, a]) * (1.0 + lift)
                 d.matrix[n_free, n_free] = diagonal if diagonal > 0.0 else 1.0
                 n_free += 1
         if n_free == 0:
@@ -231,10 +233,10 @@ def newton_step(d):
             for a in range(n_columns):
                 local[TARGET, a] = local[MOVED, a] - local[END, a]
             times(d.hessian, local[TARGET], n_columns, local[CHANGE])
-        fall = value(local[MOVED], p, s.n_groups) - before
+        decrease = value(local[MOVED], p, s.n_groups) - before
         for a in range(n_columns):
-            fall += (local[MOVED, a] - local[END, a]) * (local[SLOPE, a] + local[CHANGE, a] / 2)
-        if fall <= 2.2e-16 * before:
+            decrease += (local[MOVED, a] - local[END, a]) * (local[SLOPE, a] + local[CHANGE, a] / 2)
+        if decrease <= 2.2e-16 * before:
             for a in range(n_columns):
                 local[END, a] = local[MOVED, a]
                 local[SLOPE, a] += local[CHANGE, a]
@@ -246,7 +248,9 @@ def newton_step(d):
 def model_residual(d, coef, gradient):
     """The largest KKT residual of the model problem, at two rows of `local`."""
     local, n_groups = d.local, d.state[0].n_groups
-    return residuals(local[coef], local[gradient], d.model, n_groups, local[L_NOISE], local[L_UNIT], local[TARGET])
+    return residuals(
+        local[coef], local[gradient], d.model, n_groups, local[L_NOISE], local[L_RESIDUAL_SCALE], local[TARGET]
+    )
 
 
 @inner

@@ -9,7 +9,7 @@ import numpy as np
 
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.blocks import BlockModel
-from skprox.solvers.decisions import INNER, LEAST_STEP, STALL, fall_of, is_accepted, is_tired
+from skprox.solvers.decisions import INNER, LEAST_STEP, STALL, decrease_of, is_accepted, needs_new_hessian
 from skprox.solvers.implicit import ImplicitModel
 from skprox.solvers.quadratic import QuadraticModel, is_factored
 
@@ -20,7 +20,7 @@ NEAR = 0.5  # root mean square of that change below which it is not looked at
 TALL = 50  # rows a column from which on the Hessian of one fold does for all
 HESSIANS = 8000**2  # entries that those of several counts have together at most: 512 MB
 EXPLICIT_COLUMNS = 500  # up to which a Hessian is made where there are no norms, too
-NEEDED = 0.9  # share of its strength that pulls at a group outside for a new Hessian to include it
+NEEDED = 0.9  # share of its strength that the gradient of a group outside has for a new Hessian to include it
 
 
 def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=np.inf):
@@ -36,33 +36,33 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     `tol`, where the Hessian, or a factor of it, would have more than `max_entries` entries.
     """
     descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
-    running = [descent for descent in descents if descent.shortfall > tol]
+    running = [descent for descent in descents if descent.residual > tol]
     while running:
         first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
         new_model, size = _kind_of_model(objective, running, groups, max_entries)
         if size > max_entries:
             break
-        together = _of_few_counts(objective, running, HESSIANS // max(size, 1))
+        batch = _of_few_counts(objective, running, HESSIANS // max(size, 1))
         if model is None:
             model = new_model(first.point, first.problem.output, first.penalty)
         model.forget(groups)
-        models = list({id(m): m for m in [model, *(descent.model for descent in together)] if m}.values())
+        models = list({id(m): m for m in [model, *(descent.model for descent in batch)] if m}.values())
         working = _WorkingSet.of(objective, first.penalty, groups, models)
-        for descent in together:
+        for descent in batch:
             descent.enter(working, descent.model or model, groups)
-        active = [descent for descent in together if descent.shortfall > tol]
+        active = [descent for descent in batch if descent.residual > tol]
         while active:
             _propose(working.objective, active, tol)
             _try(working.objective, active)
             _renew_models(working, active, tol, max_entries)
             active = [descent for descent in active if descent.goes_on(tol, max_iter)]
-        model = together[-1].model
-        _look_around(objective, together)
-        for descent in together:
+        model = batch[-1].model
+        _check_all_columns(objective, batch)
+        for descent in batch:
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.n_iter, d.stopped or d.is_worn_out()) for d in descents]
+    results = [d.problem.result(d.point, d.n_iter, d.stopped or d.is_stalled()) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -76,21 +76,21 @@ def _kind_of_model(objective, descents, groups, max_entries):
     if (
         is_smooth
         and n_columns > EXPLICIT_COLUMNS
-        and (n_blocks * n_columns**2 > max_entries or not any(descent.worn_products for descent in descents))
+        and (n_blocks * n_columns**2 > max_entries or not any(descent.ran_out_of_products for descent in descents))
     ):
         return ImplicitModel, 0
     if objective.n_blocks:
         return partial(BlockModel, n_blocks=n_blocks, dtype=objective.precision), n_blocks * n_columns**2
-    factored = is_factored(penalties, groups, n_rows, objective.spread)
+    factored = is_factored(penalties, groups, n_rows, objective.column_sd) and objective.has_factor
     size = n_columns * (n_rows if factored else n_columns)
     return partial(QuadraticModel, n_rows=n_rows, dtype=objective.precision, factored=factored), size
 
 
 def _of_few_counts(objective, descents, most):
     """Those of the first so many counts, at least of one: each counts may come to have a Hessian of its own."""
-    counting = [objective.counting[descent.problem.output] for descent in descents]
-    few = list(dict.fromkeys(counting))[: max(1, most)]
-    return [descent for descent, counts in zip(descents, counting, strict=True) if counts in few]
+    indices = [objective.count_index[descent.problem.output] for descent in descents]
+    first_counts = list(dict.fromkeys(indices))[: max(1, most)]
+    return [descent for descent, counts in zip(descents, indices, strict=True) if counts in first_counts]
 
 
 @dataclass(frozen=True)
@@ -146,13 +146,13 @@ def _propose(objective, active, tol):
     )  # all of them first: those that are kept serve others
     for chain, kept in zip(chains, factors, strict=True):
         chain[0].model.kept = kept
-    far = [d for d in proposing if d.bend > NEAR**2]
+    far = [d for d in proposing if d.mean_square_change > NEAR**2]
     if far:
         moves = np.array([descent.among(descent.end - descent.here) for descent in far])
         points, outputs = [descent.point for descent in far], [descent.problem.output for descent in far]
-        reaches = objective.reach(points, moves, outputs, FAR)
-        for descent, reach in zip(far, reaches, strict=True):
-            descent.step = FAR / max(reach, FAR)
+        changes = objective.largest_change(points, moves, outputs, FAR)
+        for descent, change in zip(far, changes, strict=True):
+            descent.step = FAR / max(change, FAR)
 
 
 def _try(objective, active):
@@ -163,22 +163,22 @@ def _try(objective, active):
         descent.receive(*answer)
 
 
-def _look_around(objective, running):
+def _check_all_columns(objective, running):
     """Complete the gradients. One pass over X, or none where all columns were in the working set."""
     n_columns = objective.shape[1]
     for descent in running:
         descent.point = descent.working.extend(descent.point, n_columns)
-    blind = [descent for descent in running if len(descent.working.columns) < n_columns]
-    if blind:
-        coefs = np.array([descent.point.coef for descent in blind])
-        answers = objective.evaluate(coefs, [descent.problem.output for descent in blind])
-        for descent, value, intercept, gradient in zip(blind, *answers, strict=True):
+    incomplete = [descent for descent in running if len(descent.working.columns) < n_columns]
+    if incomplete:
+        coefs = np.array([descent.point.coef for descent in incomplete])
+        answers = objective.evaluate(coefs, [descent.problem.output for descent in incomplete])
+        for descent, value, intercept, gradient in zip(incomplete, *answers, strict=True):
             descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
     for descent in running:
-        before = descent.shortfall
+        before = descent.residual
         descent.certify()
-        if descent.shortfall > 2 * before:  # there is more to do outside than rounding can hide
-            descent.idle = 0
+        if descent.residual > 2 * before:  # there is more to do outside than rounding can hide
+            descent.n_stalled = 0
 
 
 def _renew_models(working, active, tol, max_entries):
@@ -188,20 +188,22 @@ def _renew_models(working, active, tol, max_entries):
     few, a fold may lack directions that others have.
     """
     tall = working.objective.shape[0] >= TALL * len(working.columns) // (working.objective.n_blocks or 1)
-    kinds = working.objective.counting if tall else np.arange(len(working.objective.counting))
-    for _, alike in groupby(active, lambda descent: kinds[descent.problem.output]):
-        alike = [descent for descent in alike if descent.shortfall > tol and not descent.halving]
-        tired = [descent for descent in alike if descent.is_tired(tol, len(alike), working.objective.shape[0])]
-        if not tired:
+    kinds = working.objective.count_index if tall else np.arange(len(working.objective.count_index))
+    for _, sharing in groupby(active, lambda descent: kinds[descent.problem.output]):
+        sharing = [descent for descent in sharing if descent.residual > tol and not descent.halving]
+        badly_served = [
+            descent for descent in sharing if descent.needs_new_hessian(tol, len(sharing), working.objective.shape[0])
+        ]
+        if not badly_served:
             continue
-        worst = max(tired, key=lambda descent: descent.shortfall)
-        groups = reduce(np.union1d, [descent.groups_needed() for descent in alike])
-        new_model, _ = _kind_of_model(working.whole, alike, groups, max_entries)
+        worst = max(badly_served, key=lambda descent: descent.residual)
+        groups = reduce(np.union1d, [descent.groups_needed() for descent in sharing])
+        new_model, _ = _kind_of_model(working.whole, sharing, groups, max_entries)
         point = working.extend(worst.point, worst.shape[1])
         model = new_model(point, worst.problem.output, worst.penalty)
-        for descent in alike:
+        for descent in sharing:
             descent.use(model, groups)
-        worst.fresh = True
+        worst.taken_here = True
 
 
 class _Descent:
@@ -216,35 +218,35 @@ class _Descent:
         self.scale, self.value_size = objective.scale[problem.output], partial(objective.value_size, problem.output)
         self.eps = np.finfo(objective.precision).eps
         self.point, self.model = problem.start, None
-        self.n_iter, self.idle, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
-        self.rate, self.stopped, self.worn_products = 1.0, False, False
+        self.n_iter, self.n_stalled, self.step, self.halving, self.refused = 0, 0, 1.0, False, False
+        self.rate, self.stopped, self.ran_out_of_products = 1.0, False, False
         self.certify()
 
     def certify(self):
         """Look at the certificate over all groups."""
-        self.certified = self.certificate(self.point.coef, self.point.gradient)
-        self.shortfall = self.certified.max(initial=0.0)
+        self.residuals = self.certificate(self.point.coef, self.point.gradient)
+        self.residual = self.residuals.max(initial=0.0)
 
     def goes_on(self, tol, max_iter):
-        if self.stopped or self.idle >= STALL:
+        if self.stopped or self.n_stalled >= STALL:
             return False
-        return self.shortfall > tol and (self.n_iter < max_iter or self.halving)
+        return self.residual > tol and (self.n_iter < max_iter or self.halving)
 
-    def is_worn_out(self):
+    def is_stalled(self):
         """Whether it ended where rounding may be in the way of any solver."""
-        return self.idle >= STALL and self.shortfall < self.eps**0.25
+        return self.n_stalled >= STALL and self.residual < self.eps**0.25
 
     def groups_in_play(self, tol):
-        """Groups that are not zero, and those outside that pull the most against their strength."""
+        """Groups that are not zero, and those outside whose gradient is largest as a share of their strength."""
         coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
         entries = penalty.entries(gradient)
         inside = (penalty.norms(coef) > 0) | np.isinf(entries)
-        outside = np.flatnonzero((self.certified > tol / 2) & ~inside)
-        behind = self.certified[outside] <= tol  # those above it must come in
+        outside = np.flatnonzero((self.residuals > tol / 2) & ~inside)
+        behind = self.residuals[outside] <= tol  # those above it must come in
         outside = outside[np.lexsort([-entries[outside], behind])]
         sizes = penalty.sizes
-        room = max(WORKING_COLUMNS * self.n_blocks, sizes[inside].sum())
-        return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < room])
+        most_columns = max(WORKING_COLUMNS * self.n_blocks, sizes[inside].sum())
+        return np.union1d(np.flatnonzero(inside), outside[np.cumsum(sizes[outside]) - sizes[outside] < most_columns])
 
     def groups_needed(self):
         """Groups of the working set that are not zero or may soon be."""
@@ -253,18 +255,18 @@ class _Descent:
 
     def enter(self, working, model, groups):
         """Work on a new working set, with a model from wherever it was taken."""
-        fresh = model.point.coef is self.point.coef
+        taken_here = model.point.coef is self.point.coef
         self.working, self.point = working, working.restrict(self.point)
-        self.best, self.idle = (self.point, np.inf), 0
+        self.best, self.n_stalled = (self.point, np.inf), 0
         self.use(model, groups)
-        self.fresh = fresh
+        self.taken_here = taken_here
 
     def use(self, model, groups):
         """Work with `model`, and on its groups."""
         model.include(groups, self.working)
-        self.model, self.where, self.fresh = model, self.working.find(model.columns), False
+        self.model, self.where, self.taken_here = model, self.working.find(model.columns), False
         self.local, self.here = self.certificate.restrict(model.groups), self.point.coef[self.where]
-        self.refused, self.shortfall, self.past = False, self._shortfall(), Anderson()
+        self.refused, self.residual, self.past = False, self._residual(), Anderson()
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, model, start, tol):
@@ -276,21 +278,21 @@ class _Descent:
             self.here,
             self.here if start is None else start,
             self.local.scaled(1 / self.scale),
-            INNER * max(self.shortfall, tol),
+            INNER * max(self.residual, tol),
         )
-        self.worn_products = self.worn_products or model.is_worn
+        self.ran_out_of_products = self.ran_out_of_products or model.ran_out
         if not np.isfinite(self.end).all():
             self.end, slope = self.here, gradient
         move = self.end - self.here
-        self.bend = (slope - gradient) @ move  # the mean square of the change in log rate
+        self.mean_square_change = (slope - gradient) @ move  # the mean square of the change in log rate
         (self.end,) = self.past.extrapolate(move, slope - gradient, self.end)
         penalty = self.local.penalty
         if penalty.is_bounded:
             self.end = penalty.feasible(self.end)
         move = self.end - self.here
-        self.paid = penalty.value(self.here)
-        self.promise = self.gradient @ move + penalty.value(self.end) - self.paid
-        self.slack = 4 * np.finfo(float).eps * (self.paid + np.abs(self.gradient) @ np.abs(move))
+        self.penalty_before = penalty.value(self.here)
+        self.predicted = self.gradient @ move + penalty.value(self.end) - self.penalty_before
+        self.tolerance = 4 * np.finfo(float).eps * (self.penalty_before + np.abs(self.gradient) @ np.abs(move))
         self.step, self.n_iter = 1.0, self.n_iter + 1
         return self.end
 
@@ -302,34 +304,34 @@ class _Descent:
     def receive(self, trial, value, intercept, gradient):
         """Go to `trial` if the objective falls enough; else halve the step, or want a Hessian from here."""
         there, after = trial[self.where], gradient[self.where]
-        paid = self.local.penalty.value(there) - self.paid
-        slopes, promise = (self.gradient + after) @ (there - self.here), self.step * self.promise
+        penalty_change = self.local.penalty.value(there) - self.penalty_before
+        slopes, predicted = (self.gradient + after) @ (there - self.here), self.step * self.predicted
         rounding = self.eps * self.value_size(value, intercept, self.point.intercept)
-        fall = fall_of(value - self.point.value, slopes, paid, promise, rounding)
-        if is_accepted(fall, promise, self.slack):
-            self.idle = 0 if self.promise < -self.slack else self.idle + 1
+        decrease = decrease_of(value - self.point.value, slopes, penalty_change, predicted, rounding)
+        if is_accepted(decrease, predicted, self.tolerance):
+            self.n_stalled = 0 if self.predicted < -self.tolerance else self.n_stalled + 1
             self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=gradient)
-            self.here, self.halving, self.fresh = there, False, False
-            before, self.shortfall = self.shortfall, self._shortfall()
-            self.rate = self.shortfall / before if self.step == 1.0 else 1.0
+            self.here, self.halving, self.taken_here = there, False, False
+            before, self.residual = self.residual, self._residual()
+            self.rate = self.residual / before if self.step == 1.0 else 1.0
             penalty = self.local.penalty
             n_groups = np.count_nonzero(penalty.norms(there))
             value = value + penalty.value(there)
-            self.stopped = self.monitor(self.order, self.n_iter, value, self.shortfall, n_groups)
-        elif self.fresh:
+            self.stopped = self.monitor(self.order, self.n_iter, value, self.residual, n_groups)
+        elif self.taken_here:
             self.step, self.halving = self.step / 2, True
             if not self.step >= LEAST_STEP:
-                self.idle, self.halving = STALL, False
+                self.n_stalled, self.halving = STALL, False
         else:
             self.refused = True
-        if self.shortfall < self.best[1]:
-            self.best = self.point, self.shortfall
-        if self.idle >= STALL:
-            self.point, self.shortfall = self.best
+        if self.residual < self.best[1]:
+            self.best = self.point, self.residual
+        if self.n_stalled >= STALL:
+            self.point, self.residual = self.best
 
-    def is_tired(self, tol, n_problems, n_rows):
+    def needs_new_hessian(self, tol, n_problems, n_rows):
         """Whether a new Hessian would pay: it costs as much as a number of passes that grows with its columns."""
-        return self.refused or is_tired(self.shortfall, tol, self.rate, self.model.cost(n_problems, n_rows))
+        return self.refused or needs_new_hessian(self.residual, tol, self.rate, self.model.cost(n_problems, n_rows))
 
     def among(self, values):
         """Values on the model's columns among zeros on the working set."""
@@ -337,5 +339,5 @@ class _Descent:
         out[self.where] = values
         return out
 
-    def _shortfall(self):
+    def _residual(self):
         return self.local(self.here, self.point.gradient[self.where]).max(initial=0.0)

@@ -24,7 +24,7 @@ class QuadraticModel:
     in full.
     """
 
-    is_implicit, is_worn = False, False
+    is_implicit, ran_out = False, False
 
     def __init__(self, point, output, partition, n_rows, dtype, factored):
         self.point, self.output, self.partition, self.factored = point, output, partition, factored
@@ -80,15 +80,15 @@ class QuadraticModel:
         else:
             values = self.rows.diagonal()[first:].copy()
         for size in np.unique(sizes[sizes > 1]):
-            alike = sizes == size
-            members = (stops[alike] - size)[:, None] + np.arange(size)
+            of_size = sizes == size
+            members = (stops[of_size] - size)[:, None] + np.arange(size)
             if self.factored:
                 rows = self.rows[members]
                 blocks = rows @ rows.swapaxes(1, 2)
             else:
                 blocks = self.rows[members[:, :, None], members[:, None, :]]
-            values[members - first], bases = self._spectra(blocks, groups[alike])
-            vectors[starts[:-1][alike][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
+            values[members - first], bases = self._spectra(blocks, groups[of_size])
+            vectors[starts[:-1][of_size][:, None] + np.arange(size**2)] = bases.reshape(len(bases), -1)
         self.starts = np.concatenate([self.starts, self.starts[-1] + starts[1:]])
         self.values, self.vectors = np.concatenate([self.values, values]), np.concatenate([self.vectors, vectors])
 
@@ -96,9 +96,9 @@ class QuadraticModel:
         """Eigenvalues and eigenvectors of the part of the Hessian in each of `groups`, along the last axes but two."""
         spectra, bases = np.linalg.eigh(blocks.astype(np.float64))
         noise = blocks.shape[-1] * (self.eps if self.factored else np.finfo(float).eps) * spectra[..., -1:]
-        # rounding pulls along directions without curvature, which must not be free in a group that is held
-        held = self.partition.kinked[groups, None]
-        return np.where(spectra > noise, spectra, np.where(held, noise, 0.0)), bases
+        # rounding asks for moves along directions without curvature, which must not be free in a group that is held
+        has_kink = self.partition.kinked[groups, None]
+        return np.where(spectra > noise, spectra, np.where(has_kink, noise, 0.0)), bases
 
     def times(self, move):
         """Hessian @ move"""
@@ -151,8 +151,8 @@ class QuadraticModel:
         for _ in range(REFINEMENTS):
             if certificate(coef, gradient).max() <= tol:
                 break
-            pulled = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
-            step[places] = -np.einsum("kij,kj->ki", vectors, inverse * pulled) / scale
+            linear_term = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
+            step[places] = -np.einsum("kij,kj->ki", vectors, inverse * linear_term) / scale
             coef += step
             gradient += self.times(step)
 
@@ -189,21 +189,21 @@ class QuadraticModel:
             wide = self.kept = WideFactor(self.rows, penalty, coef, inside)
         return wide
 
-    def solve_curved(self, inside, bend, radial, penalty, right):
-        """(Hessian + diag(bend) - radial radial' within groups)^-1 right on the columns `inside`."""
+    def solve_curved(self, inside, diagonal, radial, penalty, right):
+        """(Hessian + diag(diagonal) - radial radial')^-1 right on the columns `inside`."""
         if not radial.any():
-            return self.solve(inside, bend, right)
-        curvature = submatrix(self.rows, inside, bend)
+            return self.solve(inside, diagonal, right)
+        curvature = submatrix(self.rows, inside, diagonal)
         for group in penalty.curved(radial):
             where = slice(*np.searchsorted(inside, group))
             curvature[where, where] -= np.outer(radial[inside[where]], radial[inside[where]])
         return Cholesky(curvature, self.eps).solve(right)
 
-    def solve(self, inside, bend, right):
-        """(Hessian + diag(bend))^-1 right on the columns `inside`, by a factor for columns nearby if there is one."""
+    def solve(self, inside, diagonal, right):
+        """(Hessian + diag(diagonal))^-1 right on the columns `inside`, by a factor for columns nearby if any."""
         kept = self.kept
-        if kept is None or not kept.is_near(inside, bend):
-            kept = self.kept = Factor(self.rows, inside, bend, self.eps)
+        if kept is None or not kept.is_near(inside, diagonal):
+            kept = self.kept = Factor(self.rows, inside, diagonal, self.eps)
         return kept.solve(inside, right)
 
     def _sweep(self, slope, state, coef, certificate, tol, n_sweeps, groups=None):
@@ -219,7 +219,7 @@ class QuadraticModel:
             groups,
             penalty.arrays,
             *bases,
-            certificate.unit,
+            certificate.residual_scale,
             tol,
             n_sweeps,
         )
@@ -238,31 +238,31 @@ def extended(matrix, added):
     return out
 
 
-def is_factored(penalties, groups, n_rows, spread):
+def is_factored(penalties, groups, n_rows, column_sd):
     """Whether sweeps over a factor are worth more than the Hessian: where each group has a strength alone to hold it.
 
     A Newton step needs one factorisation of a Hessian for all of the lasso, but one for each step of groups. Squares
-    of all columns, whose standard deviations are `spread`, must be in the range of float32.
+    of all columns, whose standard deviations are `column_sd`, must be in the range of float32.
     """
     n_columns = len(penalties[0].columns(groups))
     if n_columns <= max(400, (2 if n_columns == len(groups) else 1) * n_rows):
         return False
     if not all(penalty.has_norms_alone for penalty in penalties):
         return False
-    return ((spread == 0) | ((spread > 1e-15) & (spread < 1e15))).all()
+    return ((column_sd == 0) | ((column_sd > 1e-15) & (column_sd < 1e15))).all()
 
 
 @njit(fastmath=FAST)
-def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, unit, tol, n_sweeps):
+def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, scale, tol, n_sweeps):
     """Minimise over each of `groups` in turn, at most `n_sweeps` times: without a norm over each coefficient.
 
-    Stops where no move changes its own gradient by more than `tol` units. What is kept up to date is
+    Stops where no move changes its own gradient by more than `tol` scales. What is kept up to date is
     `state`: the gradient of the quadratic or, where `rows` are a factor of the Hessian, their sum with the
     moves so far as weights, which gives the gradient as slope + rows @ state.
     """
     indptr = penalty.indptr
     longest = np.max(indptr[1:] - indptr[:-1])
-    pull, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
+    linear, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
     force, moves = np.empty(coef.size), np.empty(coef.size)
     for _ in range(n_sweeps):
         largest = 0.0
@@ -274,23 +274,23 @@ def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors,
                 for a in range(first, last):
                     force[a] = slope[a] if factored else state[a]
                     if factored:
-                        row, along = rows[a], 0.0
+                        row, product = rows[a], 0.0
                         for j in range(state.size):
-                            along += row[j] * state[j]
-                        force[a] += along
+                            product += row[j] * state[j]
+                        force[a] += product
                 if size == 1:
                     steepest = values[first] if stop == start + 1 else rows[first, first]
                     l1, ridge = strength + penalty.columns[L1, first], penalty.columns[RIDGE, first]
                     lower, upper = penalty.columns[LOWER, first], penalty.columns[UPPER, first]
-                    pulled = steepest * coef[first] - force[first]
-                    moves[first] = step_of_one(pulled, steepest, l1, ridge, lower, upper) - coef[first]
+                    linear_term = steepest * coef[first] - force[first]
+                    moves[first] = step_of_one(linear_term, steepest, l1, ridge, lower, upper) - coef[first]
                 else:
                     basis = starts[g]
-                    moves_of_group(penalty, g, force, coef, values, vectors, basis, pull, curvature, step, moves, 1)
+                    moves_of_group(penalty, g, force, coef, values, vectors, basis, linear, curvature, step, moves, 1)
                     steepest = np.max(values[first:last])
                 for a in range(first, last):
                     if moves[a] != 0.0:
-                        largest = max(largest, abs(moves[a]) * steepest / unit[a])
+                        largest = max(largest, abs(moves[a]) * steepest / scale[a])
                         coef[a] += moves[a]
                 for a in range(first, last - 1, 2):  # two at a time: memory is the bound
                     if moves[a] != 0.0 or moves[a + 1] != 0.0:
@@ -308,23 +308,23 @@ def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors,
 
 def _newton_step(model, gradient, coef, penalty):
     """Newton's step where the penalty is smooth, in place, as far as the objective falls. True if it was cut short."""
-    slope, bend, radial = penalty.expansion(coef)
-    inside = np.flatnonzero(bend < np.inf)
+    slope, diagonal, radial = penalty.expansion(coef)
+    inside = np.flatnonzero(diagonal < np.inf)
     if len(inside) == 0:
         return False
-    slope, bend[bend == np.inf], step = slope + gradient, 0.0, np.zeros_like(coef)
-    step[inside] = model.solve_curved(inside, bend, radial, penalty, -slope[inside])
+    slope, diagonal[diagonal == np.inf], step = slope + gradient, 0.0, np.zeros_like(coef)
+    step[inside] = model.solve_curved(inside, diagonal, radial, penalty, -slope[inside])
     first = penalty.first_kink(coef, step)
     before = penalty.value(coef)
-    slack = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
+    tolerance = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
     image = model.times(step)
     for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
         moved = penalty.advance(coef, step, length)
         move = moved - coef
         short = moved - (coef + length * step)
-        along = length * image + (model.times(short) if short.any() else 0.0)
-        if gradient @ move + move @ along / 2 + penalty.value(moved) - before <= slack:
+        product = length * image + (model.times(short) if short.any() else 0.0)
+        if gradient @ move + move @ product / 2 + penalty.value(moved) - before <= tolerance:
             coef[:] = moved
-            gradient += along
+            gradient += product
             return length < 1.0
     return False

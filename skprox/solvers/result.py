@@ -15,46 +15,51 @@ class Certificate:
     other to the gradient that a move of one in the log rate would make. The first depends on the
     scale of the columns and on how far off the null model is, the second on neither.
 
-    `unit` is the smaller of what the two are relative to, a number a coefficient, `move` the second.
+    `gradient_scale` is what the second is relative to, a number per coefficient, `residual_scale` the smaller of both.
     """
 
     penalty: object
     rounding: np.ndarray
-    move: np.ndarray
+    gradient_scale: np.ndarray
     null: float = 1.0
 
     @classmethod
     def of(cls, objective, penalty, output):
-        unit = objective.unit[output]
-        move = np.where(unit > 0, unit, np.inf)
-        return cls(penalty, objective.rounding[output], move).at_null(penalty, objective.null[output])
+        scale = objective.gradient_scale[output]
+        scale = np.where(scale > 0, scale, np.inf)
+        return cls(penalty, objective.rounding[output], scale).at_null(penalty, objective.null[output])
 
     def at_null(self, penalty, point):
         """The same for another penalty, with the null model at `point`."""
-        distance = penalty.violation(point.coef, point.gradient, self.rounding).max(initial=0.0)
+        distance = penalty.kkt_residuals(point.coef, point.gradient, self.rounding).max(initial=0.0)
         return replace(self, penalty=penalty, null=distance or 1.0)
 
     @cached_property
-    def unit(self):
-        return np.minimum(self.move, self.null)
+    def residual_scale(self):
+        return np.minimum(self.gradient_scale, self.null)
 
     def __call__(self, coef, gradient):
-        return self.penalty.violation(coef, gradient, self.rounding, self.unit)
+        return self.penalty.kkt_residuals(coef, gradient, self.rounding, self.residual_scale)
 
     def optimality(self, coef, gradient):
         """The first of the two shares, its largest entry."""
-        return self.penalty.violation(coef, gradient, self.rounding).max(initial=0.0) / self.null
+        return self.penalty.kkt_residuals(coef, gradient, self.rounding).max(initial=0.0) / self.null
 
     def restrict(self, groups):
         """The same for some groups alone."""
         columns = self.penalty.columns(groups)
         return replace(
-            self, penalty=self.penalty.restrict(groups), rounding=self.rounding[columns], move=self.move[columns]
+            self,
+            penalty=self.penalty.restrict(groups),
+            rounding=self.rounding[columns],
+            gradient_scale=self.gradient_scale[columns],
         )
 
     def scaled(self, factor):
         """The same for gradients and a penalty times `factor`."""
-        return Certificate(self.penalty.scaled(factor), self.rounding * factor, self.move * factor, self.null * factor)
+        return Certificate(
+            self.penalty.scaled(factor), self.rounding * factor, self.gradient_scale * factor, self.null * factor
+        )
 
 
 @dataclass(frozen=True)
@@ -71,22 +76,22 @@ class Problem:
 
     def result(self, point, n_iter, stalled=False):
         certificate = self.certificate
-        shortfall = certificate(point.coef, point.gradient).max(initial=0.0)
-        return Result(point, n_iter, certificate.optimality(point.coef, point.gradient), shortfall, stalled)
+        residual = certificate(point.coef, point.gradient).max(initial=0.0)
+        return Result(point, n_iter, certificate.optimality(point.coef, point.gradient), residual, stalled)
 
 
 @dataclass(frozen=True)
 class Result:
     """Where a solver stopped.
 
-    `optimality` is the largest distance to optimal as a share of the null model's, `shortfall` the
+    `optimality` is the largest distance to optimal as a share of the null model's, `residual` the
     largest entry of the certificate, and `stalled` says that rounding may be in the way, or someone asked to stop.
     """
 
     point: object
     n_iter: int
     optimality: float
-    shortfall: float
+    residual: float
     stalled: bool
 
     def without_gradient(self):

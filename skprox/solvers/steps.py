@@ -1,7 +1,7 @@
 """Proximal Newton descents in compiled steps.
 
 A step is a function of the arrays of a `Descent`, and returns what it wants next of the data. It knows no objective:
-`skprox.solvers.follow` serves the wants.
+`skprox.solvers.compiled_path` serves the wants.
 """
 
 from math import inf
@@ -18,7 +18,7 @@ from skprox.prox import (
     stays_on_pieces,
     value,
 )
-from skprox.solvers.decisions import LEAST_STEP, STALL, fall_of, is_accepted, is_tired
+from skprox.solvers.decisions import LEAST_STEP, STALL, decrease_of, is_accepted, needs_new_hessian
 from skprox.solvers.descent import (
     AFTER,
     COEF,
@@ -27,21 +27,21 @@ from skprox.solvers.descent import (
     ENTRY,
     FREE,
     GRADIENT,
+    GRADIENT_SCALE,
     GROUPS,
     HERE,
     INSIDE,
     L_NOISE,
-    L_UNIT,
+    L_RESIDUAL_SCALE,
     MOVED,
     NOISE,
     NULL,
     PIECE,
     RESIDUAL,
-    SCALE,
+    RESIDUAL_SCALE,
     SLOPE,
     START,
     TRIAL,
-    UNIT,
     WANTED,
 )
 from skprox.solvers.model_problem import minimise, model_residual
@@ -55,10 +55,10 @@ NEEDED = 0.6  # share of its strength that the gradient of a group outside has f
 
 
 @inner
-def kkt_residuals(d, coef, gradient, unit):
-    """Write the KKT residual of each group at two rows of `features` in a third's units. Returns the largest."""
+def kkt_residuals(d, coef, gradient, scales):
+    """Write the KKT residual of each group at two rows of `features`, over the scales in a third. The largest."""
     f = d.features
-    return residuals(f[coef], f[gradient], d.penalty, d.groups.shape[1], f[NOISE], f[unit], d.groups[RESIDUAL])
+    return residuals(f[coef], f[gradient], d.penalty, d.groups.shape[1], f[NOISE], f[scales], d.groups[RESIDUAL])
 
 
 @inner
@@ -67,12 +67,12 @@ def begin(d, alpha):
     s, features = d.state[0], d.features
     scale(d.at_one, alpha, d.penalty)
     for j in range(features.shape[1]):
-        features[TRIAL, j], features[UNIT, j] = 0.0, 1.0
-    s.null = kkt_residuals(d, TRIAL, NULL, UNIT)
+        features[TRIAL, j], features[RESIDUAL_SCALE, j] = 0.0, 1.0
+    s.null = kkt_residuals(d, TRIAL, NULL, RESIDUAL_SCALE)
     s.null = s.null if s.null > 0.0 else 1.0
     for j in range(features.shape[1]):
-        features[UNIT, j] = min(features[SCALE, j], s.null)
-    s.n_iter, s.n_newton, s.idle, s.rate, s.fresh = 0, 0, 0, 1.0, 0
+        features[RESIDUAL_SCALE, j] = min(features[GRADIENT_SCALE, j], s.null)
+    s.n_iter, s.n_newton, s.n_stalled, s.rate, s.taken_here = 0, 0, 0, 1.0, 0
 
 
 @inner
@@ -90,8 +90,8 @@ def want(d, tol, needed):
 def check(d, tol, max_iter):
     """Look at the KKT conditions, with a gradient over all columns."""
     s = d.state[0]
-    s.residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
-    if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
+    s.residual = kkt_residuals(d, COEF, GRADIENT, RESIDUAL_SCALE)
+    if s.residual <= tol or s.n_iter >= max_iter or s.n_stalled >= STALL:
         return DONE
     want(d, tol, inf)
     for g in range(d.groups.shape[1]):
@@ -134,7 +134,10 @@ def depart(d):
         local[HERE, a] = local[END, a] = features[COEF, j]
         local[START, a] = features[GRADIENT, j]
         local[SLOPE, a] = features[GRADIENT, j] / s.scale
-        local[L_UNIT, a], local[L_NOISE, a] = features[UNIT, j] / s.scale, features[NOISE, j] / s.scale
+        local[L_RESIDUAL_SCALE, a], local[L_NOISE, a] = (
+            features[RESIDUAL_SCALE, j] / s.scale,
+            features[NOISE, j] / s.scale,
+        )
 
 
 @inner
@@ -176,27 +179,27 @@ def receive(d, size, tol, max_iter, cost):
     slopes = 0.0
     for a in range(s.n_columns):
         slopes += (local[START, a] + features[AFTER, d.layout[COLUMNS, a]]) * (local[MOVED, a] - local[HERE, a])
-    fall = fall_of(s.trial_value - s.value, slopes, penalty, s.step * s.predicted, 2.2e-16 * size)
-    s.accepted = 1 if is_accepted(fall, s.step * s.predicted, s.rounding) else 0
+    decrease = decrease_of(s.trial_value - s.value, slopes, penalty, s.step * s.predicted, 2.2e-16 * size)
+    s.accepted = 1 if is_accepted(decrease, s.step * s.predicted, s.rounding) else 0
     if s.accepted == 0:
-        if s.fresh == 0:
+        if s.taken_here == 0:
             return HESSIAN
         s.step /= 2
         if s.step >= LEAST_STEP:
             return go(d)
-        s.idle = STALL
+        s.n_stalled = STALL
         return CHECK
-    s.idle = 0 if s.predicted < -s.rounding else s.idle + 1
-    s.value, s.intercept, s.fresh = s.trial_value, s.trial_intercept, 0
+    s.n_stalled = 0 if s.predicted < -s.rounding else s.n_stalled + 1
+    s.value, s.intercept, s.taken_here = s.trial_value, s.trial_intercept, 0
     for a in range(s.n_columns):
         j = d.layout[COLUMNS, a]
         features[COEF, j], features[GRADIENT, j] = features[TRIAL, j], features[AFTER, j]
         local[SLOPE, a] = features[AFTER, j] / s.scale
     before, s.residual = s.residual, model_residual(d, MOVED, SLOPE)
     s.rate = s.residual / before if s.step == 1.0 else 1.0
-    if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
+    if s.residual <= tol or s.n_iter >= max_iter or s.n_stalled >= STALL:
         return CHECK
-    return HESSIAN if is_tired(s.residual, tol, s.rate, cost) else MINIMISE
+    return HESSIAN if needs_new_hessian(s.residual, tol, s.rate, cost) else MINIMISE
 
 
 @inner
@@ -220,12 +223,12 @@ def touch_again(d, tol, max_iter, rounding):
     s, n_groups = d.state[0], d.groups.shape[1]
     below = lower(d.features[COEF], d.penalty, n_groups, s.gamma, s.bent)
     here = s.value + value(d.features[COEF], d.penalty, n_groups) - below
-    s.residual = kkt_residuals(d, COEF, GRADIENT, UNIT)
-    if s.residual <= tol or s.n_iter >= max_iter or s.idle >= STALL:
+    s.residual = kkt_residuals(d, COEF, GRADIENT, RESIDUAL_SCALE)
+    if s.residual <= tol or s.n_iter >= max_iter or s.n_stalled >= STALL:
         return False
     if s.n_lassos >= LASSOS or not here <= s.best + rounding:
         return False
-    s.best, s.n_lassos, s.n_newton, s.rate, s.fresh = here, s.n_lassos + 1, 0, 1.0, 0
+    s.best, s.n_lassos, s.n_newton, s.rate, s.taken_here = here, s.n_lassos + 1, 0, 1.0, 0
     return True
 
 

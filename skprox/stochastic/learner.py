@@ -42,9 +42,28 @@ class Learner:
     update : {"naive", "clipping", "cumulative"}
     power_t, batch_size, average, fit_intercept
         As in `Schedule`.
+    l1 : float
+        Strength of the L1 norm beside those of groups.
+    bounds : ndarray of shape (n_features, 2) or None
+        Lower and upper bounds.
     """
 
-    def __init__(self, sample, *, loss, strength, ridge, groups, update, power_t, batch_size, average, fit_intercept):
+    def __init__(
+        self,
+        sample,
+        *,
+        loss,
+        strength,
+        ridge,
+        groups,
+        update,
+        power_t,
+        batch_size,
+        average,
+        fit_intercept,
+        l1=0.0,
+        bounds=None,
+    ):
         X, n_features = sample.X, sample.X.shape[1]
         self.sample, self.loss = sample, LOSSES[loss]
         self.schedule = Schedule(float(power_t), int(batch_size), int(average), bool(fit_intercept))
@@ -65,14 +84,17 @@ class Learner:
             group_of[members] = np.repeat(np.arange(len(groups)), sizes)
         strength = np.full(n_features if groups is None else len(groups), strength, dtype=X.dtype)
         heads = heads.astype(self.parts[2].dtype)
-        self.penalty = Penalty(strength, float(ridge), members, starts, group_of, heads, UPDATES[update])
+        l1 = np.full(n_features if l1 > 0 else 0, l1, dtype=X.dtype)
+        lower, upper = np.empty((2, 0), X.dtype) if bounds is None else np.array(bounds.T, dtype=X.dtype)
+        layout = members, starts, group_of, heads
+        self.penalty = Penalty(strength, float(ridge), *layout, UPDATES[update], l1, lower, upper)
 
     def epoch(self, state, order):
         """The state after a pass over the rows of `order`, and their mean loss; infinite where it diverged."""
         penalty, schedule, n_features = self.penalty, self.schedule, len(state.coef)
         n_groups, n_steps = len(penalty.strength), ceil(len(order) / schedule.batch_size)
         averaging, cumulative = schedule.average > 0, penalty.update == CUMULATIVE
-        lazy = issparse(self.sample.X) and penalty.update != NAIVE
+        lazy = issparse(self.sample.X) and penalty.update != NAIVE and len(penalty.l1) == len(penalty.lower) == 0
         owed = state.owed if cumulative else 0.0
         model = Model(
             coef=state.coef.copy(),
@@ -109,7 +131,8 @@ class Learner:
             if len(self.penalty.members) > 0:
                 squares = coef[self.penalty.members] ** 2
                 norms = np.sqrt(np.add.reduceat(squares, self.penalty.starts[:-1].view(np.int64)))
-            return self.penalty.strength @ norms + self.penalty.ridge * (coef @ coef) / 2
+            within = self.penalty.l1 @ abs(coef) if len(self.penalty.l1) > 0 else 0.0
+            return self.penalty.strength @ norms + within + self.penalty.ridge * (coef @ coef) / 2
 
 
 def _go_on(array, size, dtype):

@@ -11,6 +11,8 @@ from skprox.stochastic.prefetch import prefetch
 from skprox.stochastic.shrink import (
     clip_cumulative,
     clip_cumulative_and_dot,
+    clip_to,
+    keep_sides,
     shrink_groups,
     soften,
     soften_and_dot,
@@ -44,10 +46,12 @@ class Rows(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """sum_g strength[g] * ||beta[g]||_2 + ridge / 2 * ||beta||_2^2, and how the norms are applied.
+    """sum_g strength[g] ||beta[g]||_2 + sum_j l1[j] |beta[j]| + ridge / 2 ||beta||_2^2  where  lower <= beta <= upper
 
-    Group g holds the coefficients ``members[starts[g]:starts[g + 1]]``, and `group_of` is the group of each. All
-    three are empty where each coefficient is a group of its own. `heads` has one column of each group.
+    `update` is how norms are applied. Group g holds the coefficients ``members[starts[g]:starts[g + 1]]``, and
+    `group_of` is the group of each. All three are empty where each coefficient is a group of its own. `heads` has one
+    column of each group. `l1` is empty where there is none, and so are bounds: with either, no coefficient can wait
+    until its column is seen.
     """
 
     strength: np.ndarray
@@ -57,6 +61,9 @@ class Penalty(NamedTuple):
     group_of: np.ndarray
     heads: np.ndarray
     update: int
+    l1: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
 
 
 class Schedule(NamedTuple):
@@ -95,7 +102,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
     averaged, and `owed`. The mean is infinite where learning diverged, and stopped.
     """
     order, X, data, indices, indptr, target, weight, offset, length = rows
-    strength, ridge, members, starts, group_of, heads, update = penalty
+    strength, ridge, members, starts, group_of, heads, update, l1, lower, upper = penalty
     power_t, batch_size, average, fit_intercept = schedule
     coef, received, paid, total, last, history = model
     X_flat = X.reshape(X.size)
@@ -146,7 +153,7 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
             slopes[k - first] = slope
 
         if update == NAIVE:
-            subtract_subgradient(coef, strength, members, starts, step * scale)
+            subtract_subgradient(coef, strength, l1, members, starts, step * scale)
         for k in range(first, first + size):
             i, factor = order[k], -step * scale * slopes[k - first]
             if dense:
@@ -160,12 +167,18 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
         owed += step * scale
         if not lazy and update != NAIVE:
             if grouped:
+                if l1.size > 0:
+                    soften(coef, l1, step * scale)
+                if lower.size > 0:
+                    keep_sides(coef, lower, upper)
                 shrink_groups(heads, 0, heads.size, coef, received, strength, owed, paid, members, starts, group_of)
             elif update == CUMULATIVE:
                 clip_cumulative(coef, received, strength, owed)
             else:
                 soften(coef, strength, step * scale)
         scale *= 1.0 + step * ridge
+        if lower.size > 0:
+            clip_to(coef, lower, upper, scale)
         if average > 0:
             share = 1.0 / scale if n_steps >= average else 0.0
             intercept_total += intercept if n_steps >= average else 0.0
@@ -193,6 +206,8 @@ def learn(rows, loss, penalty, schedule, model, lazy, rate, n_steps, intercept, 
                 else:
                     soften_and_dot(coef, heads, 0, heads.size, coef, strength, owed, paid)
             coef /= scale
+            if lower.size > 0:  # rounding
+                clip_to(coef, lower, upper, 1.0)
             received /= scale
             owed = owed / scale if update == CUMULATIVE else 0.0
             paid[:] = owed

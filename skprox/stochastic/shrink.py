@@ -101,10 +101,26 @@ def shrink_groups(columns, start, stop, coef, received, strength, owed, paid, me
 
 
 @njit
-def subtract_subgradient(coef, strength, members, starts, step):
+def keep_sides(coef, lower, upper):
+    """Zero for all coefficients that are beyond a bound of zero."""
+    for j in range(coef.size):
+        if (lower[j] == 0 and coef[j] < 0) or (upper[j] == 0 and coef[j] > 0):
+            coef[j] = 0
+
+
+@njit
+def clip_to(coef, lower, upper, scale):
+    """All coefficients clipped to their bounds times `scale`."""
+    scale = coef.dtype.type(scale)
+    for j in range(coef.size):
+        coef[j] = max(lower[j] * scale, min(coef[j], upper[j] * scale))
+
+
+@njit
+def subtract_subgradient(coef, strength, l1, members, starts, step):
     """Take `step` times the subgradient of the norms, 0 at a norm of 0, from all coefficients.
 
-    Each coefficient is a group where `members` is empty.
+    Each coefficient is a group where `members` is empty. Elsewhere there may be an L1 norm within groups.
     """
     if members.size == 0:
         for j in range(coef.size):
@@ -114,7 +130,10 @@ def subtract_subgradient(coef, strength, members, starts, step):
             norm = group_norm(g, coef, members, starts)
             if norm > 0.0:
                 for k in range(starts[g], starts[g + 1]):
-                    coef[members[k]] *= 1.0 - step * strength[g] / norm
+                    j = members[k]
+                    within = step * l1[j] * np.sign(coef[j]) if l1.size > 0 else 0.0
+                    coef[j] *= 1.0 - step * strength[g] / norm
+                    coef[j] -= within
 
 
 @njit

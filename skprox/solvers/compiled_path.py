@@ -64,7 +64,7 @@ def conjugate(objective, mass, level, d, tol, change):
         metric = ridge[a] + features[CURVATURE, d.layout[COLUMNS, a]] / s.scale
         local[VALUES, a] = metric if metric > 0.0 else 1.0
     for n_products in range(PRODUCTS + n_columns // COLUMNS_A_PRODUCT + 1):
-        size, bend = 0.0, 0.0
+        size, curvature = 0.0, 0.0
         for a in range(n_columns):
             local[RIGHT, a] = -(local[SLOPE, a] + ridge[a] * local[END, a])
             size += local[RIGHT, a] ** 2 / local[VALUES, a]
@@ -77,8 +77,8 @@ def conjugate(objective, mass, level, d, tol, change):
         hessian_times(objective, mass, level, features[TRIAL], change, features[WORK])
         for a in range(n_columns):
             local[IMAGE, a] = features[WORK, d.layout[COLUMNS, a]]
-            bend += local[STEP, a] * (local[IMAGE, a] + ridge[a] * local[STEP, a])
-        length, before = size / bend, size
+            curvature += local[STEP, a] * (local[IMAGE, a] + ridge[a] * local[STEP, a])
+        length, before = size / curvature, size
         if not 0.0 < length < inf:
             break
         for a in range(n_columns):
@@ -163,7 +163,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                     columns = d.layout[COLUMNS]
                     hessian(objective, at_hessian, hessian_level, columns, s.n_columns, old, d.hessian, chunk)
                     add_eigenbases(d, old_groups)
-                s.fresh = 1 if old == 0 else 0
+                s.taken_here = 1 if old == 0 else 0
                 wants = MINIMISE
             if wants == DONE and s.bent > 0.0:
                 rounding = 8.9e-16 * value_size(objective, s.value, s.intercept, s.intercept)

@@ -1,0 +1,445 @@
+"""Rows in the partitions of Dask arrays and frames: each pass is a task a partition, of which answers alone travel.
+
+Nothing is kept of a partition between passes but what Dask keeps: X is read, or computed, wherever it is and as often
+as there are passes, unless it was persisted.
+"""
+
+from contextlib import contextmanager
+from copy import copy, deepcopy
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from math import prod
+from numbers import Number
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import numpy as np
+import pandas as pd
+from dask import delayed
+from dask.utils import is_dataframe_like, is_series_like
+from scipy import sparse
+from sklearn.utils import check_array
+
+from skprox import parallel, storage
+from skprox._compat import _check_sample_weight, _num_samples
+from skprox.columns import Columns, check_columns, labels_of
+from skprox.designs.memory import Design
+from skprox.groups import find_columns
+from skprox.joint import output_factors
+from skprox.metrics import share_explained, sum_of_deviances
+from skprox.outputs import output_labels
+from skprox.validation import (
+    check_counts,
+    check_counts_like,
+    check_exposure,
+    check_means,
+    check_rates,
+    is_dask,
+    sparse_floats,
+    warn_of_column,
+)
+
+FAN_IN = 8  # answers of partitions that are merged at once
+NAMES = "X", "y", "sample_weight", "exposure"
+
+
+@dataclass(frozen=True)
+class DaskData:
+    """As `skprox.engine.Data`, with the arrays in the design."""
+
+    X = None
+    design: object
+    dtype: np.dtype
+    columns: Columns
+    n_outputs: int | None
+    n_samples: float
+    factors: np.ndarray | None
+
+    @property
+    def n_rows(self):
+        return self.design.shape[0]
+
+    def with_arrays(self, **arrays):
+        return replace(self, design=self.design.with_arrays(arrays))
+
+    def reduce(self, merge, task):
+        return self.design.reduce(merge, task, 0, 1)
+
+    @contextmanager
+    def open(self, n_jobs, n_problems):
+        with parallel.row_threads(n_jobs, prod(self.design.shape) * n_problems) as (_, run):
+            yield self.design if self.columns.repeats is None else self.design.repeat(self.columns.repeats), run
+
+
+class DaskDesign:
+    """A design whose rows are in partitions, as `skprox.designs` tells.
+
+    Parameters
+    ----------
+    partitions : list of dict
+        For each partition its blocks by name: of X, and of what comes with it.
+    lengths : list of int
+        The number of rows of each.
+    n_columns : int
+    dtype : dtype
+        What X is multiplied in.
+    is_dense : bool
+    recipes : tuple
+        What makes arrays of a partition, one after the other, and of how many columns of X; the first of its blocks.
+    """
+
+    holds_rows, is_threaded, whole, occupied = False, True, None, None
+
+    def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes):
+        self.partitions, self.lengths, self.recipes = partitions, lengths, recipes
+        self.shape, self.dtype, self.is_dense = (sum(lengths), n_columns), dtype, is_dense
+        self.columns, self.n_all, self.repeats = None, n_columns, None
+
+    def with_arrays(self, arrays):
+        """The design with more arrays: these, cut to the partitions."""
+        design, stops = copy(self), np.cumsum(self.lengths)
+        design.partitions = []
+        for part, length, stop in zip(self.partitions, self.lengths, stops, strict=True):
+            mine = {name: values[..., stop - length : stop].copy() for name, values in arrays.items()}
+            design.partitions.append(part | {"arrays": _kept(_Box(mine))})
+        return design
+
+    def keep(self, recipe, n_columns=0):
+        """The design with the arrays that recipe(rows) makes, in each pass anew."""
+        design = copy(self)
+        design.recipes = (*self.recipes, (recipe, n_columns))
+        return design
+
+    def repeat(self, columns):
+        """The design of some columns, which may repeat."""
+        design = self.restrict(columns, None)
+        design.n_all, design.repeats = len(columns), columns
+        return design
+
+    def restrict(self, columns, unite):
+        """The design of some of the columns."""
+        design = copy(self)
+        design.columns = columns if self.columns is None else self.columns[columns]
+        design.shape = self.shape[0], len(columns)
+        return design
+
+    def copied_columns(self):
+        return self.shape[1]
+
+    def reduce(self, merge, task, n_columns, n_problems):
+        """What `merge` makes of task(rows) over all rows: a task a partition, whose answers are merged as a tree."""
+        with_columns = n_columns > 0 or any(n > 0 for _, n in self.recipes)
+        visit = _Visit(merge, task, n_columns, n_problems, self.dtype, self.columns, self.recipes)
+        visit = delayed(visit, traverse=False, pure=False)  # a node of its own, which is sent but once
+        parts = self.partitions if with_columns else [part | {"X": None} for part in self.partitions]
+        answers = [_run(visit, **part) for part in parts]
+        while len(answers) > 1:
+            answers = [_merge(visit, answers[k : k + FAN_IN]) for k in range(0, len(answers), FAN_IN)]
+        return answers[0].compute()
+
+
+@dataclass(frozen=True)
+class _Box:
+    """What Dask is not to look into."""
+
+    content: object
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """What is to be done with each partition."""
+
+    merge: object
+    task: object
+    n_columns: int
+    n_problems: int
+    dtype: np.dtype
+    columns: object
+    recipes: tuple
+
+    def open(self, X, arrays=None, **blocks):
+        """The design of a partition."""
+        (first, _), *others = self.recipes
+        arrays = first(blocks) | ({} if arrays is None else arrays.content)
+        X = np.empty((arrays["weight"].size, 0), self.dtype) if X is None else _matrix(X, self.dtype)
+        columns = None if X.shape[1] == 0 else self.columns
+        design = Design(X, columns=columns, arrays=arrays)
+        for recipe, n_columns in others:
+            design = design.keep(recipe, n_columns)
+        return design
+
+
+@partial(delayed, pure=False)
+def _run(visit, **blocks):
+    return visit.open(**blocks).reduce(visit.merge, visit.task, visit.n_columns, visit.n_problems)
+
+
+@partial(delayed, pure=False)
+def _merge(visit, answers):
+    return reduce(visit.merge, deepcopy(answers))  # which merging changes, and Dask may use again
+
+
+def _matrix(X, dtype):
+    """A block of X, which has been checked before, as an array or a sparse matrix."""
+    return check_array(sparse_floats(X), accept_sparse=("csr", "csc"), dtype=dtype, ensure_all_finite=False)
+
+
+def _column(values, n_rows, dtype):
+    """A block of weights or exposure, which has been checked before."""
+    if values is None or isinstance(values, Number):
+        return np.full(n_rows, 1.0 if values is None else values, dtype)
+    return check_array(values, ensure_2d=False, dtype=dtype, ensure_all_finite=False)
+
+
+def _arrays(dtype, most, total, blocks):
+    """The arrays of a partition from its blocks, as `skprox.validation.check_rows` makes them."""
+    y = check_array(blocks["y"], ensure_2d=False, dtype=dtype, ensure_all_finite=False)
+    weight, exposure = (_column(blocks[name], len(y), dtype) for name in NAMES[2:])
+    counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
+    return {"counts": counts, "weight": weight / most / total, "exposure": exposure, "offset": np.log(exposure)}
+
+
+def check_data(model, X, y, sample_weight, exposure):
+    """As `skprox.model.check_data`: one pass over X."""
+    y = _target(model, y)
+    partitions = _partitions({"X": X, "y": y, "sample_weight": sample_weight, "exposure": exposure})
+    labels, outputs = labels_of(X), output_labels(y)
+    check_columns(model, _empty(X), ensure_min_samples=0)
+    if y.ndim == 2 and y.shape[1] == 1:
+        warn_of_column()
+    stand_in = type(model)()
+    check_columns(stand_in, _empty(X), ensure_min_samples=0)
+    looks = _look_at(stand_in, partitions, outputs)
+    seen = [(part, look) for part, look in zip(partitions, looks, strict=True) if look.n_rows]
+    if not seen:
+        raise ValueError(f"Found array with 0 sample(s) in X: all of its {len(partitions)} partitions are empty.")
+    partitions, looks = zip(*seen, strict=True)
+    most, n_samples = max(look.most for look in looks), sum(look.total for look in looks)
+    _check_total(n_samples)
+    dtype = np.result_type(*(look.dtype for look in looks))
+    lengths, n_columns, n_outputs = [look.n_rows for look in looks], model.n_features_in_, looks[0].n_outputs
+    if any(look.n_outputs != n_outputs for look in looks):
+        raise ValueError("y has not as many columns in each of its partitions.")
+    means = sum(look.counted for look in looks) / n_samples
+    check_rates(means, dtype, outputs)
+    is_small = sum(lengths) * n_columns <= storage.CACHED
+    recipe = partial(_arrays, np.dtype(np.float64) if is_small else dtype, most, n_samples / most)
+    recipes, is_dense = ((recipe, 0),), not any(look.is_sparse for look in looks)
+    design = DaskDesign(list(partitions), lengths, n_columns, recipe.args[0], is_dense, recipes)
+    columns = replace(find_columns(model, labels), outputs=outputs)
+    factors = output_factors(model, means, columns, n_outputs)
+    return DaskData(design, dtype, columns, n_outputs, float(n_samples), factors)
+
+
+def _target(model, y):
+    if y is None:
+        raise ValueError(f"{type(model).__name__} requires y to be passed, but the target y is None.")
+    return y if is_dask(y) or hasattr(y, "iloc") else np.asarray(y)
+
+
+def _check_total(total):
+    if not total > 0:
+        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+
+
+def _check_lengths(**given):
+    """The number of rows of a partition, the same of all that is given."""
+    lengths = {name: _num_samples(each) for name, each in given.items() if np.ndim(each) or sparse.issparse(each)}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(
+            f"Partitions must have the same rows of all that is given; the numbers of rows are {lengths}. Rechunk "
+            "them alike, or take them from one frame."
+        )
+    return lengths["y"]
+
+
+def _kept(block):
+    """A block from memory, where tasks find it."""
+    (kept,) = dask.persist(delayed(block, traverse=False))
+    return kept
+
+
+def _partitions(given):
+    """For each partition of X its block of all that is given, by name."""
+    X = given["X"]
+    if not is_dask(X):
+        name = next(name for name, each in given.items() if is_dask(each))
+        raise TypeError(
+            f"{name} is a collection of Dask, but X is {type(X).__name__}, in memory: pass both as collections of "
+            f"Dask, or {name}.compute()."
+        )
+    blocks = {"X": _blocks(X, "X")}
+    lengths = X.chunks[0] if isinstance(X, da.Array) else [np.nan] * len(blocks["X"])
+    for name, each in given.items():
+        if name != "X":
+            blocks[name] = _aligned(each, name, lengths)
+    return [dict(zip(blocks, part, strict=True)) for part in zip(*blocks.values(), strict=True)]
+
+
+def _blocks(values, name):
+    """The blocks of rows of an array or a frame."""
+    if isinstance(values, da.Array):
+        if not 1 <= values.ndim <= 2 or (name == "X" and values.ndim == 1):
+            raise ValueError(f"Expected 2D array, got {values.ndim}D array instead: {name} has shape {values.shape}.")
+        if values.ndim == 2 and np.isnan(values.shape[1]):
+            raise ValueError(f"{name} has an unknown number of columns: call its compute_chunk_sizes() first.")
+        values = values if values.ndim == 1 else values.rechunk({1: -1})
+    elif not (is_dataframe_like(values) or is_series_like(values)):
+        raise TypeError(f"{name} must be an array or a frame of Dask; got {type(values).__name__}.")
+    return list(np.ravel(np.array(values.to_delayed(), dtype=object)))
+
+
+def _aligned(values, name, lengths):
+    """Blocks with the rows of those of X, which have these lengths, unknown ones NaN."""
+    if isinstance(values, str) and name == "exposure":
+        check_exposure(values, None)
+    if values is None or isinstance(values, Number):
+        return [values] * len(lengths)
+    known = not np.isnan(lengths).any()
+    if isinstance(values, da.Array) and known and not np.isnan(values.chunks[0]).any():
+        if values.shape[0] != sum(lengths):
+            raise ValueError(f"{name} has {values.shape[0]} rows; expected {sum(lengths)}, as X has.")
+        return _blocks(values.rechunk({0: tuple(lengths)}), name)
+    if is_dask(values):
+        blocks = _blocks(values, name)
+        if len(blocks) != len(lengths):
+            raise ValueError(
+                f"{name} has {len(blocks)} partitions, but X has {len(lengths)}, and the numbers of their rows are not "
+                "known. Take both from one frame, or call compute_chunk_sizes() of the arrays first."
+            )
+        return blocks
+    if not known:
+        raise TypeError(
+            f"{name} is in memory, and the numbers of rows of the partitions of X are not known, so that it can't be "
+            f"cut like X. Pass {name} as a collection of Dask with the partitions of X, or X as an array after "
+            "compute_chunk_sizes()."
+        )
+    if _num_samples(values) != sum(lengths):
+        raise ValueError(f"{name} has {_num_samples(values)} rows; expected {sum(lengths)}, as X has.")
+    values, stops = values if hasattr(values, "iloc") else np.asarray(values), np.cumsum(lengths)
+    parts = [slice(stop - length, stop) for length, stop in zip(lengths, stops, strict=True)]
+    return [_kept(values.iloc[part] if hasattr(values, "iloc") else values[part]) for part in parts]
+
+
+def _empty(X):
+    """As X, with names, without rows."""
+    return np.empty((0, X.shape[1])) if isinstance(X, da.Array) else pd.DataFrame(X._meta).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is seen of a partition, or what is wrong with it."""
+
+    n_rows: int = 0
+    n_outputs: int | None = None
+    dtype: object = None
+    is_sparse: bool = False
+    most: float = 0.0
+    total: float = 0.0
+    exposed: float = 0.0
+    counted: object = 0.0
+    error: Exception | None = None
+
+
+def _look_at(stand_in, partitions, outputs):
+    """What is seen of each partition; raises what is wrong with the first that is."""
+    stand_in = delayed(stand_in, traverse=False)
+    looks = dask.compute(*(_look(stand_in, outputs, part) for part in partitions))
+    for number, look in enumerate(looks):
+        if look.error is not None:
+            raise type(look.error)(f"{look.error} (In partition {number}, where rows are counted from 0.)")
+    return looks
+
+
+@partial(delayed, pure=False)
+def _look(stand_in, outputs, blocks):
+    try:
+        return _check(stand_in, outputs, **blocks)
+    except (ValueError, TypeError) as error:
+        return _Look(error=error)
+
+
+def _check(stand_in, outputs, y, sample_weight, exposure, X=None):
+    n_rows = _check_lengths(X=X, y=y, sample_weight=sample_weight, exposure=exposure)
+    if n_rows == 0:
+        return _Look()
+    if X is None:
+        X = np.empty((n_rows, 0))
+    else:
+        X, y = check_columns(stand_in, X, y, reset=False, multi_output=True)
+    has_weight = sample_weight is None or np.any(np.asarray(sample_weight))  # where not, other partitions may have
+    weight = _check_sample_weight(sample_weight if has_weight else None, X, dtype=X.dtype, ensure_non_negative=True)
+    exposure, counts = check_exposure(exposure, X), check_counts(y, X.dtype, outputs)
+    weight = weight.astype(np.float64) if has_weight else np.zeros(n_rows)
+    return _Look(
+        n_rows=X.shape[0],
+        n_outputs=None if np.ndim(y) == 1 else counts.shape[0],
+        dtype=X.dtype,
+        is_sparse=sparse.issparse(X),
+        most=float(weight.max()),
+        total=float(weight.sum()),
+        exposed=float(weight @ exposure),
+        counted=counts @ weight,
+    )
+
+
+def predict(model, X, exposure):
+    """Expected counts as a lazy array; as a frame where X is one and the outputs have names."""
+    partitions = _partitions({"X": X, "exposure": exposure})
+    check_columns(model, _empty(X), reset=False, ensure_min_samples=0)
+    dtypes = X.dtypes if is_dataframe_like(X) else [X.dtype]
+    dtype = np.dtype(np.float32 if all(each == np.float32 for each in dtypes) else np.float64)
+    node, width = delayed(model, traverse=False), np.shape(model.intercept_)
+    means = [_expect(node, dtype, **part) for part in partitions]
+    if is_dataframe_like(X) and hasattr(model, "output_names_"):
+        columns = pd.Index(list(model.output_names_))
+        frames = [delayed(_frame, pure=False)(*each, columns) for each in zip(means, _blocks(X, "X"), strict=True)]
+        return dd.from_delayed(frames, meta=pd.DataFrame(np.empty((0, len(columns)), dtype), columns=columns))
+    lengths = X.chunks[0] if isinstance(X, da.Array) else [np.nan] * len(means)
+    blocks = zip(means, lengths, strict=True)
+    arrays = [da.from_delayed(each, (length, *width), dtype) for each, length in blocks]
+    return da.concatenate(arrays, allow_unknown_chunksizes=True)
+
+
+@partial(delayed, pure=False)
+def _expect(model, dtype, X, exposure):
+    return _means(model, X, exposure).astype(dtype, copy=False)
+
+
+def _means(model, X, exposure):
+    if _num_samples(X) == 0:
+        return np.empty((0, *np.shape(model.intercept_)))
+    X = check_columns(model, X, reset=False)
+    return model._expect(X, check_exposure(exposure, X))
+
+
+def _frame(means, X, columns):
+    return pd.DataFrame(means, index=X.index, columns=columns)
+
+
+def score(model, X, y, sample_weight, exposure):
+    """As the `score` of estimators: one pass over what comes with the rows, and one over X."""
+    y = _target(model, y)
+    partitions = _partitions({"X": X, "y": y, "sample_weight": sample_weight, "exposure": exposure})
+    check_columns(model, _empty(X), reset=False, ensure_min_samples=0)
+    looks = _look_at(None, [{name: part[name] for name in NAMES[1:]} for part in partitions], output_labels(y))
+    total = sum(look.total for look in looks)
+    _check_total(total)
+    counted, exposed = (sum(getattr(look, name) for look in looks) for name in ("counted", "exposed"))
+    node = delayed(model, traverse=False)
+    sums = dask.compute(*(_deviances(node, counted / exposed, **part) for part in partitions))
+    deviance, null = sum(sums) / total
+    return float(np.mean(share_explained(deviance, null, counted / total)))
+
+
+@partial(delayed, pure=False)
+def _deviances(model, rates, X, y, sample_weight, exposure):
+    """Sums of the deviances of a model and of some rates."""
+    n_rows = _check_lengths(X=X, y=y, sample_weight=sample_weight, exposure=exposure)
+    if n_rows == 0:
+        return np.zeros((2, len(rates)))
+    counts, means = check_counts_like(y, check_means(_means(model, X, exposure)))
+    weight, exposure = (_column(each, n_rows, np.float64) for each in (sample_weight, exposure))
+    expected = means, np.outer(exposure, rates)
+    return np.array([sum_of_deviances(counts, each, weight, model.overdispersion_) for each in expected])
