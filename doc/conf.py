@@ -47,7 +47,8 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-wide = "index", "gallery/**", "coming_from/*", "benchmarks", "changelog", "citing", "developer/measurements", "developer/architecture"
+wide = "index", "gallery/**", "coming_from/*", "benchmarks", "changelog", "citing"
+wide += "developer/measurements", "developer/architecture"
 html_sidebars = {page: [] for page in wide}  # room for tables, figures and code
 html_show_sourcelink = False
 
