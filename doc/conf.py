@@ -32,6 +32,7 @@ exclude_patterns = ["_build", "_templates", "gallery/*.md5"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # `GroupLassoPoisson` is a link, in docstrings too
 add_function_parentheses = False
+toc_object_entries_show_parents = "hide"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skprox"
@@ -39,13 +40,15 @@ html_static_path = ["_static"]
 html_css_files = ["skprox.css"]
 html_theme_options = {
     "header_links_before_dropdown": 7,
+    "navbar_align": "left",
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-wide = "index", "gallery/**", "benchmarks", "changelog", "citing", "developer/measurements", "developer/architecture"
+wide = "index", "gallery/**", "coming_from/*", "benchmarks", "changelog", "citing"
+wide += "developer/measurements", "developer/architecture"
 html_sidebars = {page: [] for page in wide}  # room for tables, figures and code
 html_show_sourcelink = False
 
