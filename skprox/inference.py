@@ -125,7 +125,7 @@ class InferenceMixin:
     ) -> float | np.ndarray:
         """Pearson's dispersion: how much more counts vary around their means than the model says.
 
-        phi = sum_i w_i (y_i - mu_i)^2 / v_i / (sum_i w_i - df), with the variances v_i = mu_i + overdispersion_ mu_i^2,
+        phi = sum_i w_i (y_i - mu_i)^2 / v_i / (sum_i w_i - df), with variances v_i = mu_i + `overdispersion_` * mu_i^2,
         mu_i for a model of Poisson counts. It is about 1 where counts vary as the model says, and the ratio of
         their variance to v_i where that is constant [1]_.
 
@@ -196,7 +196,7 @@ class InferenceMixin:
             A distribution of shape (n_samples,) or (n_samples, n_outputs), whose mean is
             ``predict(X, exposure)``: Poisson, or the negative binomial distribution with a variance of
             dispersion * mean, known as NB1 [1]_. Of a model with an `overdispersion_` other than 0 the negative
-            binomial distribution with a variance of mean + overdispersion_ * mean^2, NB2.
+            binomial distribution with a variance of mean + `overdispersion_` * mean^2, NB2.
 
         References
         ----------

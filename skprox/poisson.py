@@ -146,7 +146,7 @@ class PoissonGLMRegressor(_Penalised):
     l1_ratio : float, array-like, dict, Series or DataFrame, default=0.0
         Share of the L1 norm in the penalty, in the same forms: 0 is ridge, 1 the lasso.
     penalty : {"lasso", "mcp", "scad"}, default="lasso"
-        The L1 part. With lambda_j = alpha_j omega_j rho_j it is sum_j P_j(|beta_j|), where P_j has the slope
+        The L1 part. With lambda_j = alpha_j omega_j rho_j it is ``sum_j P_j(|beta_j|)``, where P_j has the slope
 
         - "lasso": lambda_j everywhere;
         - "mcp": max(lambda_j - t / gamma, 0), the minimax concave penalty [4]_;
