@@ -423,10 +423,10 @@ def test_importing_skprox_does_not_import_dask():
 
 
 def make_block(seed, n_rows=50_000, n_columns=40):
-    """16 MB of rows, the last of whose columns are counts."""
+    """16 MB of rows, the last of whose columns are counts; the same ten times."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, n_columns))
-    return np.column_stack([X, rng.poisson(np.exp(0.3 * X[:, 0] - 0.2 * X[:, 1]))])
+    X = rng.normal(size=(n_rows // 10, n_columns))
+    return np.tile(np.column_stack([X, rng.poisson(np.exp(0.3 * X[:, 0] - 0.2 * X[:, 1]))]), (10, 1))
 
 
 def lazy_rows(n_blocks):

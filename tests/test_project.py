@@ -78,7 +78,7 @@ def test_documentation_has_one_address():
 def test_guides_are_run():
     """The doctests of each page are among those that pytest collects, or that `.ci/run` names."""
     options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]["ini_options"]
-    named = re.search(r"pytest -q (doc/.*)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))[1].split()
+    named = re.search(r"pytest -q -n 2 (doc/.*)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))[1].split()
     run = [ROOT / path for path in options["testpaths"] + named]
     generated = [ROOT / "doc" / folder for folder in ("_build", "api", "gallery")]
     for page in (ROOT / "doc").rglob("*.rst"):
