@@ -244,7 +244,7 @@ def test_storages(data, storage, solver, dtype):
 
 
 def test_few_columns_of_many_hold_something(rng, sparse_stays):
-    X = sparse.random_array((200, 400), density=0.3, rng=rng).tocsc()
+    X = sparse.csc_array(sparse.random(200, 400, density=0.3, random_state=rng))
     X.data[:] = rng.normal(size=X.nnz)
     wide = sparse.csc_array((200, 1000))
     wide = sparse.hstack([wide, X, wide]).tocsr()

@@ -159,7 +159,7 @@ def test_storages_and_precisions_agree(claims, storage, dtype):
 
 def test_wide_and_sparse(rng, sparse_stays):
     """Factors of Hessians, products with them, working sets, and rows that hold nothing in these."""
-    X = sparse.random_array((200, 1500), density=0.01, rng=rng, format="csr", data_sampler=rng.standard_normal)
+    X = sparse.csr_array(sparse.random(200, 1500, density=0.01, random_state=rng, data_rvs=rng.standard_normal))
     y = draw(rng, np.exp(0.5 + X[:, :20] @ np.ones(20)), 0.5)
     for model in (
         GroupLassoPoisson(alpha=0.02, groups=np.repeat(np.arange(500), 3), overdispersion=0.5, tol=1e-7),
