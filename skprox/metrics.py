@@ -1,6 +1,7 @@
 """How much of the deviance, or of the log-likelihood, of counts a model explains."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, kl_div, xlogy
 
 from skprox._compat import StrOptions, validate_params
@@ -23,7 +24,7 @@ def cohen_r2(
     sample_weight: RowsLike | None = None,
     exposure: RowsLike | None = None,
     null_rate: RowsLike | None = None,
-    overdispersion: float | str = 0.0,
+    overdispersion: ArrayLike = 0.0,
     multioutput: str = "uniform_average",
 ) -> float | np.ndarray:
     """Cohen's pseudo-R², the share of the deviance of counts that a model explains.
@@ -93,7 +94,7 @@ def mcfadden_r2(
     sample_weight: RowsLike | None = None,
     exposure: RowsLike | None = None,
     null_rate: RowsLike | None = None,
-    overdispersion: float | str = 0.0,
+    overdispersion: ArrayLike = 0.0,
     multioutput: str = "uniform_average",
 ) -> float | np.ndarray:
     """McFadden's pseudo-R², one less the ratio of the log-likelihoods of a model and of the null model.

@@ -4,6 +4,7 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skprox._compat import Interval, StrOptions, _fit_context
 from skprox._typing import CountsLike, Groups, MatrixLike, RowsLike, Strengths
@@ -325,7 +326,7 @@ class PoissonGLMRegressor(_Penalised):
         penalty_weights: Strengths | None = None,
         bounds: Any = None,
         groups: Groups = "auto",
-        overdispersion: float | str = 0.0,
+        overdispersion: float | str | ArrayLike = 0.0,
         fit_intercept: bool = True,
         solver: str = "auto",
         tol: float = 1e-6,
@@ -602,7 +603,7 @@ class GroupLassoPoisson(_Penalised):
         penalty: str = "lasso",
         gamma: float | None = None,
         bounds: Any = None,
-        overdispersion: float | str = 0.0,
+        overdispersion: float | str | ArrayLike = 0.0,
         fit_intercept: bool = True,
         solver: str = "auto",
         tol: float = 1e-6,

@@ -107,7 +107,7 @@ class DevianceCurveDisplay:
         l1_ratio: Any = None,
         others: Mapping[Any, Any] | None = None,
         relaxed: bool = False,
-        overdispersion: float | str = 0.0,
+        overdispersion: float = 0.0,
     ) -> None:
         self.alphas = alphas
         self.deviance_path = deviance_path

@@ -81,7 +81,7 @@ class GroupImportanceDisplay:
     """
 
     def __init__(
-        self, *, importances: np.ndarray, groups: Iterable[Any], kind: str, overdispersion: float | str = 0.0
+        self, *, importances: np.ndarray, groups: Iterable[Any], kind: str, overdispersion: float = 0.0
     ) -> None:
         self.importances = importances
         self.groups = groups
