@@ -101,21 +101,23 @@ def density(X):
 
 def cut(X, rows, columns):
     """X[rows][:, columns] for a slice and an array of positions (None is all): views where there can be."""
+    if columns is not None and len(columns) == X.shape[1] and (columns[1:] > columns[:-1]).all():
+        columns = None
     if not sparse.issparse(X):
-        if columns is None or (len(columns) == X.shape[1] and (columns[1:] > columns[:-1]).all()):
+        if columns is None:
             return X[rows]
         if X.flags.c_contiguous:
             return X[rows].take(columns, axis=1)
         return X.T[columns, rows].T
     whole = rows == slice(0, X.shape[0])
     if X.format == "csr":
-        block = X if whole else _sparse(X, rows, X.shape[1], *_csr_rows(X, rows))
+        block = X if whole else _sparse(type(X), (rows.stop - rows.start, X.shape[1]), *_csr_rows(X, rows))
         return block if columns is None else block[:, columns]
     if whole:
         return X if columns is None else X[:, columns]
     columns = np.arange(X.shape[1]) if columns is None else columns
     parts = _csc_rows(X.data, X.indices, X.indptr, columns, rows.start, rows.stop)
-    return _sparse(X, rows, len(columns), *parts)
+    return _sparse(type(X), (rows.stop - rows.start, len(columns)), *parts)
 
 
 def gather(X, columns, unites_rows=True):
@@ -140,9 +142,17 @@ def gather(X, columns, unites_rows=True):
     return part, None, rows
 
 
-def _sparse(like, rows, n_columns, data, indices, indptr):
-    """A matrix of the type of `like` from its parts, which scipy's constructor would check and copy."""
-    block = type(like)((rows.stop - rows.start, n_columns), dtype=like.dtype)
+def weighted_sums(masses, chunk):
+    """masses @ chunk, without the copy of a sparse chunk that scipy makes to transpose it."""
+    if not sparse.issparse(chunk):
+        return masses @ chunk
+    kind = sparse.csc_array if chunk.format == "csr" else sparse.csr_array
+    return (_sparse(kind, chunk.shape[::-1], chunk.data, chunk.indices, chunk.indptr) @ masses.T).T
+
+
+def _sparse(kind, shape, data, indices, indptr):
+    """A matrix from its parts, which scipy's constructor would check, and copy where they are parts of others."""
+    block = kind(shape, dtype=data.dtype)
     block.data, block.indices, block.indptr = data, indices, indptr
     return block
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skprox import storage
+from skprox import PoissonGLMRegressor, storage
 from skprox.objectives.poisson import PoissonObjective
 from skprox.storage import chunk_rows, cut, prepare
 
@@ -190,3 +190,13 @@ def test_small_sparse_matrices_become_arrays(rng, monkeypatch):
             assert isinstance(found, np.ndarray) == is_array
             assert found.dtype == dtype
             np.testing.assert_array_equal(found if is_array else found.toarray(), given)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_array, sparse.csc_array])
+def test_fits_leave_sparse_matrices_as_they_are(kind):
+    rng = np.random.default_rng(0)
+    X = kind(sparse.random(20_000, 40, density=0.02, format="csr", random_state=1))
+    before, y = X.copy(), rng.poisson(np.exp(X[:, [0]].toarray().ravel()))
+    model = PoissonGLMRegressor(alpha=1e-7, l1_ratio=0.5).fit(X, y)
+    assert np.count_nonzero(model.coef_) == 40
+    assert (X != before).nnz == 0

@@ -137,5 +137,5 @@ class Rows:
     def weighted_sums(self, masses, chunk):
         """masses @ chunk, one by one on the threads where these don't share the rows."""
         if self.design.is_threaded or not sparse.issparse(chunk):
-            return masses @ chunk
-        return np.array(list(self.design.map(lambda mass: mass @ chunk, masses)))
+            return storage.weighted_sums(masses, chunk)
+        return np.array(list(self.design.map(lambda mass: storage.weighted_sums(mass, chunk), masses)))

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import psi
 
-from skprox import losses
+from skprox import losses, storage
 from skprox.designs import add
 from skprox.objectives.poisson import PoissonObjective, _double, _predict
 
@@ -90,7 +90,7 @@ class NegativeBinomialObjective(PoissonObjective):
         rates = super().rates(point, output)
 
         def task(rows):
-            return _double(rows["rates"] @ rows.cut(), rows["rates"].sum())
+            return _double(storage.weighted_sums(rows["rates"], rows.cut()), rows["rates"].sum())
 
         sums, total = rates.reduce(add, task, self.shape[1], 1)
         return rates, sums / total

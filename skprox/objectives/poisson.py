@@ -225,6 +225,7 @@ class PoissonObjective:
             if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
                 chunk = chunk.toarray()
             if sparse.issparse(chunk):
+                chunk = chunk.copy()
                 inplace_row_scale(chunk, root)
             else:
                 chunk = chunk - center
@@ -265,7 +266,7 @@ class PoissonObjective:
         def task(rows):
             chunk = rows.cut()
             change = _predict(chunk if everywhere else rows.cut(support), slopes)[0]
-            return _double((rows["rates"] * (change - shift)) @ chunk)
+            return _double(storage.weighted_sums(rows["rates"] * (change - shift), chunk))
 
         n_columns = rates.copied_columns() if everywhere else len(move)
         (product,) = rates.reduce(add, task, n_columns, 2)
@@ -512,7 +513,7 @@ def _masses(chunk, slopes, log_mass):
 def _predict(chunk, slopes):
     """slopes @ chunk.T, with the rows of X along the memory."""
     with np.errstate(over="ignore", invalid="ignore"):  # not finite where coefficients overflow
-        return np.ascontiguousarray(slopes @ chunk.T)
+        return np.ascontiguousarray((chunk @ slopes.T).T if sparse.issparse(chunk) else slopes @ chunk.T)
 
 
 def _double(*arrays):
