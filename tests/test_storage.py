@@ -199,4 +199,4 @@ def test_fits_leave_sparse_matrices_as_they_are(kind):
     before, y = X.copy(), rng.poisson(np.exp(X[:, [0]].toarray().ravel()))
     model = PoissonGLMRegressor(alpha=1e-7, l1_ratio=0.5).fit(X, y)
     assert np.count_nonzero(model.coef_) == 40
-    assert (X != before).nnz == 0
+    assert (before != X).nnz == 0
