@@ -17,7 +17,7 @@ from skprox.joint import informations, stacked
 from skprox.latent import model_apart, ridge_of_sums
 from skprox.outputs import output_titles
 from skprox.patterns import pattern_of
-from skprox.validation import check_exposure, need_exposure, warn
+from skprox.validation import check_exposure, need_exposure, refuse_dask, warn
 
 KIND = {"kind": [StrOptions({"model", "quasi", "sandwich"})]}
 
@@ -224,6 +224,7 @@ class InferenceMixin:
                     "out, which is for models of Poisson counts (overdispersion=0)."
                 )
         need_exposure(self, exposure, "predict_distribution")
+        refuse_dask("predict_distribution", X, exposure)
         X = self._check_covariates(X)
         means = self._expect(X, check_exposure(exposure, X)).astype(np.float64)
         if np.any(self.overdispersion_):

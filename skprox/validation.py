@@ -96,8 +96,8 @@ def refuse_dask(name, *values):
     if is_dask(*values):
         raise TypeError(
             f"{name} needs its rows in memory, but was given a collection of Dask. Pass X.compute(), or a part of the "
-            "rows; fit, predict and score of PoissonGLMRegressor, GroupLassoPoisson and those with CV in their name, "
-            "and regularization_path, take rows where they are."
+            "rows. Rows are taken where they are by fit, predict, score, covariances and tables of PoissonGLMRegressor, "
+            "GroupLassoPoisson and those with CV in their name, by regularization_path, and by scorers."
         )
 
 
