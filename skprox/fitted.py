@@ -47,7 +47,7 @@ def _number(design):
     sizes, used = design.reduce(add, task, 0, 1)
     if np.count_nonzero(used) < 2:
         raise ValueError(
-            f"clusters must have two labels or more (in rows of positive weight); got {labels[:2].tolist()}."
+            f"clusters must have two labels or more (in rows of positive weight); got {labels[used > 0].tolist()}."
         )
     return design, Clusters(sizes, np.count_nonzero(used), int(used.sum()))
 

@@ -142,12 +142,11 @@ class Information:
             each, chunk = weigh(rows)[:, None], view.less(rows, center)
             weighted = chunk.multiply(each) if sparse.issparse(chunk) else chunk * each
             gram[0, 0], gram[0, 1:] = each.sum(), np.ravel(weighted.sum(axis=0))
+            gram[1:, 0] = gram[0, 1:]
             gram[1:, 1:] = safe_sparse_dot(chunk.T, weighted, dense_output=True)
             return (gram,)
 
-        (gram,) = self.design.reduce(add, task, 2 * n_features, 1)
-        gram[1:, 0] = gram[0, 1:]
-        return gram
+        return self.design.reduce(add, task, 2 * n_features, 1)[0]
 
     @cached_property
     def _mean_score(self):

@@ -96,8 +96,8 @@ def refuse_dask(name, *values):
     if is_dask(*values):
         raise TypeError(
             f"{name} needs its rows in memory, but was given a collection of Dask. Pass X.compute(), or a part of the "
-            "rows. Rows are taken where they are by fit, predict, score, covariances and tables of PoissonGLMRegressor, "
-            "GroupLassoPoisson and those with CV in their name, by regularization_path, and by scorers."
+            "rows. PoissonGLMRegressor, GroupLassoPoisson and those with CV in their name take rows where they are for "
+            "fit, predict, score, covariances and tables, and so do regularization_path and scorers."
         )
 
 
