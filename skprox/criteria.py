@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.special import gammaln
 
 from skprox import joint
-from skprox.information import Information
+from skprox.information import Information, expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,11 +16,8 @@ class Sample:
 
     Attributes
     ----------
-    X : ndarray or CSR or CSC matrix of shape (n_samples, n_features), or None
-        None once the rows are forgotten.
-    weight : ndarray of shape (n_samples,)
-        With sum one.
-    exposure : ndarray of shape (n_samples,)
+    design : Design or None
+        The rows, with `weight`, with sum one, and `exposure`. None once they are forgotten.
     penalties : list of Penalty
     fit_intercept : bool
     overdispersion : ndarray of shape (n_outputs,)
@@ -30,9 +27,7 @@ class Sample:
         Those on the data terms of outputs that are one model, with one penalty.
     """
 
-    X: object
-    weight: np.ndarray
-    exposure: np.ndarray
+    design: object
     penalties: list
     fit_intercept: bool
     overdispersion: np.ndarray
@@ -41,14 +36,10 @@ class Sample:
 
     @classmethod
     def of(cls, data, penalties, fit_intercept, overdispersion):
-        terms = penalties, fit_intercept, overdispersion, data.columns.repeats, data.factors
-        if data.X is None:
-            return cls(None, None, None, *terms)
-        weight, exposure = (data.arrays[name].astype(np.float64) for name in ("weight", "exposure"))
-        return cls(data.X, weight, exposure, *terms)
+        return cls(data.weighted, penalties, fit_intercept, overdispersion, data.columns.repeats, data.factors)
 
     def without_rows(self):
-        return replace(self, X=None, weight=None, exposure=None)
+        return replace(self, design=None)
 
     def degrees_of_freedom(self, alphas, coefs, intercepts):
         """Of the models at each of `alphas`: shape (n_alphas, n_outputs)."""
@@ -78,30 +69,31 @@ class Sample:
         return out
 
     def _of_one_model(self, penalty, coefs, intercepts):
-        rows = self.X, self.weight.astype(np.float64), [*map(self._means, coefs, intercepts)]
         terms = penalty, self.fit_intercept, self.factors, self.columns, self.overdispersion
-        found = joint.informations(*rows, coefs, *terms)
+        found = joint.informations(self._expected(coefs, intercepts), coefs, *terms)
         return [each.degrees_of_freedom for each in found]
 
     def _degrees_of_freedom(self, penalty, coef, intercept, omega):
         """tr((H + P)^-1 H) of what is in play: H is the Hessian of the data term, P the curvature of the penalty."""
         coef = coef.astype(np.float64)
-        means, (_, diagonal, radial) = self._means(coef, intercept), penalty.expansion(coef)
+        design, (_, diagonal, radial) = self._expected(coef[None], intercept[None]), penalty.expansion(coef)
         played = np.flatnonzero(np.isfinite(diagonal))
-        if len(played) > self.X.shape[0] and diagonal[played].all() and not radial.any():
-            masses, diagonal = self.weight * means / (1 + omega * means), diagonal[played]
-            return self.fit_intercept + _trace_by_rows(self._cut(played), masses, diagonal, self.fit_intercept)
-        weight = self.weight.astype(np.float64)
-        terms = coef, penalty, self.fit_intercept, self.columns
-        return Information(self.X, weight, means, *terms, omega).degrees_of_freedom
+        is_wide = len(played) > design.shape[0] and design.holds_rows
+        if is_wide and diagonal[played].all() and not radial.any():
+            rows, diagonal = design.rows, diagonal[played]
+            means = rows["means"][0]
+            masses = rows["weight"] * means / (1 + omega * means)
+            X = rows.cut(played if self.columns is None else self.columns[played])
+            return self.fit_intercept + _trace_by_rows(X, masses, diagonal, self.fit_intercept)
+        return Information(design, 0, coef, penalty, self.fit_intercept, self.columns, omega).degrees_of_freedom
 
-    def _means(self, coef, intercept):
-        selected = np.flatnonzero(coef)
-        return self.exposure * np.exp(self._cut(selected) @ coef[selected] + intercept)
-
-    def _cut(self, where):
-        """The columns of some coefficients."""
-        return self.X[:, where if self.columns is None else self.columns[where]]
+    def _expected(self, coefs, intercepts):
+        """The rows with the counts that some coefficients expect."""
+        if self.columns is not None:
+            sums = np.zeros((len(coefs), self.design.shape[1]))
+            np.add.at(sums, (slice(None), self.columns), coefs)
+            coefs = sums
+        return expected(self.design, coefs, intercepts)
 
 
 def _trace_by_rows(X, masses, ridge, fit_intercept):

@@ -61,6 +61,13 @@ class Data:
         """What `merge` makes of task(rows), which looks at the arrays alone, over chunks of rows."""
         return task(self.arrays)
 
+    @property
+    def weighted(self):
+        """A design of the rows with their weights and exposure, in double precision."""
+        from skprox.designs.memory import Design
+
+        return Design(self.X, arrays={name: self.arrays[name].astype(np.float64) for name in ("weight", "exposure")})
+
     @contextmanager
     def open(self, n_jobs, n_problems):
         """The design, and a `map` whose calls may run on several threads, for so many problems at once."""

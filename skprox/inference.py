@@ -11,12 +11,13 @@ from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
 from skprox.distributions import check_dispersion, counts_around
-from skprox.information import Information
+from skprox.fitted import open_rows
+from skprox.information import Information, expected
 from skprox.joint import informations, stacked
 from skprox.latent import model_apart, ridge_of_sums
-from skprox.outputs import check_outputs, output_titles
+from skprox.outputs import output_titles
 from skprox.patterns import pattern_of
-from skprox.validation import check_clusters, check_counts_like, check_exposure, check_weight, need_exposure, warn
+from skprox.validation import check_exposure, need_exposure, refuse_dask, warn
 
 KIND = {"kind": [StrOptions({"model", "quasi", "sandwich"})]}
 
@@ -167,8 +168,8 @@ class InferenceMixin:
         3.1
         """
         check_is_fitted(self)
-        X, counts, *rows = self._check_fitted_rows("dispersion", X, y, sample_weight, exposure)
-        found = [each.dispersion(count) for each, count in zip(self._informations(X, *rows), counts, strict=True)]
+        design, _ = self._open_rows("dispersion", X, y, sample_weight, exposure)
+        found = [each.dispersion for each in self._informations(design)]
         return found[0] if np.ndim(self.coef_) == 1 else np.array(found)
 
     @name_arguments
@@ -223,6 +224,7 @@ class InferenceMixin:
                     "out, which is for models of Poisson counts (overdispersion=0)."
                 )
         need_exposure(self, exposure, "predict_distribution")
+        refuse_dask("predict_distribution", X, exposure)
         X = self._check_covariates(X)
         means = self._expect(X, check_exposure(exposure, X)).astype(np.float64)
         if np.any(self.overdispersion_):
@@ -272,18 +274,13 @@ class InferenceMixin:
         has_l1 = np.broadcast_to(self._has_l1(), len(coefs))
         return [of_l1 if a else of_bounds if b else None for a, b in zip(has_l1, at_bound.any(axis=1), strict=True)]
 
-    def _check_fitted_rows(self, name, X, y, sample_weight, exposure):
-        """X, counts (or None), weights and means, these of shape (n_outputs, n_samples), in double precision."""
+    def _open_rows(self, name, X, y, sample_weight, exposure, clusters=None):
+        """The rows with the counts expected of them, and their clusters, or None."""
         need_exposure(self, exposure, name)
-        check_outputs(self, y)
-        X = self._check_covariates(X)
-        weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
-        means = self._expect(X, exposure)
-        counts, means = (None, means.reshape(len(means), -1)) if y is None else check_counts_like(y, means)
-        counts = None if y is None else counts.T.astype(np.float64)
-        return X, counts, weight.astype(np.float64), means.T.astype(np.float64)
+        design, clusters = open_rows(self, X, y, sample_weight, exposure, clusters)
+        return expected(design, self.coef_, self.intercept_), clusters
 
-    def _informations(self, X, weight, means):
+    def _informations(self, design):
         """What the rows tell about each output, one after the other."""
         from skprox.penalties import Penalty
 
@@ -299,26 +296,26 @@ class InferenceMixin:
         norms = pattern_of(self).norms(groups, self.n_features_in_)
         if self._factors is not None:
             if has_l1.any():
-                yield from self._informations_of_all(X, weight, means, parts, norms, of_parts)
+                yield from self._informations_of_all(design, parts, norms, of_parts)
                 return
             strengths, of_parts = (_over(self._factors, each) for each in (strengths, of_parts))
-        for k, (mean, omega) in enumerate(zip(means, np.atleast_1d(self.overdispersion_), strict=True)):
+        for k, omega in enumerate(np.atleast_1d(self.overdispersion_)):
             if in_parts[k]:
                 penalty = Penalty.from_columns(norms, of_parts[k % len(of_parts)])
                 terms = parts[k], penalty, self.fit_intercept, self._positions_apart()
             else:
                 penalty = Penalty.from_columns(singles, strengths[k % len(strengths)])
                 terms = coefs[k], penalty, self.fit_intercept, None
-            yield Information(X, weight, mean, *terms, omega)
+            yield Information(design, k, *terms, omega)
 
-    def _informations_of_all(self, X, weight, means, parts, norms, strengths):
+    def _informations_of_all(self, design, parts, norms, strengths):
         """The same where a penalty ties the outputs together."""
         from skprox.penalties import Penalty
 
         by_column = np.broadcast_to(strengths, (len(parts), *strengths.shape[1:])).swapaxes(0, 1)
         penalty = Penalty.from_columns(stacked(norms, *parts.shape), by_column.reshape(len(by_column), -1))
         terms = parts, penalty, self.fit_intercept, self._factors, self._positions_apart(), self.overdispersion_
-        return informations(X, weight, means, *terms)
+        return informations(design, *terms)
 
     def _covariances(self, name, X, y, sample_weight, exposure, kind, clusters, errors="warn"):
         """A covariance for each output, of NaN, with a warning, where there is none."""
@@ -326,15 +323,14 @@ class InferenceMixin:
             raise ValueError(f"{name}(kind={kind!r}) needs y, the counts that the model was fitted to.")
         if kind != "sandwich" and clusters is not None:
             raise ValueError(f"clusters are for kind='sandwich', which adds up the scores of each; got kind={kind!r}.")
-        X, counts, weight, means = self._check_fitted_rows(name, X, y, sample_weight, exposure)
-        clusters = None if clusters is None else check_clusters(clusters, weight)
-        refusals, size = self._reasons(), X.shape[1] + self.fit_intercept
+        design, clusters = self._open_rows(name, X, y, sample_weight, exposure, clusters)
+        refusals, size = self._reasons(), design.shape[1] + self.fit_intercept
         found, reasons = [], {}
-        for k, information in enumerate(self._informations(X, weight, means)):
+        for k, information in enumerate(self._informations(design)):
             try:
                 if refusals[k]:
                     raise np.linalg.LinAlgError(refusals[k])
-                found.append(information.covariance(kind, None if counts is None else counts[k], clusters))
+                found.append(information.covariance(kind, clusters))
             except np.linalg.LinAlgError as error:
                 if errors == "raise":
                     raise

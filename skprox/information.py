@@ -1,13 +1,16 @@
 """What rows tell about the coefficients of one output: covariances, degrees of freedom, dispersion."""
 
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import gen_batches
 from sklearn.utils.extmath import safe_sparse_dot
 
-CHUNK_ROWS = 4096  # of X, copied in float64
+from skprox.designs import add
+
+CLUSTER_ENTRIES = 2**24  # of the sums over clusters that are not complete, in a pass
 
 
 class Information:
@@ -19,11 +22,13 @@ class Information:
 
     Parameters
     ----------
-    X : {ndarray, CSR or CSC matrix} of shape (n_samples, n_features)
-    weight, means : ndarray of shape (n_samples,)
-        The weight of each row, and the count expected of it, in double precision.
+    design : Design
+        The rows, with `weight` and, for each output, `means`, the counts expected; `counts` for a dispersion or a
+        sandwich, and `clusters`, the number of the cluster of each row, for that of clusters.
+    output : int
+        Which of the outputs.
     coef : ndarray of shape (n_features,)
-        The coefficients, in double precision.
+        Its coefficients, in double precision.
     penalty : Penalty
     fit_intercept : bool
     columns : ndarray of int, default=None
@@ -31,17 +36,15 @@ class Information:
     overdispersion : float
     """
 
-    def __init__(self, X, weight, means, coef, penalty, fit_intercept, columns=None, overdispersion=0.0):
-        self.weight, self.means, self.size = weight, means, weight.sum()
-        self.share = 1 / (1 + overdispersion * means)  # of the mean in the variance
-        self.coef, self.penalty = coef, penalty
+    def __init__(self, design, output, coef, penalty, fit_intercept, columns=None, overdispersion=0.0):
+        self.design, self.coef, self.penalty = design, coef, penalty
         self.first = 0 if fit_intercept else 1  # of the terms, the intercept and the coefficients
         _, self.diagonal, self.radial = penalty.expansion(coef)
         played = np.isfinite(self.diagonal)
         self.played = np.flatnonzero(played)
         if columns is not None or not played.all():
-            X = X[:, self.played if columns is None else columns[self.played]]
-        self.X = X.tocsr() if sparse.issparse(X) else X  # rows are cut out of it
+            columns = self.played if columns is None else columns[self.played]
+        self.view = _View(output, overdispersion, columns)
 
     @cached_property
     def degrees_of_freedom(self):
@@ -50,7 +53,8 @@ class Information:
         vectors = vectors[:, told] / scale[:, None]
         return float(((vectors.T @ self.fisher) * vectors.T).sum(axis=1) @ (1 / values[told]))
 
-    def dispersion(self, counts):
+    @cached_property
+    def dispersion(self):
         """Pearson's statistic by its degrees of freedom."""
         if not self.size > self.degrees_of_freedom:
             raise ValueError(
@@ -58,18 +62,16 @@ class Information:
                 f"many rows) are no more than the {self.degrees_of_freedom:.3g} degrees of freedom of the model. Give "
                 "weights that count rows, or fit to more rows, or with a stronger penalty."
             )
-        seen = (self.weight > 0) & (self.means > 0)  # a mean that underflows to 0 expects its count of 0
-        squares = (counts[seen] - self.means[seen]) ** 2 / self.means[seen] * self.share[seen]
-        return float(self.weight[seen] @ squares / (self.size - self.degrees_of_freedom))
+        (statistic,) = self.design.reduce(add, self.view.pearson, 0, 1)
+        return float(statistic / (self.size - self.degrees_of_freedom))
 
-    def covariance(self, kind, counts=None, clusters=None):
-        """Covariance of all terms, 0 for those that are not in play; `clusters` is the number of that of each row."""
+    def covariance(self, kind, clusters=None):
+        """Covariance of all terms, 0 for those that are not in play."""
         found = self.inverse
         if kind == "quasi":
-            found = found * self.dispersion(counts)
+            found = found * self.dispersion
         elif kind == "sandwich":
-            scores = self.weight * (counts - self.means) * self.share
-            spread = self._spread_of_rows(scores) if clusters is None else self._spread_of_clusters(scores, clusters)
+            spread = self._spread_of_rows() if clusters is None else self._spread_of_clusters(clusters)
             found = found @ spread[self.first :, self.first :] @ found
             rounding = 100 * np.finfo(np.float64).eps * np.diag(self.inverse)
             known = np.diag(found) <= rounding  # as of constant columns under ridge, of which no score tells
@@ -80,19 +82,31 @@ class Information:
         back = back[self.first :, self.first :]
         return back @ found @ back.T
 
+    @property
+    def size(self):
+        return self._sums[0]
+
     @cached_property
     def center(self):
         """The means of columns: those far from zero cost digits. Sparse columns stay as they are."""
-        if self.first or sparse.issparse(self.X):
-            return np.zeros(self.X.shape[1])
-        masses = self.weight * self.means * self.share
-        return masses.astype(self.X.dtype) @ self.X / masses.sum()
+        _, mass, first = self._sums
+        return np.zeros(len(first)) if self.first or not self.design.is_dense else first / mass
+
+    @cached_property
+    def _sums(self):
+        """Those of the weights, of the masses, and of masses times columns."""
+        view = self.view
+
+        def task(rows):
+            masses = view.masses(rows)
+            return [np.array(each) for each in (rows["weight"].sum(), masses.sum(), view.times(masses, rows))]
+
+        return self.design.reduce(add, task, len(self.played), 1)
 
     @cached_property
     def fisher(self):
-        masses = self.weight * self.means * self.share
-        fisher = _gram(self.X, masses, self.center)
-        rounding = (4 * np.finfo(self.X.dtype).eps * self.center) ** 2 * masses.sum()
+        fisher = self._gram(self.view.masses)
+        rounding = (4 * np.finfo(self.design.dtype).eps * self.center) ** 2 * self._sums[1]
         flat = 1 + np.flatnonzero(np.diag(fisher)[1:] <= rounding)
         fisher[flat] = fisher[:, flat] = 0.0
         return fisher[self.first :, self.first :]
@@ -119,39 +133,123 @@ class Information:
         vectors = vectors / scale[:, None]
         return (vectors / values) @ vectors.T
 
-    def _spread_of_rows(self, scores):
-        """sum_i w_i s_i s_i', with the s_i less their mean."""
-        weight = np.where(self.weight > 0, self.weight, 1.0)
-        mean = self._mean(scores)
-        return _gram(self.X, scores**2 / weight, self.center) - self.size * np.outer(mean, mean)
+    def _gram(self, weigh):
+        """sum_i weigh_i z_i z_i' with z_i = (1, x_i - center)."""
+        view, center, n_features = self.view, self.center, len(self.played)
 
-    def _spread_of_clusters(self, scores, clusters):
+        def task(rows):
+            gram = np.empty((1 + n_features, 1 + n_features))
+            each, chunk = weigh(rows)[:, None], view.less(rows, center)
+            weighted = chunk.multiply(each) if sparse.issparse(chunk) else chunk * each
+            gram[0, 0], gram[0, 1:] = each.sum(), np.ravel(weighted.sum(axis=0))
+            gram[1:, 0] = gram[0, 1:]
+            gram[1:, 1:] = safe_sparse_dot(chunk.T, weighted, dense_output=True)
+            return (gram,)
+
+        return self.design.reduce(add, task, 2 * n_features, 1)[0]
+
+    @cached_property
+    def _mean_score(self):
+        """The mean of the s_i."""
+        view = self.view
+
+        def task(rows):
+            scores = view.scores(rows)
+            return [np.array(scores.sum()), view.times(scores, rows)]
+
+        total, first = self.design.reduce(add, task, len(self.played), 1)
+        return np.r_[total, first - total * self.center] / self.size
+
+    def _spread_of_rows(self):
+        """sum_i w_i s_i s_i', with the s_i less their mean."""
+        return self._gram(self.view.squared_scores) - self.size * np.outer(self._mean_score, self._mean_score)
+
+    def _spread_of_clusters(self, clusters):
         """The same for sums over clusters, times a correction for few clusters and rows."""
-        masses, n_terms = np.bincount(clusters, self.weight), self.X.shape[1] + 1 - self.first
-        n_clusters, n_rows = np.count_nonzero(masses), np.count_nonzero(self.weight)
+        n_terms, n_clusters, n_rows = len(self.played) + 1 - self.first, clusters.n_used, clusters.n_rows
         if not n_rows > n_terms:
             raise ValueError(
                 f"A sandwich of clusters needs more rows than coefficients; got {n_rows} rows of positive weight for "
                 f"{n_terms} (the intercept included). Fit to more rows, or take kind='model'."
             )
-        mean, spread = self._mean(scores), np.zeros((1 + self.X.shape[1],) * 2)
-        order, starts = np.argsort(clusters, kind="stable"), np.cumsum(np.r_[0, np.bincount(clusters)])
-        for block in gen_batches(len(masses), CHUNK_ROWS):
-            sums, rows = -np.outer(masses[block], mean), order[starts[block.start] : starts[block.stop]]
-            for batch in gen_batches(len(rows), CHUNK_ROWS):
-                mine = rows[batch]
-                where = clusters[mine] - block.start, np.arange(len(mine))
-                member = sparse.csr_array((scores[mine], where), shape=(len(sums), len(mine)))
-                part = member @ _less(self.X[mine], self.center)
-                sums[:, 0] += member.sum(axis=1)
-                sums[:, 1:] += part.toarray() if sparse.issparse(part) else part
-            spread += sums.T @ sums
+        sizes, spread = clusters.sizes, np.zeros((1 + len(self.played),) * 2)
+        for block in gen_batches(len(sizes), max(1, CLUSTER_ENTRIES // len(spread))):
+            task = partial(_sums_of_clusters, self.view, self.center, self._mean_score, sizes, block)
+            parts, complete = self.design.reduce(partial(_merge, sizes), task, 2 * len(spread), 1)
+            spread += _settle(sizes, _together(parts), complete)[1]
         return spread * (n_clusters / (n_clusters - 1) * (n_rows - 1) / (n_rows - n_terms))
 
-    def _mean(self, scores):
-        """The mean of the s_i."""
-        total = scores.sum()
-        return np.r_[total, scores.astype(self.X.dtype) @ self.X - total * self.center] / self.size
+
+@dataclass(frozen=True)
+class _View:
+    """What tasks look at: one output, of an overdispersion, and some columns, None for all."""
+
+    output: int
+    omega: float
+    columns: np.ndarray | None
+
+    def masses(self, rows):
+        """Second derivatives of the loss in the linear predictor, those expected, times the weights."""
+        means = rows["means"][self.output]
+        return rows["weight"] * means / (1 + self.omega * means)
+
+    def scores(self, rows):
+        """First derivatives of the log-likelihood, times the weights."""
+        means = rows["means"][self.output]
+        return rows["weight"] * (rows["counts"][self.output] - means) / (1 + self.omega * means)
+
+    def squared_scores(self, rows):
+        """Their squares, times the weights but once."""
+        return self.scores(rows) ** 2 / np.where(rows["weight"] > 0, rows["weight"], 1.0)
+
+    def pearson(self, rows):
+        """Sum of weight times square of what is left of the counts, over their variance."""
+        counts, means, weight = rows["counts"][self.output], rows["means"][self.output], rows["weight"]
+        seen = (weight > 0) & (means > 0)  # a mean that underflows to 0 expects its count of 0
+        variance = means[seen] * (1 + self.omega * means[seen])
+        return (np.array(weight[seen] @ ((counts[seen] - means[seen]) ** 2 / variance)),)
+
+    def times(self, values, rows):
+        chunk = rows.cut(self.columns)
+        return np.asarray(values.astype(chunk.dtype) @ chunk, dtype=np.float64)
+
+    def less(self, rows, center):
+        """The columns in double precision, dense ones less the center."""
+        chunk = rows.cut(self.columns)
+        return chunk.astype(np.float64) if sparse.issparse(chunk) else chunk - center
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Rows that belong together.
+
+    Attributes
+    ----------
+    sizes : ndarray of shape (n_clusters,)
+        Number of rows of each cluster.
+    n_used : int
+        How many clusters have a row of positive weight.
+    n_rows : int
+        Number of these rows.
+    """
+
+    sizes: np.ndarray
+    n_used: int
+    n_rows: int
+
+
+def expected(design, coefs, intercepts):
+    """The design with the `means` that a model expects, of shape (n_outputs, n_samples), in double precision."""
+    coefs, intercepts = np.atleast_2d(coefs).astype(np.float64), np.atleast_1d(intercepts)
+    support = np.flatnonzero(coefs.any(axis=0))
+    support = None if len(support) == coefs.shape[1] else support
+    slopes = coefs if support is None else coefs[:, support]
+
+    def recipe(rows):
+        rates = np.exp(slopes @ rows.cut(support).T + intercepts[:, None])
+        return {"means": rates * rows["exposure"]}
+
+    return design.keep(recipe, max(1, slopes.shape[1]))
 
 
 def scaled_eigen(matrix):
@@ -165,26 +263,39 @@ def scaled_eigen(matrix):
     return scale, values, vectors, values > 10 * len(values) * np.finfo(np.float64).eps
 
 
-def _less(rows, center):
-    """Rows in double precision, dense ones less the center."""
-    return rows.astype(np.float64) if sparse.issparse(rows) else rows - center
+def _sums_of_clusters(view, center, mean, sizes, block, rows):
+    """Sums of the s_i less their mean over clusters with numbers in a block, and the spread of those in full."""
+    mine = np.flatnonzero((rows["clusters"] >= block.start) & (rows["clusters"] < block.stop))
+    numbers, where = np.unique(rows["clusters"][mine], return_inverse=True)
+    member = sparse.csr_array((np.ones(len(mine)), (where, np.arange(len(mine)))), shape=(len(numbers), len(mine)))
+    scores, chunk = view.scores(rows)[mine], view.less(rows, center)[mine]
+    part = member * scores @ chunk
+    sums = np.column_stack([member @ scores, part.toarray() if sparse.issparse(part) else part])
+    sums -= np.outer(member @ rows["weight"][mine], mean)
+    return _settle(sizes, [numbers, member @ np.ones(len(mine)), sums], 0.0)
 
 
-def _gram(X, weight, center):
-    """sum_i weight_i z_i z_i' with z_i = (1, x_i - center)."""
-    from skprox.designs import add
-    from skprox.designs.memory import Design  # which imports numba
+def _settle(sizes, part, spread):
+    """Sums of scores by cluster: those that are complete add to the spread, the others remain.
 
-    design, n_features = Design(X, arrays={"weight": weight}), X.shape[1]
+    A part has the numbers of clusters, how many rows of each its sums are of, and these.
+    """
+    numbers, n_rows, sums = part
+    done = n_rows == sizes[numbers]
+    return [[each[~done] for each in part]], spread + sums[done].T @ sums[done]
 
-    def task(rows):
-        gram = np.empty((1 + n_features, 1 + n_features))
-        each, chunk = rows["weight"][:, None], _less(rows.cut(), center)
-        weighted = chunk.multiply(each) if sparse.issparse(chunk) else chunk * each
-        gram[0, 0], gram[0, 1:] = each.sum(), np.ravel(weighted.sum(axis=0))
-        gram[1:, 1:] = safe_sparse_dot(chunk.T, weighted, dense_output=True)
-        return (gram,)
 
-    (gram,) = design.reduce(add, task, 2 * n_features, 1)
-    gram[1:, 0] = gram[0, 1:]
-    return gram
+def _merge(sizes, first, second):
+    """Parts are added up once they are twice as large as when they last were, so that it takes little each time."""
+    (parts, spread), (others, other) = first, second
+    parts, spread = parts + others, spread + other
+    if sum(len(each[0]) for each in parts[1:]) > len(parts[0][0]):
+        return _settle(sizes, _together(parts), spread)
+    return parts, spread
+
+
+def _together(parts):
+    numbers, n_rows, sums = (np.concatenate(each) for each in zip(*parts, strict=True))
+    which, where = np.unique(numbers, return_inverse=True)
+    same = sparse.csr_array((np.ones(len(where)), (where, np.arange(len(where)))), shape=(len(which), len(where)))
+    return [which, same @ n_rows, same @ sums]

@@ -89,7 +89,7 @@ def by_output(objective, results):
     return [*zip(*found, strict=True)]
 
 
-def informations(X, weight, means, coefs, penalty, fit_intercept, factors, positions=None, omegas=0.0):
+def informations(design, coefs, penalty, fit_intercept, factors, positions=None, omegas=0.0):
     """What the rows tell about each output of one model, under the penalty of all.
 
     The covariance of an output is that with the others known. Its degrees of freedom are the trace of its block of
@@ -109,7 +109,7 @@ def informations(X, weight, means, coefs, penalty, fit_intercept, factors, posit
         played = np.isfinite(diagonal[k])
         ridge = np.where(played, diagonal[k], 0.0) / factor
         alone = Penalty.from_groups(columns, np.where(played, 0.0, np.inf), ridge)
-        of_output = Information(X, weight, means[k], coefs[k], alone, fit_intercept, positions, omega)
+        of_output = Information(design, k, coefs[k], alone, fit_intercept, positions, omega)
         scale, values, vectors, told = scaled_eigen(of_output.hessian)
         half = vectors[:, told] / np.sqrt(values[told]) / scale[:, None]  # half half' is the inverse
         n_terms = len(of_output.played)

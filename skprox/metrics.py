@@ -7,7 +7,8 @@ from scipy.special import betaln, gammaln, kl_div, xlogy
 from skprox._compat import StrOptions, validate_params
 from skprox._typing import CountsLike, RowsLike
 from skprox.base import name_arguments
-from skprox.validation import check_counts_like, check_exposure, check_means, check_weight
+from skprox.designs import add
+from skprox.validation import check_counts_like, check_exposure, check_means, check_weight, is_dask
 
 # Deviances, as shares of the mean count, that count as none: of a null model that differs from the counts by 1e-7,
 # the precision of float32, and of a model that differs by 1e-5, that of exp in float32.
@@ -78,10 +79,8 @@ def cohen_r2(
     >>> round(cohen_r2([0, 1, 4, 7], [0.5, 1.0, 3.5, 7.0]), 3)
     0.911
     """
-    counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
-    omega = _check_overdispersion(overdispersion, counts)
-    deviances = [mean_deviance(counts, each, weight, omega) for each in (means, null)]
-    shares = share_explained(*deviances, weight @ counts / weight.sum())
+    rows = y_true, y_pred, sample_weight, exposure
+    shares = share_explained(*_compare(sum_of_deviances, rows, null_rate, overdispersion))
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
@@ -146,10 +145,9 @@ def mcfadden_r2(
     >>> round(mcfadden_r2([0, 1, 4, 7], [0.5, 1.0, 3.5, 7.0]), 3)
     0.518
     """
-    counts, means, null, weight = _check(y_true, y_pred, sample_weight, exposure, null_rate)
-    omega = _check_overdispersion(overdispersion, counts)
-    losses = [-mean_log_likelihood(counts, each, weight, omega) for each in (means, null)]
-    shares = share_explained(*losses, weight @ counts / weight.sum())
+    rows = y_true, y_pred, sample_weight, exposure
+    likely, null, mean = _compare(sum_of_log_likelihoods, rows, null_rate, overdispersion)
+    shares = share_explained(-likely, -null, mean)
     return shares if multioutput == "raw_values" else float(np.mean(shares))
 
 
@@ -165,10 +163,21 @@ def sum_of_deviances(y, means, weight, omega=0.0):
     return weight @ np.where(weight[:, None] > 0, each, 0.0)
 
 
-def mean_log_likelihood(y, means, weight, omega=0.0):
-    """Mean log-likelihood of each output."""
-    best = weight @ np.where(weight[:, None] > 0, saturated(y, omega), 0.0) / weight.sum()
-    return best - mean_deviance(y, means, weight, omega) / 2
+def sum_of_log_likelihoods(y, means, weight, omega=0.0):
+    """The weighted sum of log-likelihoods of each output."""
+    best = weight @ np.where(weight[:, None] > 0, saturated(y, omega), 0.0)
+    return best - sum_of_deviances(y, means, weight, omega) / 2
+
+
+def mean_over_rows(measure, y_true, y_pred, sample_weight, overdispersion=0.0):
+    """The weighted mean over rows of what `measure` adds up, for each output; of rows of Dask, too."""
+    rows, total, _, _ = _open(y_true, y_pred, sample_weight, None)
+
+    def task(rows):
+        counts, means = rows["counts"].T, rows["means"].T
+        return [measure(counts, means, rows["weight"], overdispersion)]
+
+    return rows.reduce(add, task, 1, 1)[0] / total
 
 
 def _half_deviance(y, means, omega):
@@ -204,30 +213,58 @@ def share_explained(deviance, null, mean):
     return np.where(flat, deviance <= EXPECTED * mean, 1 - deviance / np.where(flat, 1.0, null))
 
 
-def _check_overdispersion(overdispersion, counts):
-    """A number of at least 0, or one for each output."""
-    found = np.asarray(overdispersion)
-    found = found.astype(np.float64) if found.dtype.kind in "biuf" else np.array(np.nan)
-    if found.shape not in ((), counts.shape[1:]) or not ((found >= 0) & np.isfinite(found)).all():
-        raise ValueError(
-            f"overdispersion must be a number of at least 0, or one for each of {counts.shape[1]} outputs; got "
-            f"{overdispersion!r}. 0 is Poisson."
-        )
-    return found
+class _Rows(dict):
+    """Arrays of rows in memory, by name, which a task looks at all at once."""
+
+    def reduce(self, merge, task, n_columns, n_problems):
+        return task(self)
 
 
-def _check(y_true, y_pred, sample_weight, exposure, null_rate):
-    """Counts, means and those of the null model, of shape (n_samples, n_outputs), and weights."""
-    means = check_means(y_pred)
-    counts, means = check_counts_like(y_true, means)
+def _open(y_true, y_pred, sample_weight, exposure):
+    """Rows with counts and means, both of shape (n_outputs, n_samples), weight and exposure.
+
+    Returns the sums of the weights, and of these times counts and times exposure, too.
+    """
+    if is_dask(y_true, y_pred, sample_weight, exposure):
+        from skprox.designs import dask
+
+        return dask.open_means(y_true, y_pred, sample_weight, exposure)
+    counts, means = check_counts_like(y_true, check_means(y_pred))
     weight, exposure = check_weight(sample_weight, means), check_exposure(exposure, means)
+    rows = _Rows(counts=counts.T, means=means.T, weight=weight, exposure=exposure)
+    return rows, weight.sum(), weight @ counts, weight @ exposure
+
+
+def _compare(measure, rows, null_rate, overdispersion):
+    """The means over rows of what `measure` adds up, of the means and of the null model, and of the counts."""
+    rows, total, counted, exposed = _open(*rows)
+    omega, n_outputs = _check_overdispersion(overdispersion, len(counted)), len(counted)
     if null_rate is None:
-        rates = weight @ counts / (weight @ exposure)
+        rates = counted / exposed
     else:
         rates = np.asarray(null_rate)
         rates = rates.astype(np.float64) if rates.dtype.kind in "biuf" else np.array(np.nan)
-        if rates.shape not in ((), counts.shape[1:]) or not ((rates > 0) & np.isfinite(rates)).all():
+        if rates.shape not in ((), (n_outputs,)) or not ((rates > 0) & np.isfinite(rates)).all():
             raise ValueError(
-                f"null_rate must be a positive number, or one for each of {counts.shape[1]} outputs; got {null_rate!r}."
+                f"null_rate must be a positive number, or one for each of {n_outputs} outputs; got {null_rate!r}."
             )
-    return counts, means, exposure[:, None] * np.broadcast_to(rates, counts.shape[1:]), weight
+    rates = np.broadcast_to(rates, n_outputs)
+
+    def task(rows):
+        counts, expected = rows["counts"].T, (rows["means"].T, np.outer(rows["exposure"], rates))
+        return [measure(counts, each, rows["weight"], omega) for each in expected]
+
+    of_means, of_null = rows.reduce(add, task, n_outputs, 1)
+    return of_means / total, of_null / total, counted / total
+
+
+def _check_overdispersion(overdispersion, n_outputs):
+    """A number of at least 0, or one for each output."""
+    found = np.asarray(overdispersion)
+    found = found.astype(np.float64) if found.dtype.kind in "biuf" else np.array(np.nan)
+    if found.shape not in ((), (n_outputs,)) or not ((found >= 0) & np.isfinite(found)).all():
+        raise ValueError(
+            f"overdispersion must be a number of at least 0, or one for each of {n_outputs} outputs; got "
+            f"{overdispersion!r}. 0 is Poisson."
+        )
+    return found

@@ -112,11 +112,6 @@ class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin,
         """
         need_exposure(self, exposure, "score")
         check_outputs(self, y)
-        if is_dask(X, y, sample_weight, exposure):
-            from skprox.designs import dask
-
-            check_is_fitted(self)
-            return dask.score(self, X, y, sample_weight, exposure)
         rows = {"sample_weight": sample_weight, "exposure": exposure}
         return cohen_r2(y, self.predict(X, exposure), **rows, overdispersion=self.overdispersion_)
 

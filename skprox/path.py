@@ -119,11 +119,11 @@ class RegularizationPath:
         .. [2] Vaiter, Deledalle, Fadili, Peyré and Dossal (2017), "The degrees of freedom of partly smooth
            regularizers", Annals of the Institute of Statistical Mathematics 69(4).
         """
-        if self._sample.X is None:
+        if self._sample.design is None:
             raise AttributeError(
                 "degrees_of_freedom are computed from the rows of the fit, which this path has not kept: paths "
-                "forget them when they are pickled, as is path_ of StabilitySelection, and don't have those of Dask. "
-                "Ask for them before, of what regularization_path returns for rows in memory."
+                "forget them when they are pickled, as is path_ of StabilitySelection. Ask for them before, of what "
+                "regularization_path returns."
             )
         return self._by_output(self._sample.degrees_of_freedom, self.alphas)
 

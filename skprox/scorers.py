@@ -12,9 +12,9 @@ from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_obje
 
 from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
-from skprox.metrics import mcfadden_r2, mean_deviance, mean_log_likelihood
+from skprox.metrics import mcfadden_r2, mean_over_rows, sum_of_deviances, sum_of_log_likelihoods
 from skprox.outputs import check_outputs
-from skprox.validation import check_counts_like, check_means, check_weight, need_exposure
+from skprox.validation import need_exposure
 
 
 class PoissonScorer:
@@ -210,13 +210,11 @@ def _requests_exposure(estimator, method):
 
 
 def _negative_deviance(y_true, y_pred, sample_weight, exposure):
-    counts, means = check_counts_like(y_true, check_means(y_pred))
-    return -float(np.mean(mean_deviance(counts, means, check_weight(sample_weight, means))))
+    return -float(np.mean(mean_over_rows(sum_of_deviances, y_true, y_pred, sample_weight)))
 
 
 def _log_likelihood(y_true, y_pred, sample_weight, exposure, overdispersion):
-    counts, means = check_counts_like(y_true, check_means(y_pred))
-    return float(np.mean(mean_log_likelihood(counts, means, check_weight(sample_weight, means), overdispersion)))
+    return float(np.mean(mean_over_rows(sum_of_log_likelihoods, y_true, y_pred, sample_weight, overdispersion)))
 
 
 poisson_deviance_scorer = PoissonScorer("poisson_deviance_scorer", _negative_deviance, of_means=True)

@@ -277,6 +277,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
             The columns that `get_support` tells.
         """
         check_is_fitted(self)
+        refuse_dask("StabilitySelection", X)
         X = sparse_floats(check_labels(self, X, reset=False))
         names = names_of(X)
         if names is None:

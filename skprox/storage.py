@@ -41,17 +41,24 @@ def prepare(X):
 
 def occupied(X):
     """Positions of the columns with an entry, the first if there is none; None where most of them have one."""
-    if not sparse.issparse(X):
-        return None
+    return few(have_entries(X)) if sparse.issparse(X) else None
+
+
+def have_entries(X):
+    """Whether each column of a sparse X has an entry."""
     if X.format == "csc":
-        seen = np.diff(X.indptr)
-    else:
-        seen = np.zeros(X.shape[1], dtype=bool)
-        for start in range(0, X.nnz, CHUNK_BYTES):  # NumPy makes long integers of positions
-            seen[X.indices[start : start + CHUNK_BYTES]] = True
+        return np.diff(X.indptr) > 0
+    seen = np.zeros(X.shape[1], dtype=bool)
+    for start in range(0, X.nnz, CHUNK_BYTES):  # NumPy makes long integers of positions
+        seen[X.indices[start : start + CHUNK_BYTES]] = True
+    return seen
+
+
+def few(seen):
+    """Positions of the columns that are seen, the first if none is; None where most are."""
     where = np.flatnonzero(seen)
     where = where if len(where) else np.zeros(1, dtype=int)
-    return where if 2 * len(where) < X.shape[1] else None
+    return where if 2 * len(where) < len(seen) else None
 
 
 def repeat(X, columns):

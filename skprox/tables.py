@@ -11,10 +11,12 @@ from skprox._compat import Interval, validate_params
 from skprox._typing import CountsLike, MatrixLike, RowsLike
 from skprox.base import name_arguments
 from skprox.columns import column_names, listing
+from skprox.designs import add
+from skprox.fitted import open_rows
 from skprox.groups import group_norms
 from skprox.inference import KIND, InferenceMixin
 from skprox.information import scaled_eigen
-from skprox.validation import check_weight, warn
+from skprox.validation import warn
 
 LEVEL = {"level": [Interval(Real, 0, 1, closed="neither")]}
 
@@ -78,12 +80,11 @@ class TablesMixin(InferenceMixin):
             "selected": norms > 0,
         }
         if X is not None:
-            X = self._check_covariates(X)
-            weight = check_weight(sample_weight, X)
+            design, _ = open_rows(self, X, sample_weight=sample_weight)
             sums, members = self._coefs(), list(self.groups_.values())
             terms = [[coef[group] for group in groups.values()] for coef in coefs]
             pairs = zip(sums, terms, strict=True)
-            table["share"] = np.array([_shares(X, weight, coef, members, each) for coef, each in pairs])
+            table["share"] = np.array([_shares(design, coef, members, each) for coef, each in pairs])
         return self._table(table, self.groups_, "group")
 
     @name_arguments
@@ -295,15 +296,12 @@ def _wald(coef, covariance):
     return np.sum((vectors.T @ (coef / scale)) ** 2 / values) if told.all() else np.nan
 
 
-def _shares(X, weight, coef, groups, terms):
+def _shares(design, coef, groups, terms):
     """Share of each group in the variance of X coef: a pass over X for its mean, and one for the covariances.
 
     `terms` are the coefficients of each of the groups, whose sum is `coef`.
     """
-    from skprox.designs import add
-    from skprox.designs.memory import Design  # which imports numba
-
-    design, coef = Design(X, arrays={"weight": weight}), coef.astype(X.dtype)
+    coef = coef.astype(design.dtype)
 
     def mean(rows):
         return [np.array([rows["weight"].sum(), rows["weight"] @ (rows.cut() @ coef)], dtype=np.float64)]

@@ -96,8 +96,8 @@ def refuse_dask(name, *values):
     if is_dask(*values):
         raise TypeError(
             f"{name} needs its rows in memory, but was given a collection of Dask. Pass X.compute(), or a part of the "
-            "rows; fit, predict and score of PoissonGLMRegressor, GroupLassoPoisson and those with CV in their name, "
-            "and regularization_path, take rows where they are."
+            "rows. PoissonGLMRegressor, GroupLassoPoisson and those with CV in their name take rows where they are for "
+            "fit, predict, score, covariances and tables, and so do regularization_path and scorers."
         )
 
 
@@ -110,18 +110,14 @@ def check_weight(sample_weight, X):
     return weight
 
 
-def check_clusters(clusters, weight):
-    """The number of the cluster of each row, from 0 on; two or more have rows of positive weight."""
-    if np.shape(clusters) != weight.shape:
-        raise ValueError(
-            f"clusters has shape {np.shape(clusters)}; expected {weight.shape}, a label for each row of X."
-        )
-    codes, labels = pd.factorize(pd.Series(np.asarray(clusters)))
-    if (codes < 0).any():
-        raise ValueError(f"clusters has no label for row {np.argmin(codes)}; give one for each row.")
-    if len(np.unique(codes[weight > 0])) < 2:
-        raise ValueError(f"clusters must have two labels or more (in rows of positive weight); got {list(labels[:2])}.")
-    return codes
+def check_clusters(clusters, n_rows):
+    """The label of the cluster of each row."""
+    if np.shape(clusters) != (n_rows,):
+        raise ValueError(f"clusters has shape {np.shape(clusters)}; expected {(n_rows,)}, a label for each row of X.")
+    labels = pd.Series(np.asarray(clusters))
+    if labels.isna().any():
+        raise ValueError(f"clusters has no label for row {labels.isna().argmax()}; give one for each row.")
+    return labels.to_numpy()
 
 
 def check_exposure(exposure, X):

@@ -22,8 +22,13 @@ from skprox import (
     GroupLassoPoissonCV,
     PoissonGLMRegressor,
     PoissonGLMRegressorCV,
+    ProxSGDRegressor,
     StabilitySelection,
+    log_likelihood_scorer,
+    mcfadden_scorer,
+    metrics,
     multi_split_test,
+    poisson_deviance_scorer,
     regularization_path,
 )
 
@@ -213,8 +218,6 @@ def test_paths(rows, model):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), atol=1e-8)
     for name in ("deviance", "log_likelihood", "n_samples"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-10)
-    with pytest.raises(AttributeError, match="don't have those of Dask"):
-        found.degrees_of_freedom  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -236,6 +239,190 @@ def test_other_problems(rows, model):
     assert_same(found, wanted)
     np.testing.assert_allclose(found.overdispersion_, wanted.overdispersion_, rtol=1e-8)
     assert found.score(dX, dY) == pytest.approx(wanted.score(X, Y), abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        PoissonGLMRegressor(l1_ratio=1, tol=TOL),
+        PoissonGLMRegressor(tol=TOL, overdispersion=0.3),
+        GroupLassoPoisson(groups=GROUPS, tol=TOL),
+        GroupLassoPoisson(groups=GROUPS, tol=TOL, multi_output="joint"),
+        GroupLassoPoisson(groups={"a": range(5), "b": range(3, 8)}, overlap="latent", tol=TOL),
+    ],
+    ids=["lasso", "ridge", "group lasso", "joint", "latent"],
+)
+def test_degrees_of_freedom_and_criteria(rows, model):
+    X, Y, weight, exposure = rows
+    of_rows = {"sample_weight": weight, "exposure": exposure}
+    there = dict(zip(of_rows, chunked(weight, exposure), strict=True))
+    wanted, found = (
+        regularization_path(model, *xy, alphas=[0.3, 0.1, 0.02], **others)
+        for xy, others in (((X, Y), of_rows), (chunked(X, Y), there))
+    )
+    np.testing.assert_allclose(found.degrees_of_freedom, wanted.degrees_of_freedom, rtol=1e-8)
+    for kind in "aic", "bic", "ebic", "gcv":
+        np.testing.assert_allclose(found.information_criterion(kind), wanted.information_criterion(kind), rtol=1e-8)
+    np.testing.assert_array_equal(found.best("bic"), wanted.best("bic"))
+    with pytest.raises(AttributeError, match="computed from the rows of the fit"):
+        pickle.loads(pickle.dumps(regularization_path(model, *chunked(X, Y), alphas=[0.3]))).degrees_of_freedom  # noqa: B018
+
+
+FITTED = {
+    "ridge": PoissonGLMRegressor(alpha=0.1, tol=TOL),
+    "no intercept": PoissonGLMRegressor(alpha=0.1, tol=TOL, fit_intercept=False),
+    "overdispersion": PoissonGLMRegressor(alpha=0, tol=TOL, overdispersion=0.3),
+    "joint": GroupLassoPoisson(alpha=0.05, l2_ratio=1, groups=GROUPS, multi_output="joint", tol=TOL),
+    "latent": GroupLassoPoisson(alpha=0.05, l2_ratio=1, groups={"a": range(5), "b": range(3, 8)}, overlap="latent"),
+}
+LABELS = {
+    "all over": np.array([f"trial {k}" for k in np.random.default_rng(3).integers(50, size=N)]),
+    "in order": np.arange(N) // 7,  # of which some begin in one partition and end in the next
+    "a row each": np.arange(N),
+}
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("name", FITTED)
+def test_what_rows_tell_of_a_fit(rows, name, form):
+    X, Y, weight, exposure = rows
+    model = clone(FITTED[name]).fit(X, Y, sample_weight=weight, exposure=exposure)
+    dX, dY, dweight, dexposure = chunked(X, Y, weight, exposure)
+    dX, of_rows = dX.map_blocks(form), {"sample_weight": weight, "exposure": exposure}
+    there = {"sample_weight": dweight, "exposure": dexposure}
+    for kind in "model", "quasi", "sandwich":
+        wanted = model.covariance(form(X), Y, **of_rows, kind=kind)
+        found = model.covariance(dX, dY, **there, kind=kind)
+        pd.testing.assert_frame_equal(found, wanted, rtol=1e-8, atol=1e-12)
+    np.testing.assert_allclose(model.dispersion(dX, dY, **there), model.dispersion(form(X), Y, **of_rows), rtol=1e-8)
+    for method in "coef_table", "group_tests":
+        found, wanted = getattr(model, method)(dX, **there), getattr(model, method)(form(X), **of_rows)
+        pd.testing.assert_frame_equal(found, wanted, rtol=1e-8)
+    pd.testing.assert_frame_equal(model.summary(dX, dweight), model.summary(form(X), weight), rtol=1e-8)
+    pd.testing.assert_frame_equal(model.summary(dX), model.summary(form(X)), rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("name", "in_parts"), [("all over", False), ("all over", True), ("in order", True), ("a row each", False)]
+)
+def test_clusters_that_lie_in_several_partitions(rows, name, in_parts, monkeypatch):
+    if in_parts:
+        monkeypatch.setattr("skprox.information.CLUSTER_ENTRIES", 190)  # of 21 clusters in a pass
+        monkeypatch.setattr("skprox.storage.CHUNK_ROWS", 16)
+    X, Y, weight, _ = rows
+    model = PoissonGLMRegressor(alpha=0.01, tol=TOL).fit(X, Y[:, 0], sample_weight=weight)
+    dX, dy, dweight, labels = chunked(X, Y[:, 0], weight, LABELS[name])
+    means, terms = model.predict(X), np.c_[np.ones(N), X]
+    scores = (weight * (Y[:, 0] - means))[:, None] * terms
+    scores -= np.outer(weight, scores.sum(axis=0) / weight.sum())
+    sums = pd.DataFrame(scores).groupby(LABELS[name]).sum().to_numpy()
+    used, n_rows = len(np.unique(LABELS[name][weight > 0])), np.count_nonzero(weight)
+    bread = np.linalg.inv((terms * (weight * means)[:, None]).T @ terms + weight.sum() * np.diag([0] + [0.01] * 8))
+    wanted = bread @ sums.T @ sums @ bread * used / (used - 1) * (n_rows - 1) / (n_rows - 9)
+    for given in (X, Y[:, 0], weight), (dX, dy, dweight):
+        clusters = labels if given[0] is dX else LABELS[name]
+        np.testing.assert_allclose(model.covariance(*given, kind="sandwich", clusters=clusters), wanted, rtol=1e-8)
+    np.testing.assert_allclose(model.covariance(dX, dy, dweight, kind="sandwich", clusters=LABELS[name]), wanted, 1e-8)
+
+
+def test_tables_of_frames_and_their_errors(rows, scheduler):
+    X, Y, weight, _ = rows
+    frame = pd.DataFrame(X, columns=NAMES).assign(y=Y[:, 0], weight=weight, trial=LABELS["all over"])
+    there = dd.from_pandas(frame, npartitions=3)
+    model, sandwich = GroupLassoPoisson(alpha=0).fit(frame[NAMES], frame["y"]), {"kind": "sandwich"}
+    found = model.coef_table(there[NAMES], there["y"], **sandwich, clusters=there["trial"])
+    wanted = model.coef_table(frame[NAMES], frame["y"], **sandwich, clusters=frame["trial"])
+    pd.testing.assert_frame_equal(found, wanted, rtol=1e-8)
+    spoilt = dd.from_pandas(frame["trial"].where(np.arange(N) != 420), npartitions=3)
+    with pytest.raises(ValueError, match=r"clusters has no label for row 20; .*partition 2"):
+        model.covariance(there[NAMES], there["y"], **sandwich, clusters=spoilt)
+    one = there["trial"].where(there["weight"] == 0, "one")
+    with pytest.raises(ValueError, match=r"clusters must have two labels or more .* got \['one'"):
+        model.covariance(there[NAMES], there["y"], there["weight"], **sandwich, clusters=one)
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.covariance(there[NAMES[::-1]])
+    dX, dy, labels = chunked(X, Y[:, 0], LABELS["in order"])
+    model = PoissonGLMRegressor(alpha=0.1).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="clusters has 599 rows; expected 600"):
+        model.covariance(dX, dy, **sandwich, clusters=labels[:-1])
+    with pytest.raises(ValueError, match="y has 2 outputs, but the model has 1"):
+        model.dispersion(dX, da.from_array(Y, chunks=(200, 2)))
+    with pytest.raises(ValueError, match=r"(?s)X contains NaN.*partition 1"):
+        model.summary(chunked(spoiled(X, 170, np.nan))[0])
+    with pytest.raises(TypeError, match=r"clusters is a collection of Dask, but X is ndarray.*clusters\.compute\(\)"):
+        model.covariance(X, Y[:, 0], **sandwich, clusters=labels)
+
+
+def refuse(*args, **kwargs):
+    raise AssertionError("gathered")
+
+
+def test_scorers_and_metrics(rows, monkeypatch):
+    X, Y, weight, exposure = rows
+    model = PoissonGLMRegressor(alpha=0.1, overdispersion=0.3).fit(X, Y, exposure=exposure)
+    of_rows = {"sample_weight": weight, "exposure": exposure}
+    dX, dY, *others = chunked(X, Y, weight, exposure)
+    there, means = dict(zip(of_rows, others, strict=True)), model.predict(X, exposure)
+    scorers = poisson_deviance_scorer, log_likelihood_scorer, mcfadden_scorer
+    scores = metrics.cohen_r2, metrics.mcfadden_r2
+    options = {"multioutput": "raw_values"}, {"null_rate": [1.5, 2.5], "overdispersion": 0.3}
+    wanted = [scorer(model, X, Y, **of_rows) for scorer in scorers]
+    wanted += [score(Y, means, **of_rows, **each) for score in scores for each in options]
+    monkeypatch.setattr(da.Array, "__array__", refuse)
+    found = [scorer(model, dX, dY, **there) for scorer in scorers]
+    means = model.predict(dX, there["exposure"])
+    found += [score(dY, means, **there, **each) for score in scores for each in options]
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-8)
+    with pytest.raises(TypeError, match=r"y is a collection of Dask, but y_pred is ndarray, in memory"):
+        metrics.cohen_r2(dY, model.predict(X, exposure))
+    with pytest.raises(ValueError, match="but predictions have shape"):
+        metrics.cohen_r2(dY[:, 0], means)
+    with pytest.raises(ValueError, match="y has 599 rows; expected 600"):
+        metrics.cohen_r2(dY[:-1], means)
+
+
+FULL = np.array([3, 4, 11, 17, 18])  # of 20 columns those with an entry, the first of them in one partition alone
+SPARSE = {
+    "lasso": PoissonGLMRegressor(alpha=0.01, l1_ratio=1, tol=TOL),
+    "ridge": PoissonGLMRegressor(alpha=0.1, tol=TOL),
+    "group lasso": GroupLassoPoisson(alpha=0.01, groups=np.arange(20) // 4, tol=TOL),
+    "latent": GroupLassoPoisson(alpha=0.01, groups={"a": range(12), "b": range(3, 20)}, overlap="latent", tol=TOL),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_empty_columns_are_left_out(name):
+    rng = np.random.default_rng(0)
+    X = np.zeros((200, 20))
+    X[:, FULL] = rng.normal(size=(200, 5)) * (rng.uniform(size=(200, 5)) < 0.5)
+    X[:150, 3] = 0.0
+    y, model = rng.poisson(np.exp(0.5 * X[:, 4] - 0.3 * X[:, 3])), SPARSE[name]
+    dX, dy = da.from_array(X, chunks=(50, -1)).map_blocks(sparse.csr_matrix), da.from_array(y, chunks=50)
+    data = designs.check_data(clone(model), dX, dy, None, None)
+    with data.open(1, 1) as (design, _):
+        of_columns = FULL if design.repeats is None else data.columns.repeats[design.occupied]
+        np.testing.assert_array_equal(np.unique(of_columns), FULL)
+        assert design.shape == (200, len(of_columns))
+    found, wanted = clone(model).fit(dX, dy), clone(model).fit(sparse.csr_array(X), y)
+    assert_same(found, wanted)
+    assert not np.delete(found.coef_, FULL).any()
+    assert found.objective_ == pytest.approx(wanted.objective_, rel=1e-12)
+    assert getattr(found, "alpha_max_", 0) == pytest.approx(getattr(wanted, "alpha_max_", 0))
+    paths = [regularization_path(model, *xy, alphas=[0.1, 0.01]) for xy in ((dX, dy), (sparse.csr_array(X), y))]
+    np.testing.assert_allclose(paths[0].coefs, paths[1].coefs, atol=1e-8)
+    np.testing.assert_allclose(paths[0].degrees_of_freedom, paths[1].degrees_of_freedom, rtol=1e-8)
+    if name != "ridge":
+        np.testing.assert_allclose(found.summary(dX)["share"], wanted.summary(sparse.csr_array(X))["share"], atol=1e-8)
+    mixed = da.concatenate([dX[:100], da.from_array(X[100:], chunks=(50, -1))])
+    assert_same(clone(model).fit(mixed, dy), wanted)
+
+
+def test_no_entry_at_all():
+    dX, y = da.zeros((200, 6), chunks=(50, -1)).map_blocks(sparse.csr_matrix), np.arange(200) % 3
+    model = GroupLassoPoissonCV(groups=list("aabbcc"), alphas=3, cv=2).fit(dX, y)
+    np.testing.assert_array_equal(model.coef_, np.zeros(6))
+    assert model.intercept_ == pytest.approx(np.log(y.mean()))
 
 
 @pytest.mark.parametrize("name", ["wide group lasso", "wide ridge", "tall ridge"])
@@ -355,18 +542,20 @@ def test_what_does_not_fit_together(rows):
 def test_what_needs_rows_in_memory_says_so(rows):
     X, Y, _, _ = rows
     dX, dy = chunked(X, Y[:, 0])
-    model = PoissonGLMRegressor(alpha=0.1).fit(dX, dy)
+    model, sgd = (each.fit(X, Y[:, 0]) for each in (PoissonGLMRegressor(alpha=0.1), ProxSGDRegressor("poisson")))
     lasso = GroupLassoPoisson(groups=GROUPS)
+    selector = StabilitySelection(lasso, n_resamples=4, n_alphas=4, max_errors=2).fit(X, Y[:, 0])
     for name, call in {
         "StabilitySelection": lambda: StabilitySelection(lasso).fit(dX, dy),
+        "StabilitySelection ": lambda: selector.transform(dX),
         "multi_split_test": lambda: multi_split_test(lasso, dX, dy),
-        "PoissonGLMRegressor": lambda: model.summary(dX),
-        "PoissonGLMRegressor ": lambda: model.covariance(dX),
-        "PoissonGLMRegressor  ": lambda: model.coef_table(dX),
-        "PoissonGLMRegressor   ": lambda: model.dispersion(dX, dy),
-        "PoissonGLMRegressor    ": lambda: model.group_tests(dX),
-        "PoissonGLMRegressor     ": lambda: GroupImportanceDisplay.from_estimator(model, dX, dy, kind="deviance"),
+        "predict_distribution": lambda: model.predict_distribution(dX),
+        "kind='deviance'": lambda: GroupImportanceDisplay.from_estimator(model, dX, dy, kind="deviance"),
+        "kind='deviance' ": lambda: GroupImportanceDisplay.from_estimator(model, X, dy, kind="deviance"),
         "GroupEffectDisplay": lambda: GroupEffectDisplay.from_estimator(model, dX, 0),
+        "ProxSGDRegressor": lambda: ProxSGDRegressor("poisson").fit(dX, dy),
+        "ProxSGDRegressor ": lambda: sgd.predict(dX),
+        "ProxSGDRegressor  ": lambda: sgd.score(dX, dy),
     }.items():
         with pytest.raises(TypeError, match=f"{name.strip()} needs its rows in memory.*X.compute()"):
             call()
@@ -411,7 +600,13 @@ def test_tasks_take_and_return_little(name, monkeypatch):
     monkeypatch.setattr(designs, "_Visit", look)
     clone(MODELS[name]).fit(X, y)
     if "fista" not in name:
-        regularization_path(PoissonGLMRegressor(l1_ratio=1), X, y, n_alphas=5)
+        path = regularization_path(PoissonGLMRegressor(l1_ratio=1), X, y, n_alphas=5)
+        assert path.degrees_of_freedom[0] == 1
+    model, trials = PoissonGLMRegressor(alpha=0.1).fit(X, y), da.arange(20_000, chunks=10_000) // 150
+    model.covariance(X, y, kind="sandwich", clusters=trials)
+    model.summary(X)
+    model.score(X, y)
+    log_likelihood_scorer(model, X, y)
     assert len(sent) > 3
     assert max(returned) < 10_000
     assert max(sent) < 40_000

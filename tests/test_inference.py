@@ -144,7 +144,8 @@ def test_ridge_is_the_inverse_of_the_hessian(trips, case):
 @pytest.mark.parametrize("n_clusters", [None, 6])
 def test_sandwich_is_the_infinitesimal_jackknife(trips, storage, alpha, n_clusters, monkeypatch):
     """The sum over rows, or clusters, of squared derivatives of the estimates in their weights."""
-    monkeypatch.setattr("skprox.information.CHUNK_ROWS", 4)  # of rows and of clusters
+    monkeypatch.setattr("skprox.information.CLUSTER_ENTRIES", 8)  # two clusters in a pass
+    monkeypatch.setattr("skprox.storage.CHUNK_ROWS", 4)
     X, y, _, exposure = (array[:40] for array in trips)
     model = PoissonGLMRegressor(alpha=alpha, tol=TOL).fit(X, y, exposure=exposure)
     clusters = np.arange(40) if n_clusters is None else np.random.default_rng(2).integers(n_clusters, size=40)

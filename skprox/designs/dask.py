@@ -27,9 +27,10 @@ from skprox.columns import Columns, check_columns, labels_of
 from skprox.designs.memory import Design
 from skprox.groups import find_columns
 from skprox.joint import output_factors
-from skprox.metrics import share_explained, sum_of_deviances
+from skprox.latent import kept
 from skprox.outputs import output_labels
 from skprox.validation import (
+    check_clusters,
     check_counts,
     check_counts_like,
     check_exposure,
@@ -55,10 +56,15 @@ class DaskData:
     n_outputs: int | None
     n_samples: float
     factors: np.ndarray | None
+    occupied: np.ndarray | None
 
     @property
     def n_rows(self):
         return self.design.shape[0]
+
+    @property
+    def weighted(self):
+        return self.design
 
     def with_arrays(self, **arrays):
         return replace(self, design=self.design.with_arrays(arrays))
@@ -69,7 +75,7 @@ class DaskData:
     @contextmanager
     def open(self, n_jobs, n_problems):
         with parallel.row_threads(n_jobs, prod(self.design.shape) * n_problems) as (_, run):
-            yield self.design if self.columns.repeats is None else self.design.repeat(self.columns.repeats), run
+            yield self.design.of_occupied(self.occupied, self.columns.repeats), run
 
 
 class DaskDesign:
@@ -89,12 +95,12 @@ class DaskDesign:
         What makes arrays of a partition, one after the other, and of how many columns of X; the first of its blocks.
     """
 
-    holds_rows, is_threaded, whole, occupied = False, True, None, None
+    holds_rows, is_threaded, whole = False, True, None
 
     def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes):
         self.partitions, self.lengths, self.recipes = partitions, lengths, recipes
         self.shape, self.dtype, self.is_dense = (sum(lengths), n_columns), dtype, is_dense
-        self.columns, self.n_all, self.repeats = None, n_columns, None
+        self.columns, self.occupied, self.n_all, self.repeats = None, None, n_columns, None
 
     def with_arrays(self, arrays):
         """The design with more arrays: these, cut to the partitions."""
@@ -111,10 +117,17 @@ class DaskDesign:
         design.recipes = (*self.recipes, (recipe, n_columns))
         return design
 
-    def repeat(self, columns):
-        """The design of some columns, which may repeat."""
-        design = self.restrict(columns, None)
-        design.n_all, design.repeats = len(columns), columns
+    def of_occupied(self, occupied, repeats):
+        """The design of some columns, which may repeat, and of these those with an entry; None for all."""
+        design, n_all = self, self.shape[1] if repeats is None else len(repeats)
+        if occupied is not None:
+            design = design.restrict(occupied, None)
+            if repeats is not None:
+                occupied, repeats = kept(repeats, occupied)
+        if repeats is not None:
+            design = design.restrict(repeats, None)
+        design = copy(design)
+        design.occupied, design.n_all, design.repeats = occupied, n_all, repeats
         return design
 
     def restrict(self, columns, unite):
@@ -162,7 +175,10 @@ class _Visit:
         """The design of a partition."""
         (first, _), *others = self.recipes
         arrays = first(blocks) | ({} if arrays is None else arrays.content)
-        X = np.empty((arrays["weight"].size, 0), self.dtype) if X is None else _matrix(X, self.dtype)
+        n_rows = arrays["weight"].size
+        X = np.empty((n_rows, 0), self.dtype) if X is None else _matrix(X, self.dtype)
+        if X.shape[0] != n_rows:
+            raise ValueError(f"A partition has {X.shape[0]} rows, but what comes with it has {n_rows}.")
         columns = None if X.shape[1] == 0 else self.columns
         design = Design(X, columns=columns, arrays=arrays)
         for recipe, n_columns in others:
@@ -194,10 +210,14 @@ def _column(values, n_rows, dtype):
 
 def _arrays(dtype, most, total, blocks):
     """The arrays of a partition from its blocks, as `skprox.validation.check_rows` makes them."""
-    y = check_array(blocks["y"], ensure_2d=False, dtype=dtype, ensure_all_finite=False)
-    weight, exposure = (_column(blocks[name], len(y), dtype) for name in NAMES[2:])
-    counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
-    return {"counts": counts, "weight": weight / most / total, "exposure": exposure, "offset": np.log(exposure)}
+    n_rows, arrays = blocks["n_rows"], {}
+    weight, exposure = (_column(blocks[name], n_rows, dtype) for name in NAMES[2:])
+    if blocks["y"] is not None:
+        y = check_array(blocks["y"], ensure_2d=False, dtype=dtype, ensure_all_finite=False)
+        arrays["counts"] = np.ascontiguousarray(y.reshape(n_rows, -1).T)
+    if blocks.get("clusters") is not None:
+        arrays["labels"] = check_clusters(blocks["clusters"], n_rows)
+    return arrays | {"weight": weight / most / total, "exposure": exposure, "offset": np.log(exposure)}
 
 
 def check_data(model, X, y, sample_weight, exposure):
@@ -210,37 +230,65 @@ def check_data(model, X, y, sample_weight, exposure):
         warn_of_column()
     stand_in = type(model)()
     check_columns(stand_in, _empty(X), ensure_min_samples=0)
-    looks = _look_at(stand_in, partitions, outputs)
-    seen = [(part, look) for part, look in zip(partitions, looks, strict=True) if look.n_rows]
-    if not seen:
-        raise ValueError(f"Found array with 0 sample(s) in X: all of its {len(partitions)} partitions are empty.")
-    partitions, looks = zip(*seen, strict=True)
+    partitions, looks = _look_at(stand_in, partitions, outputs)
     most, n_samples = max(look.most for look in looks), sum(look.total for look in looks)
-    _check_total(n_samples)
     dtype = np.result_type(*(look.dtype for look in looks))
-    lengths, n_columns, n_outputs = [look.n_rows for look in looks], model.n_features_in_, looks[0].n_outputs
-    if any(look.n_outputs != n_outputs for look in looks):
-        raise ValueError("y has not as many columns in each of its partitions.")
+    n_rows, n_columns, n_outputs = sum(look.n_rows for look in looks), model.n_features_in_, looks[0].n_outputs
     means = sum(look.counted for look in looks) / n_samples
     check_rates(means, dtype, outputs)
-    is_small = sum(lengths) * n_columns <= storage.CACHED
-    recipe = partial(_arrays, np.dtype(np.float64) if is_small else dtype, most, n_samples / most)
-    recipes, is_dense = ((recipe, 0),), not any(look.is_sparse for look in looks)
-    design = DaskDesign(list(partitions), lengths, n_columns, recipe.args[0], is_dense, recipes)
+    precision = np.dtype(np.float64) if n_rows * n_columns <= storage.CACHED else dtype
+    design = _design(partitions, looks, n_columns, precision, partial(_arrays, precision, most, n_samples / most))
     columns = replace(find_columns(model, labels), outputs=outputs)
     factors = output_factors(model, means, columns, n_outputs)
-    return DaskData(design, dtype, columns, n_outputs, float(n_samples), factors)
+    return DaskData(design, dtype, columns, n_outputs, float(n_samples), factors, _occupied(looks))
+
+
+def open_rows(model, X, y, sample_weight, exposure, clusters):
+    """As `skprox.fitted.open_rows`, with labels in place of clusters: one pass over X."""
+    y = None if y is None else _target(model, y)
+    of_rows = {"sample_weight": sample_weight, "exposure": exposure, "clusters": clusters}
+    partitions = _partitions({"X": X, "y": y, **of_rows})
+    check_columns(model, _empty(X), reset=False, ensure_min_samples=0)
+    partitions, looks = _look_at(model, partitions, output_labels(y))
+    if y is not None and len(looks[0].counted) != np.size(model.intercept_):
+        raise ValueError(f"y has {len(looks[0].counted)} outputs, but the model has {np.size(model.intercept_)}.")
+    dtype = np.result_type(*(look.dtype for look in looks))
+    return _design(partitions, looks, model.n_features_in_, dtype, partial(_arrays, np.float64, 1.0, 1.0))
+
+
+def open_means(y_true, y_pred, sample_weight, exposure):
+    """As `skprox.metrics._open`: one pass over what comes with the rows; means are computed in each that follows."""
+    if is_dask(y_pred):
+        y_pred = y_pred if y_pred.ndim == 2 else y_pred.to_frame() if is_series_like(y_pred) else y_pred[:, None]
+    y = _target(None, y_true)
+    given = {"X": y_pred, "y": y, "sample_weight": sample_weight, "exposure": exposure}
+    partitions, looks = _look_at(None, _partitions(given, "y_pred"), output_labels(y))
+    recipe = partial(_arrays, np.float64, 1.0, 1.0)
+    design = _design(partitions, looks, y_pred.shape[1], np.dtype(np.float64), recipe).keep(_means_of, y_pred.shape[1])
+    return design, *(sum(getattr(look, name) for look in looks) for name in ("total", "counted", "exposed"))
+
+
+def _means_of(rows):
+    return {"means": check_counts_like(rows["counts"].T, check_means(rows.cut()))[1].T}
+
+
+def _design(partitions, looks, n_columns, dtype, recipe):
+    """The design of partitions that have been looked at."""
+    lengths, is_dense = [look.n_rows for look in looks], all(look.seen is None for look in looks)
+    partitions = [part | {"n_rows": length} for part, length in zip(partitions, lengths, strict=True)]
+    return DaskDesign(partitions, lengths, n_columns, dtype, is_dense, ((recipe, 0),))
+
+
+def _occupied(looks):
+    """As `skprox.storage.occupied`, of all partitions together."""
+    seen = [look.seen for look in looks]
+    return None if any(each is None for each in seen) else storage.few(np.logical_or.reduce(seen))
 
 
 def _target(model, y):
     if y is None:
         raise ValueError(f"{type(model).__name__} requires y to be passed, but the target y is None.")
     return y if is_dask(y) or hasattr(y, "iloc") else np.asarray(y)
-
-
-def _check_total(total):
-    if not total > 0:
-        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
 
 
 def _check_lengths(**given):
@@ -251,7 +299,7 @@ def _check_lengths(**given):
             f"Partitions must have the same rows of all that is given; the numbers of rows are {lengths}. Rechunk "
             "them alike, or take them from one frame."
         )
-    return lengths["y"]
+    return next(iter(lengths.values()))
 
 
 def _kept(block):
@@ -260,14 +308,14 @@ def _kept(block):
     return kept
 
 
-def _partitions(given):
-    """For each partition of X its block of all that is given, by name."""
+def _partitions(given, called="X"):
+    """For each partition of X, or what is in its place, its block of all that is given, by name."""
     X = given["X"]
     if not is_dask(X):
         name = next(name for name, each in given.items() if is_dask(each))
         raise TypeError(
-            f"{name} is a collection of Dask, but X is {type(X).__name__}, in memory: pass both as collections of "
-            f"Dask, or {name}.compute()."
+            f"{name} is a collection of Dask, but {called} is {type(X).__name__}, in memory: pass both as collections "
+            f"of Dask, or {name}.compute()."
         )
     blocks = {"X": _blocks(X, "X")}
     lengths = X.chunks[0] if isinstance(X, da.Array) else [np.nan] * len(blocks["X"])
@@ -334,7 +382,7 @@ class _Look:
     n_rows: int = 0
     n_outputs: int | None = None
     dtype: object = None
-    is_sparse: bool = False
+    seen: np.ndarray | None = None  # of the columns of a sparse X those with an entry
     most: float = 0.0
     total: float = 0.0
     exposed: float = 0.0
@@ -343,13 +391,25 @@ class _Look:
 
 
 def _look_at(stand_in, partitions, outputs):
-    """What is seen of each partition; raises what is wrong with the first that is."""
-    stand_in = delayed(stand_in, traverse=False)
-    looks = dask.compute(*(_look(stand_in, outputs, part) for part in partitions))
+    """The partitions with rows, and what is seen of each; raises what is wrong with the first that is.
+
+    Without a stand-in for the model X is not looked at.
+    """
+    node = delayed(stand_in, traverse=False)
+    blocks = partitions if stand_in is not None else [part | {"X": None} for part in partitions]
+    looks = dask.compute(*(_look(node, outputs, part) for part in blocks))
     for number, look in enumerate(looks):
         if look.error is not None:
             raise type(look.error)(f"{look.error} (In partition {number}, where rows are counted from 0.)")
-    return looks
+    seen = [(part, look) for part, look in zip(partitions, looks, strict=True) if look.n_rows]
+    if not seen:
+        raise ValueError(f"Found array with 0 sample(s) in X: all of its {len(partitions)} partitions are empty.")
+    partitions, looks = zip(*seen, strict=True)
+    if any(look.n_outputs != looks[0].n_outputs for look in looks):
+        raise ValueError("y has not as many columns in each of its partitions.")
+    if not sum(look.total for look in looks) > 0:
+        raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
+    return partitions, looks
 
 
 @partial(delayed, pure=False)
@@ -360,23 +420,28 @@ def _look(stand_in, outputs, blocks):
         return _Look(error=error)
 
 
-def _check(stand_in, outputs, y, sample_weight, exposure, X=None):
-    n_rows = _check_lengths(X=X, y=y, sample_weight=sample_weight, exposure=exposure)
+def _check(stand_in, outputs, X, y, sample_weight, exposure, clusters=None):
+    n_rows = _check_lengths(X=X, y=y, sample_weight=sample_weight, exposure=exposure, clusters=clusters)
     if n_rows == 0:
         return _Look()
     if X is None:
         X = np.empty((n_rows, 0))
+    elif y is None:
+        X = check_columns(stand_in, X, reset=False)
     else:
         X, y = check_columns(stand_in, X, y, reset=False, multi_output=True)
+    if clusters is not None:
+        check_clusters(clusters, n_rows)
     has_weight = sample_weight is None or np.any(np.asarray(sample_weight))  # where not, other partitions may have
     weight = _check_sample_weight(sample_weight if has_weight else None, X, dtype=X.dtype, ensure_non_negative=True)
-    exposure, counts = check_exposure(exposure, X), check_counts(y, X.dtype, outputs)
+    exposure = check_exposure(exposure, X)
+    counts = np.empty((0, n_rows)) if y is None else check_counts(y, X.dtype, outputs)
     weight = weight.astype(np.float64) if has_weight else np.zeros(n_rows)
     return _Look(
         n_rows=X.shape[0],
-        n_outputs=None if np.ndim(y) == 1 else counts.shape[0],
+        n_outputs=counts.shape[0] if np.ndim(y) == 2 else None,
         dtype=X.dtype,
-        is_sparse=sparse.issparse(X),
+        seen=storage.have_entries(X) if sparse.issparse(X) else None,
         most=float(weight.max()),
         total=float(weight.sum()),
         exposed=float(weight @ exposure),
@@ -416,30 +481,3 @@ def _means(model, X, exposure):
 
 def _frame(means, X, columns):
     return pd.DataFrame(means, index=X.index, columns=columns)
-
-
-def score(model, X, y, sample_weight, exposure):
-    """As the `score` of estimators: one pass over what comes with the rows, and one over X."""
-    y = _target(model, y)
-    partitions = _partitions({"X": X, "y": y, "sample_weight": sample_weight, "exposure": exposure})
-    check_columns(model, _empty(X), reset=False, ensure_min_samples=0)
-    looks = _look_at(None, [{name: part[name] for name in NAMES[1:]} for part in partitions], output_labels(y))
-    total = sum(look.total for look in looks)
-    _check_total(total)
-    counted, exposed = (sum(getattr(look, name) for look in looks) for name in ("counted", "exposed"))
-    node = delayed(model, traverse=False)
-    sums = dask.compute(*(_deviances(node, counted / exposed, **part) for part in partitions))
-    deviance, null = sum(sums) / total
-    return float(np.mean(share_explained(deviance, null, counted / total)))
-
-
-@partial(delayed, pure=False)
-def _deviances(model, rates, X, y, sample_weight, exposure):
-    """Sums of the deviances of a model and of some rates."""
-    n_rows = _check_lengths(X=X, y=y, sample_weight=sample_weight, exposure=exposure)
-    if n_rows == 0:
-        return np.zeros((2, len(rates)))
-    counts, means = check_counts_like(y, check_means(_means(model, X, exposure)))
-    weight, exposure = (_column(each, n_rows, np.float64) for each in (sample_weight, exposure))
-    expected = means, np.outer(exposure, rates)
-    return np.array([sum_of_deviances(counts, each, weight, model.overdispersion_) for each in expected])

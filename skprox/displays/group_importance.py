@@ -20,7 +20,7 @@ from skprox.groups import group_norms
 from skprox.latent import model_apart
 from skprox.metrics import mean_deviance
 from skprox.outputs import check_outputs, find_output
-from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure
+from skprox.validation import check_counts, check_exposure, check_rates, check_weight, need_exposure, refuse_dask
 
 KINDS = "norm", "deviance"
 
@@ -153,6 +153,7 @@ class GroupImportanceDisplay:
             if getattr(model, "loss", "poisson") != "poisson":
                 raise ValueError(f"kind='deviance' is for models of counts; {model} has loss={model.loss!r}.")
             need_exposure(model, exposure, "kind='deviance'")
+            refuse_dask("kind='deviance'", X, y, sample_weight, exposure)
             X = X if transformers is None else transformers.transform(X)
             check_outputs(model, y)
             terms = [coef[group] for group in groups.values()]
