@@ -348,7 +348,9 @@ def make_latent_model(rng, X, y, weight, overdispersion, factors, groups):
     penalty = str(rng.choice([*RATIOS, "latent MCP", "latent SCAD"]))
     rho, kappa = RATIOS.get(penalty, (0.0, 0.0))
     weights = 10.0 ** rng.uniform(-1, 1, len(groups))
-    weights[rng.uniform(size=len(groups)) < 0.02] = 0.0
+    free = rng.uniform(size=len(groups)) < 0.02
+    if 4 * sizes[free].sum() <= len(y):  # more would separate the rows
+        weights[free] = 0.0
     if rng.uniform() < 0.3:
         weights = np.sqrt(sizes)
     model = GroupLassoPoisson(

@@ -179,7 +179,7 @@ class NegativeBinomialObjective(PoissonObjective):
                 step = np.where(curvature > 0, step, -np.sign(slope) * LARGEST_STEP)
             step = np.clip(np.where(np.isfinite(slope), step, -LARGEST_STEP), -LARGEST_STEP, LARGEST_STEP)
             found[left] += step
-            left = left[np.abs(step) > NEAR]
+            left = left[np.abs(step) > np.maximum(NEAR, 2 * np.spacing(np.abs(found[left])))]
             if len(left) == 0:
                 break
         for output in np.unique(outputs):
