@@ -677,6 +677,29 @@ def test_intercepts_far_away(rng):
             assert abs(slope) * (1 + overdispersion) <= 1e-9
 
 
+def test_intercepts_from_where_all_means_are_rounding():
+    """The row without a count set the intercept before, and that with one knows nothing of the way back."""
+    X, y, weights = np.array([[0.0], [1.0]]), np.array([[1.0, 0.0]]), np.full((1, 2), 0.5)
+    objective = NegativeBinomialObjective(X, y, weights, np.zeros(2), True, overdispersion=[0.5])
+    _, (far,), _ = objective.evaluate(np.array([[80.0]]), [0])
+    _, (near,), _ = objective.evaluate(np.array([[0.0]]), [0])
+    assert far < -40
+    assert near == pytest.approx(np.log(0.5), abs=1e-9)
+
+
+def test_passes_for_an_intercept_end_at_its_rounding(monkeypatch, rng):
+    """Where an intercept is so large that it can't be told to a millionth."""
+    passes, slopes_at = [], NegativeBinomialObjective._slopes_at
+    monkeypatch.setattr(NegativeBinomialObjective, "_slopes_at", lambda *each: [passes.append(1), slopes_at(*each)][1])
+    X = 1 + 1e-12 * rng.normal(size=(15, 1))
+    y, weights = rng.poisson(2.0, size=(1, 15)).astype(float), np.full((1, 15), 1 / 15)
+    objective = NegativeBinomialObjective(X, y, weights, np.zeros(15), True, overdispersion=[6.0])
+    for coef in 1e12 * rng.uniform(1, 2, size=20):
+        passes.clear()
+        objective.evaluate(np.array([[coef]]), [0])
+        assert len(passes) <= 20
+
+
 # ---- beside other penalties and constraints
 
 
