@@ -33,7 +33,8 @@ FOREIGN = "selects nothing", "gives rates"  # warnings of what was asked for, an
 def relative_residual(problem, model):
     """The largest KKT residual beyond rounding, as a share of the null model's, of each output or of all jointly.
 
-    That of an intercept is a share of the second derivative: the move that it asks for.
+    Rounding is the larger of that here and at the null model. The residual of an intercept is a share of the second
+    derivative: the move that it asks for.
     """
     X = np.asarray(problem.X.toarray() if sp.issparse(problem.X) else problem.X, dtype=np.float64)
     coef = model.coef_
@@ -47,11 +48,12 @@ def relative_residual(problem, model):
     with np.errstate(all="ignore"):
         means = np.where(weight > 0, exposure * np.exp(X @ coef + model.intercept_), 0.0)
     null = null_means(problem, y, weight, exposure)
-    terms = np.abs(X) @ np.abs(coef) + np.abs(model.intercept_)  # by which linear predictors round here
     curvature = means * (1 + omega * y) / (1 + omega * means) ** 2
-    each = np.finfo(problem.dtype).eps * (means + y) / (1 + omega * means) + np.finfo(float).eps * curvature * terms
-    rounding = 16 * (np.abs(X).T @ (weight * each * problem.factors))
-    slopes = np.abs((weight * (means - y) / (1 + omega * means)).sum(axis=0)) - 16 * (weight * each).sum(axis=0)
+    of_terms = np.finfo(float).eps * curvature * (np.abs(X) @ np.abs(coef) + np.abs(model.intercept_))
+    of_counts = np.finfo(problem.dtype).eps * np.maximum(*((m + y) / (1 + omega * m) for m in (means, null)))
+    each = 16 * weight * (of_counts + of_terms)
+    rounding = np.abs(X).T @ (each * problem.factors)
+    slopes = np.abs((weight * (means - y) / (1 + omega * means)).sum(axis=0)) - each.sum(axis=0)
     of_intercepts = (slopes / (weight * curvature).sum(axis=0)).max() if model.fit_intercept else 0.0
 
     def residual(means, coef, outputs):
