@@ -48,7 +48,7 @@ def relative_residual(problem, model):
     with np.errstate(all="ignore"):
         means = np.where(weight > 0, exposure * np.exp(X @ coef + model.intercept_), 0.0)
     null = null_means(problem, y, weight, exposure)
-    curvature = means * (1 + omega * y) / (1 + omega * means) ** 2
+    curvature = means * (1 + omega * y) / (1 + omega * means) / (1 + omega * means)
     of_terms = np.finfo(float).eps * curvature * (np.abs(X) @ np.abs(coef) + np.abs(model.intercept_))
     of_counts = np.finfo(problem.dtype).eps * np.maximum(*((m + y) / (1 + omega * m) for m in (means, null)))
     each = 16 * weight * (of_counts + of_terms)
