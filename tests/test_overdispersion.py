@@ -700,6 +700,17 @@ def test_passes_for_an_intercept_end_at_its_rounding(monkeypatch, rng):
         assert len(passes) <= 20
 
 
+def test_columns_far_from_zero(rng):
+    """The intercept makes up for their means, in digits that the slopes do not lose."""
+    X, y = 100 + 1e-4 * rng.normal(size=(60, 3)), rng.poisson(2.0, size=60)
+    model = PoissonGLMRegressor(alpha=1e-7, l1_ratio=0.5, overdispersion=0.5, tol=1e-8)
+    centered = clone(model).fit(X - 100, y)
+    model.fit(X, y)
+    assert np.abs(model.coef_).max() > 100
+    np.testing.assert_allclose(model.coef_, centered.coef_, rtol=1e-6)
+    assert model.n_iter_ <= centered.n_iter_ + 2
+
+
 # ---- beside other penalties and constraints
 
 

@@ -78,9 +78,10 @@ class NegativeBinomialObjective(PoissonObjective):
             chunk = rows.cut()
             eta = _predict(chunk if len(support) == width else rows.cut(support), slopes)
             values = losses.nb_values(eta, intercepts, *_arrays(rows), *terms)
-            return _double(values, rows.weighted_sums(eta, chunk))
+            return _double(values, eta.sum(axis=1), rows.weighted_sums(eta, chunk))
 
-        values, gradients = self.design.reduce(add, task, width, len(coefs))
+        values, sums, gradients = self.design.reduce(add, task, width, len(coefs))
+        gradients -= sums[:, None] * self.center  # a large intercept rounds, and what that adds to `sums` is no slope
         flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
         gradients[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
         return values, intercepts, gradients
