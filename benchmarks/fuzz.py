@@ -1,12 +1,13 @@
 """Fit random hard problems, and check the optimality conditions of each in float64.
 
-    python benchmarks/fuzz.py --first 1 --last 50000 --jobs 8       100,000 problems
+    python benchmarks/fuzz.py --first 1 --last 33334 --jobs 8       100,002 problems
     python benchmarks/fuzz.py --first 1 --seconds 60                as many as fit into a minute
     python benchmarks/fuzz.py --seeds 12,3004215                    some of them again
 
-Each seed stands for two problems, of `make` and of `make_harder` in hard.py. A line is printed for each that falls
-short: by an exception, by a warning other than a ConvergenceWarning, by coefficients that are not finite, by more than
-two seconds, or, without a ConvergenceWarning, by a KKT residual above 2e-6 (1e-4 in float32) of that of the null model.
+Each seed stands for three problems, of `make`, `make_harder` and `make_structured` in hard.py. A line is printed for
+each that falls short: by an exception, by a warning other than a ConvergenceWarning, by coefficients that are not
+finite, by more than two seconds, or, without a ConvergenceWarning, by a KKT residual above 2e-6 (1e-4 in float32) of
+that of the null model, or by an intercept as far from where it is best.
 A table of all follows. The exit code is 1 if a problem fell short, 0 if none did.
 """
 
@@ -18,39 +19,69 @@ import time
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from hard import make, make_harder
+from hard import make, make_harder, make_structured
 from joblib import Parallel, delayed
+from scipy.optimize import brentq
 from sklearn.exceptions import ConvergenceWarning
 
 SECONDS = 2.0  # that a fit may take
 RESIDUALS = {np.dtype(np.float64): 2e-6, np.dtype(np.float32): 1e-4}
+FAMILIES = {"plain": make, "harder": make_harder, "structured": make_structured}
 FOREIGN = "selects nothing", "gives rates"  # warnings of what was asked for, and strengths are random
 
 
 def relative_residual(problem, model):
-    """The largest KKT residual beyond rounding, as a share of the null model's, of each output or of all jointly."""
-    X = (problem.X.toarray() if sp.issparse(problem.X) else problem.X).astype(np.float64)
-    ones, y = np.ones(len(X)), problem.y.reshape(len(X), -1)
+    """The largest KKT residual beyond rounding, as a share of the null model's, of each output or of all jointly.
+
+    Rounding is the larger of that here and at the null model. The residual of an intercept is a share of the second
+    derivative: the move that it asks for.
+    """
+    X = np.asarray(problem.X.toarray() if sp.issparse(problem.X) else problem.X, dtype=np.float64)
+    coef = model.coef_
+    if problem.parts is not None:
+        X, coef = X[:, problem.parts], np.concatenate(list(model.latent_coef_.values()), axis=-1)
+    ones, y, omega = np.ones(len(X)), problem.y.reshape(len(X), -1), problem.overdispersion
     weight = ones if problem.sample_weight is None else problem.sample_weight
     exposure = (ones if problem.exposure is None else problem.exposure)[:, None]
     weight = (weight / weight.sum())[:, None]
-    coef = model.coef_.astype(np.float64).reshape(-1, X.shape[1]).T
+    coef = coef.astype(np.float64).reshape(-1, X.shape[1]).T
     with np.errstate(all="ignore"):
         means = np.where(weight > 0, exposure * np.exp(X @ coef + model.intercept_), 0.0)
-    rates = (weight * y).sum(axis=0) / (weight * exposure).sum() if model.fit_intercept else np.ones(y.shape[1])
-    terms = np.abs(X) @ np.abs(coef) + np.abs(model.intercept_)  # by which linear predictors round here
-    each = np.finfo(problem.X.dtype).eps * (means + y) + np.finfo(float).eps * means * terms
-    rounding = 16 * (np.abs(X).T @ (weight * each))
+    null = null_means(problem, y, weight, exposure)
+    curvature = means * (1 + omega * y) / (1 + omega * means) / (1 + omega * means)
+    of_terms = np.finfo(float).eps * curvature * (np.abs(X) @ np.abs(coef) + np.abs(model.intercept_))
+    of_counts = np.finfo(problem.dtype).eps * np.maximum(*((m + y) / (1 + omega * m) for m in (means, null)))
+    each = 16 * weight * (of_counts + of_terms)
+    rounding = np.abs(X).T @ (each * problem.factors)
+    slopes = np.abs((weight * (means - y) / (1 + omega * means)).sum(axis=0)) - each.sum(axis=0)
+    of_intercepts = (slopes / (weight * curvature).sum(axis=0)).max() if model.fit_intercept else 0.0
 
     def residual(means, coef, outputs):
-        gradient = X.T @ (weight * (means - y))
+        gradient = X.T @ (weight * (means - y) / (1 + omega * means) * problem.factors)
         return kkt_residual(problem, gradient[:, outputs], coef[:, outputs], rounding[:, outputs])
 
     outputs = np.arange(y.shape[1])
     outputs = outputs[None] if problem.joint else outputs[:, None]
-    at_null = [residual(rates * exposure, 0 * coef, each) for each in outputs]
+    at_null = [residual(null, 0 * coef, each) for each in outputs]
     at_end = [residual(means, coef, each) for each in outputs]
-    return max(end / null if null > 0 else 0.0 for end, null in zip(at_end, at_null, strict=True))
+    shares = [end / null if null > 0 else 0.0 for end, null in zip(at_end, at_null, strict=True)]
+    return max(of_intercepts, *shares)
+
+
+def null_means(problem, y, weight, exposure):
+    """Means without coefficients, of an intercept under which the residuals of each output have the sum 0."""
+    if not problem.model.fit_intercept:
+        return exposure * np.ones(y.shape[1])
+    rates = (weight * y).sum(axis=0) / (weight * exposure).sum()
+    for k, omega in enumerate(np.broadcast_to(problem.overdispersion, y.shape[1])):
+
+        def slope(intercept, k=k, omega=omega):
+            means = exposure[:, 0] * np.exp(intercept)
+            return weight[:, 0] @ ((means - y[:, k]) / (1 + omega * means))
+
+        if omega > 0:
+            rates[k] = np.exp(brentq(slope, np.log(rates[k]) - 50, np.log(rates[k]) + 50, xtol=1e-12))
+    return exposure * rates
 
 
 def kkt_residual(problem, gradient, coef, rounding):
@@ -88,10 +119,10 @@ def slope(penalty, strength, norm):
     return strength
 
 
-def check(seed, harder):
+def check(seed, family):
     """What there is to say of a problem: its traits, what falls short or None, how long it took."""
-    problem = (make_harder if harder else make)(seed)
-    row = problem.traits() | {"what": f"{seed}{' harder' * harder}: {problem}", "short": None, "warned": False}
+    problem = FAMILIES[family](seed)
+    row = problem.traits() | {"what": f"{seed} {family}: {problem}", "short": None, "warned": False}
     try:
         model, caught, seconds = problem.fit()
         if seconds > SECONDS:  # something may have been compiled
@@ -107,7 +138,7 @@ def check(seed, harder):
         return row | {"short": "not finite"}
     if not row["warned"]:
         row["residual"] = residual = relative_residual(problem, model)
-        if not residual <= RESIDUALS[problem.X.dtype]:
+        if not residual <= RESIDUALS[problem.dtype]:
             return row | {"short": f"residual {residual:.1e}, said to be {np.max(model.optimality_):.1e}"}
     if seconds > SECONDS:
         row["short"] = f"{seconds:.1f} s, {np.max(model.n_iter_)} steps{', warned' if row['warned'] else ''}"
@@ -119,7 +150,7 @@ def summary(rows):
     frame, tables = pd.DataFrame(rows).drop(columns="what"), {}
     frame["all"], frame["short"] = "", frame["short"].notna()
     frame = frame.reindex(columns=[*frame.columns.union(["seconds", "residual"], sort=False)])
-    for trait in ("all", "columns", "penalty", "storage", "type", "counts", "weights"):
+    for trait in ("all", "columns", "penalty", "storage", "type", "loss", "counts", "weights"):
         parts = frame.groupby(trait)
         tables[trait] = pd.DataFrame(
             {
@@ -149,7 +180,7 @@ def main():
     if options.seeds or options.last:
         seeds = options.seeds or range(options.first, options.last + 1)
     seeds = itertools.takewhile(lambda seed: time.perf_counter() < stop, seeds)
-    tasks = (delayed(check)(seed, harder) for seed in seeds for harder in (False, True))
+    tasks = (delayed(check)(seed, family) for seed in seeds for family in FAMILIES)
     rows = []
     for row in Parallel(n_jobs=options.jobs, return_as="generator")(tasks):
         rows.append(row)

@@ -1,15 +1,18 @@
-"""Random hard problems: each seed gives one of two families, the same on every machine.
+"""Random hard problems: each seed gives one of each of three families, the same on every machine.
 
 `make` varies the columns under the plain penalties, `make_harder` also storages, strengths by column and group, ratios,
 bounds, concave penalties, weights and exposures over decades, separated, rare and huge counts, and several outputs,
-apart or joint.
+apart or joint. `make_structured` has latent groups, those of products among them, overdispersion, or both, of the same
+columns and counts.
 """
 
 import warnings
 from dataclasses import dataclass
+from itertools import combinations
 from time import perf_counter, process_time
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.preprocessing import SplineTransformer
@@ -19,6 +22,8 @@ from skprox import GroupLassoPoisson, PoissonGLMRegressor
 KINDS = "normal", "onehot", "spline", "dup", "const", "scales", "corr", "huge", "int", "sparse"
 HARDER_KINDS = "separated", "nearly constant", "nearly duplicate", "heavy tails", "scales", "rare levels", "mixed"
 JOINT = "group lasso", "group elastic net"
+STRUCTURES = "latent", "hierarchy", "overdispersed", "latent overdispersed", "hierarchy overdispersed"
+RATIOS = {"latent lasso": (0.0, 0.0), "latent sparse": (0.4, 0.0), "latent elastic": (0.2, 0.3)}
 STORAGES = {
     "C": np.ascontiguousarray,
     "F": np.asfortranarray,
@@ -33,7 +38,8 @@ STORAGES = {
 class Problem:
     """A model and its data, with the penalty that it stands for.
 
-    `l1`, `ridge` are strengths by column, `norms` by group, and `labels` say which that is.
+    `l1`, `ridge` are strengths by column, `norms` by group, and `labels` say which that is. `parts` are the columns of
+    the coefficients of groups that share columns, group after group; `factors` are those on the terms of outputs.
     """
 
     columns: str
@@ -51,6 +57,9 @@ class Problem:
     norms: np.ndarray
     labels: np.ndarray
     joint: bool = False
+    parts: np.ndarray | None = None
+    factors: np.ndarray | float = 1.0
+    overdispersion: np.ndarray | float = 0.0
 
     def fit(self):
         """A fitted copy of the model, the warnings, and the seconds that it took, the waiting for other work aside."""
@@ -62,7 +71,12 @@ class Problem:
 
     def traits(self):
         names = "columns", "penalty", "storage", "counts", "weights"
-        return {name: getattr(self, name) for name in names} | {"type": str(self.X.dtype)}
+        loss = "negative binomial" if np.any(self.overdispersion) else "Poisson"
+        return {name: getattr(self, name) for name in names} | {"type": str(self.dtype), "loss": loss}
+
+    @property
+    def dtype(self):
+        return self.X.to_numpy().dtype if isinstance(self.X, pd.DataFrame) else self.X.dtype
 
     def __str__(self):
         rows, columns = self.X.shape
@@ -144,8 +158,24 @@ def make_model(rng, n, p, y):
 
 
 def make_harder(seed):
-    """Of everything that estimators at one strength take. The order of what is drawn decides what it is."""
+    """Of all other penalties. The order of what is drawn decides what it is."""
     rng = np.random.default_rng([seed, 100])
+    kind, counts, weights, *rows = make_rows(rng)
+    X, y, weight, _ = rows
+    model, penalty, *strengths = make_harder_model(rng, X, y, weight)
+    joint = (
+        y.ndim == 2 and model.penalty == "lasso" and model.bounds is None and penalty in JOINT and rng.uniform() < 0.5
+    )
+    if joint:
+        model.set_params(multi_output="joint")
+        penalty = f"joint {penalty}"
+    storage = str(rng.choice(list(STORAGES)))
+    rows[0] = STORAGES[storage](X)
+    return Problem(kind, penalty, storage, counts, weights, model, *rows, *strengths, joint)
+
+
+def make_rows(rng):
+    """Kinds of columns, counts and weights, and these: X, y, weight, exposure."""
     n, p = int(rng.choice([4, 15, 60, 300, 1500])), int(rng.choice([1, 3, 10, 30, 90]))
     kind, counts = str(rng.choice(HARDER_KINDS)), str(rng.choice(["Poisson", "tiny", "huge", "one", "outlier"]))
     X, y = make_harder_columns(kind, rng, n, p), make_counts(counts, rng, n)
@@ -163,16 +193,7 @@ def make_harder(seed):
             weight, weights = None, "none"
     exposure = 10.0 ** rng.uniform(-4, 4, n) if rng.uniform() < 0.3 else None
     X = X.astype(rng.choice([np.float64, np.float64, np.float32]))
-    model, penalty, *strengths = make_harder_model(rng, X, y, weight)
-    joint = (
-        y.ndim == 2 and model.penalty == "lasso" and model.bounds is None and penalty in JOINT and rng.uniform() < 0.5
-    )
-    if joint:
-        model.set_params(multi_output="joint")
-        penalty = f"joint {penalty}"
-    storage = str(rng.choice(list(STORAGES)))
-    X = STORAGES[storage](X)
-    return Problem(kind, penalty, storage, counts, weights, model, X, y, weight, exposure, *strengths, joint)
+    return kind, counts, weights, X, y, weight, exposure
 
 
 def make_harder_columns(kind, rng, n, p):
@@ -203,13 +224,11 @@ def make_counts(kind, rng, n):
     return y
 
 
-def make_harder_model(rng, X, y, weight):
+def make_harder_model(rng, X, y, weight, overdispersion=0.0):
     """A model, the name of its penalty, and its strengths."""
     (n, p), weight = X.shape, np.ones(len(y)) if weight is None else weight
     labels = rng.permutation(np.arange(p) // int(rng.choice([1, 2, 3, 7])))
-    residual = (y.T - (weight @ y / weight.sum())[..., None]) * weight / weight.sum()
-    largest = np.abs(residual @ X.astype(float)).max()
-    alpha = float(10.0 ** rng.uniform(-5, 0.3) * (largest if largest > 0 else 1.0))
+    alpha = draw_alpha(rng, X, y, weight, overdispersion)
     options = {"alpha": alpha, "fit_intercept": bool(rng.uniform() < 0.85)}
     penalties = "lasso", "elastic net", "uneven elastic net", "free columns", "removed columns", "bounds", "MCP"
     of_groups = "group lasso", "sparse group lasso", "group elastic net", "non-negative groups", "group SCAD"
@@ -244,4 +263,104 @@ def make_harder_model(rng, X, y, weight):
     mask = np.arange(labels.max() + 1)[:, None] == labels
     model = GroupLassoPoisson(groups=mask, group_weights=weights, l1_ratio=rho, l2_ratio=kappa, **options)
     by_column = np.full(p, alpha)
+    return model, penalty, rho * by_column, kappa * by_column, (1 - rho - kappa) * alpha * weights, labels
+
+
+def draw_alpha(rng, X, y, weight, overdispersion, factors=1.0):
+    """Up to twice that from which on all coefficients are zero, under a lasso."""
+    means = weight @ y / weight.sum()
+    residual = (y.T - means[..., None]) * weight / weight.sum() * (factors / (1 + overdispersion * means))[..., None]
+    largest = np.abs(residual @ X.astype(float)).max()
+    return float(10.0 ** rng.uniform(-5, 0.3) * (largest if largest > 0 else 1.0))
+
+
+def make_structured(seed):
+    """Of groups that share columns, and of overdispersion. The order of what is drawn decides what it is."""
+    rng = np.random.default_rng([seed, 101])
+    kind, counts, weights, *rows = make_rows(rng)
+    X, y, weight, _ = rows
+    structure = str(rng.choice(STRUCTURES))
+    overdispersion, storage, joint, factors = 0.0, "frame", False, 1.0
+    if "overdispersed" in structure:
+        overdispersion = 10.0 ** rng.uniform(-6, 2, y.shape[1:] if rng.uniform() < 0.5 else ())
+    if structure == "overdispersed":
+        model, penalty, *strengths = make_harder_model(rng, X, y, weight, overdispersion)
+        groups = None
+    else:
+        if y.ndim == 2 and rng.uniform() < 0.5:
+            joint, factors = True, 1 / np.average(y, axis=0, weights=weight) if rng.uniform() < 0.5 else 1.0
+        if "hierarchy" in structure:
+            rows[0], groups = make_products(rng, X)
+            X = rows[0].to_numpy()
+        else:
+            groups = make_overlapping_groups(rng, X.shape[1])
+        model, penalty, *strengths = make_latent_model(rng, X, y, weight, overdispersion, factors, groups)
+        model.set_params(groups="hierarchy" if "hierarchy" in structure else groups)
+        penalty = penalty.replace("latent", "hierarchical") if "hierarchy" in structure else penalty
+    if joint:
+        model.set_params(multi_output="joint", output_weights=None if np.ndim(factors) == 0 else "balanced")
+        penalty = f"joint {penalty}"
+    model.set_params(overdispersion=overdispersion)
+    if "hierarchy" not in structure:
+        storage = str(rng.choice(list(STORAGES)))
+        rows[0] = STORAGES[storage](X)
+    parts = None if groups is None else np.concatenate(list(groups.values()))
+    omega = np.broadcast_to(overdispersion, y.shape[1:] or 1)
+    return Problem(kind, penalty, storage, counts, weights, model, *rows, *strengths, joint, parts, factors, omega)
+
+
+def make_overlapping_groups(rng, p):
+    """Of up to six columns each, that cover all of them."""
+    groups = [np.sort(rng.permutation(p)[: rng.integers(1, 7)]) for _ in range(1 + p // 3)]
+    left = np.setdiff1d(np.arange(p), np.concatenate(groups))
+    return {f"g{k}": each for k, each in enumerate([*groups, *left[:, None]])}
+
+
+def make_products(rng, X):
+    """A frame of up to twelve columns, in features of one to three of these, with all products of two features.
+
+    The groups of the products hold the columns of both features, too.
+    """
+    features = {}
+    for k in range(12):
+        start, size = sum(map(len, features.values())), int(rng.integers(1, 4))
+        if start + size <= min(X.shape[1], 12):
+            names = [f"f{k}_sp_{i}" for i in range(size)] if size > 1 else [f"f{k}"]
+            features[f"f{k}"] = dict(zip(names, X.T[start : start + size], strict=True))
+    if len(features) < 2:
+        features = {"f0": {"f0": X[:, 0]}, "f1": {"f1": X[::-1, 0]}}
+    columns, own = {}, {}
+    for name, each in features.items():
+        own[name] = np.arange(len(columns), len(columns) + len(each))
+        columns |= each
+    groups = dict(own)
+    for a, b in combinations(features, 2):
+        first = len(columns)
+        columns |= {f"{i} {j}": features[a][i] * features[b][j] for i in features[a] for j in features[b]}
+        groups[f"{a} {b}"] = np.concatenate([own[a], own[b], np.arange(first, len(columns))])
+    return pd.DataFrame(columns).astype(X.dtype), groups
+
+
+def make_latent_model(rng, X, y, weight, overdispersion, factors, groups):
+    """A model of groups that share columns, the name of its penalty, and its strengths."""
+    weight, sizes = np.ones(len(y)) if weight is None else weight, np.array([*map(len, groups.values())])
+    alpha = draw_alpha(rng, X, y, weight, overdispersion, factors)
+    penalty = str(rng.choice([*RATIOS, "latent MCP", "latent SCAD"]))
+    rho, kappa = RATIOS.get(penalty, (0.0, 0.0))
+    weights = 10.0 ** rng.uniform(-1, 1, len(groups))
+    free = rng.uniform(size=len(groups)) < 0.02
+    if 4 * sizes[free].sum() <= len(y):  # more would separate the rows
+        weights[free] = 0.0
+    if rng.uniform() < 0.3:
+        weights = np.sqrt(sizes)
+    model = GroupLassoPoisson(
+        alpha=alpha,
+        overlap="latent",
+        group_weights=weights,
+        l1_ratio=rho,
+        l2_ratio=kappa,
+        penalty={"latent MCP": "mcp", "latent SCAD": "scad"}.get(penalty, "lasso"),
+        fit_intercept=bool(rng.uniform() < 0.85),
+    )
+    by_column, labels = np.full(sizes.sum(), alpha), np.repeat(np.arange(len(groups)), sizes)
     return model, penalty, rho * by_column, kappa * by_column, (1 - rho - kappa) * alpha * weights, labels

@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from skprox.solvers import LOCKSTEP, Certificate, Problem, settle_in_memory, solve
+from skprox.solvers import LOCKSTEP, Certificate, Problem, minimise, rounded, settle_in_memory
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.decisions import ENOUGH
 
@@ -54,12 +54,13 @@ def _settle(objective, problems, settings, monitor):
 
         lassos = [way.lasso() for way in running]
         tol = max(settings.tol / 2, min(way.enough for way in running))
-        found, model = solve(
+        found, model = minimise(
             objective, lassos, settings.solver, tol, settings.max_iter, None if monitor is None else report, model
         )
         for way, result in zip(running, found, strict=True):
             way.receive(objective, result)
-    return [way.result for way in ways]
+            way.stopped = way.stopped or result.n_iter >= settings.max_iter  # nor would the next lasso be solved
+    return rounded(objective, problems, [way.result for way in ways])
 
 
 class _Way:

@@ -677,6 +677,40 @@ def test_intercepts_far_away(rng):
             assert abs(slope) * (1 + overdispersion) <= 1e-9
 
 
+def test_intercepts_from_where_all_means_are_rounding():
+    """The row without a count set the intercept before, and that with one knows nothing of the way back."""
+    X, y, weights = np.array([[0.0], [1.0]]), np.array([[1.0, 0.0]]), np.full((1, 2), 0.5)
+    objective = NegativeBinomialObjective(X, y, weights, np.zeros(2), True, overdispersion=[0.5])
+    _, (far,), _ = objective.evaluate(np.array([[80.0]]), [0])
+    _, (near,), _ = objective.evaluate(np.array([[0.0]]), [0])
+    assert far < -40
+    assert near == pytest.approx(np.log(0.5), abs=1e-9)
+
+
+def test_passes_for_an_intercept_end_at_its_rounding(monkeypatch, rng):
+    """Where an intercept is so large that it can't be told to a millionth."""
+    passes, slopes_at = [], NegativeBinomialObjective._slopes_at
+    monkeypatch.setattr(NegativeBinomialObjective, "_slopes_at", lambda *each: [passes.append(1), slopes_at(*each)][1])
+    X = 1 + 1e-12 * rng.normal(size=(15, 1))
+    y, weights = rng.poisson(2.0, size=(1, 15)).astype(float), np.full((1, 15), 1 / 15)
+    objective = NegativeBinomialObjective(X, y, weights, np.zeros(15), True, overdispersion=[6.0])
+    for coef in 1e12 * rng.uniform(1, 2, size=20):
+        passes.clear()
+        objective.evaluate(np.array([[coef]]), [0])
+        assert len(passes) <= 20
+
+
+def test_columns_far_from_zero(rng):
+    """The intercept makes up for their means, in digits that the slopes do not lose."""
+    X, y = 100 + 1e-4 * rng.normal(size=(60, 3)), rng.poisson(2.0, size=60)
+    model = PoissonGLMRegressor(alpha=1e-7, l1_ratio=0.5, overdispersion=0.5, tol=1e-8)
+    centered = clone(model).fit(X - 100, y)
+    model.fit(X, y)
+    assert np.abs(model.coef_).max() > 100
+    np.testing.assert_allclose(model.coef_, centered.coef_, rtol=1e-6)
+    assert model.n_iter_ <= centered.n_iter_ + 2
+
+
 # ---- beside other penalties and constraints
 
 

@@ -78,9 +78,10 @@ class NegativeBinomialObjective(PoissonObjective):
             chunk = rows.cut()
             eta = _predict(chunk if len(support) == width else rows.cut(support), slopes)
             values = losses.nb_values(eta, intercepts, *_arrays(rows), *terms)
-            return _double(values, rows.weighted_sums(eta, chunk))
+            return _double(values, eta.sum(axis=1), rows.weighted_sums(eta, chunk))
 
-        values, gradients = self.design.reduce(add, task, width, len(coefs))
+        values, sums, gradients = self.design.reduce(add, task, width, len(coefs))
+        gradients -= sums[:, None] * self.center  # a large intercept rounds, and what that adds to `sums` is no slope
         flat = np.flatnonzero(self.least_sd == 0)  # what is constant does nothing beside an intercept
         gradients[:, flat] = np.where(self.column_sd[np.ix_(outputs, flat)] == 0, 0.0, gradients[:, flat])
         return values, intercepts, gradients
@@ -165,7 +166,8 @@ class NegativeBinomialObjective(PoissonObjective):
         With f = sum_i weight_i (1 + omega y_i) mu_i / (1 + omega mu_i), which is to equal the weighted mean of the
         counts, steps go to where that would be so if p = omega mu / (1 + omega mu) were its mean in all rows: exactly
         for small omega. f is larger than that elsewhere, so that steps lead beyond the solution, and back to it from
-        there on. From too far below, where they lead nowhere, a step is that of Newton's method in exp(intercept).
+        there on. From too far below, where they lead nowhere or f is rounding, a step is that of Newton's method in
+        exp(intercept).
         """
         if not self.profiled:
             return np.zeros(len(coefs))
@@ -174,12 +176,14 @@ class NegativeBinomialObjective(PoissonObjective):
         for _ in range(MOST_PASSES):
             slope, curvature = self._slopes_at(slopes[left], support, found[left], outputs[left])
             with np.errstate(all="ignore"):
-                ratio = slope * (slope + total[left]) / (total[left] * curvature)
-                step = np.where(ratio > -1, -np.log1p(ratio), np.log1p(-slope / curvature))
+                sums = slope + total[left]
+                ratio = slope * sums / (total[left] * curvature)
+                is_near = (ratio > -1) & (sums > np.sqrt(np.finfo(float).eps) * total[left])
+                step = np.where(is_near, -np.log1p(ratio), np.log1p(-slope / curvature))
                 step = np.where(curvature > 0, step, -np.sign(slope) * LARGEST_STEP)
             step = np.clip(np.where(np.isfinite(slope), step, -LARGEST_STEP), -LARGEST_STEP, LARGEST_STEP)
             found[left] += step
-            left = left[np.abs(step) > NEAR]
+            left = left[np.abs(step) > np.maximum(NEAR, 2 * np.spacing(np.abs(found[left])))]
             if len(left) == 0:
                 break
         for output in np.unique(outputs):

@@ -9,7 +9,16 @@ from skprox.solvers.fista import fista
 from skprox.solvers.newton import newton
 from skprox.solvers.result import Certificate, Problem
 
-__all__ = ["LOCKSTEP", "Certificate", "Problem", "settle_in_memory", "solve", "solve_in_memory"]
+__all__ = [
+    "LOCKSTEP",
+    "Certificate",
+    "Problem",
+    "minimise",
+    "rounded",
+    "settle_in_memory",
+    "solve",
+    "solve_in_memory",
+]
 
 LOCKSTEP = 64  # problems that share each pass: products with so many vectors cost little more than with one
 
@@ -26,6 +35,12 @@ def solve(objective, problems, solver, tol, max_iter, monitor=None, model=None):
 
     Returns the results, and the Hessian to start with for problems near them.
     """
+    results, model = minimise(objective, problems, solver, tol, max_iter, monitor, model)
+    return rounded(objective, problems, results), model
+
+
+def minimise(objective, problems, solver, tol, max_iter, monitor=None, model=None):
+    """The same with coefficients as they were found, in double precision."""
     stages = STAGES if solver == "auto" else [({"newton": newton, "fista": fista}[solver], np.inf, np.inf)]
     results, taken, left = [None] * len(problems), np.zeros(len(problems), dtype=int), np.arange(len(problems))
     for algorithm, n_steps, max_entries in stages:
@@ -46,7 +61,7 @@ def solve(objective, problems, solver, tol, max_iter, monitor=None, model=None):
         left = np.array(left, dtype=int)
         if len(left) == 0:
             break
-    return _rounded(objective, problems, results), model
+    return results, model
 
 
 def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, max_iter):
@@ -70,7 +85,7 @@ def solve_in_memory(objective, penalties, outputs, starts, alphas, solver, tol, 
                     (last,) = objective.points(last.coef[None], [output])
                 (found[k][i],), _ = solve(objective, [replace(problems[i], start=last)], solver, tol, max_iter)
             last = found[k][i].point
-        found[k] = _rounded(objective, problems, found[k])
+        found[k] = rounded(objective, problems, found[k])
     return found
 
 
@@ -89,12 +104,12 @@ def settle_in_memory(objective, penalties, outputs, starts, alphas, solver, tol,
             Problem(output, certificate.at_null(certificate.penalty.scaled(alphas[k][i]), objective.null[output]), None)
             for i in (done if objective.dtype != np.float64 else [])
         ]
-        for i, result in zip(done, _rounded(objective, problems, [found[k][i] for i in done]), strict=True):
+        for i, result in zip(done, rounded(objective, problems, [found[k][i] for i in done]), strict=True):
             found[k][i] = result
     return found
 
 
-def _rounded(objective, problems, results):
+def rounded(objective, problems, results):
     """Results with coefficients as they are returned: in single precision others than were found."""
     if objective.dtype == np.float64 or not results:
         return results
