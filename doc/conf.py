@@ -126,3 +126,15 @@ for name, address in peers.items():
     header = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The rest is compressed using zlib.\n"
     local.write_bytes(header.encode() + zlib.compress((HERE / "inventories" / f"{name}.txt").read_bytes()))
     intersphinx_mapping[name] = (address, (None, str(local.relative_to(HERE))))
+
+sklearn_names = [line.split()[0] for line in (HERE / "inventories" / "sklearn.txt").read_text().splitlines()]
+full_names = {name.rpartition(".")[2]: name for name in sklearn_names}
+
+
+def name_in_full(_app, _env, node, _text):
+    """`GridSearchCV`, which skprox does not have, is that of scikit-learn, for intersphinx to find."""
+    node["reftarget"] = full_names.get(node["reftarget"], node["reftarget"])
+
+
+def setup(app):
+    app.connect("missing-reference", name_in_full, priority=400)

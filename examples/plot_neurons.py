@@ -203,8 +203,12 @@ for name, each in models.items():
 
 most = norms.to_numpy().max()
 for name, each in models.items():
-    display = PopulationDisplay.from_estimator(each, im_kwargs={"vmax": most})
-    display.ax_.set(title=f"{name} selection", xlabel="covariate", ylabel="neuron")
+    _, ax = plt.subplots(figsize=(8, 6.5), layout="constrained")
+    kwargs = {"vmax": most}
+    display = PopulationDisplay.from_estimator(each, ax=ax, im_kwargs=kwargs)
+    ax.set(title=f"{name} selection", xlabel="covariate", ylabel="neuron")
+    for labels in (ax, display.counts_axis_):
+        labels.tick_params(labelsize="small")
 plt.show()
 
 # %%
