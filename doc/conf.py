@@ -4,6 +4,8 @@ import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils.nodes import container
+from sphinx_gallery.directives import imgsgnode
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skprox
@@ -28,7 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "gallery/*.md5"]
+exclude_patterns = ["_build", "_templates", "gallery/*.md5", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # `GroupLassoPoisson` is a link, in docstrings too
 add_function_parentheses = False
@@ -48,7 +50,7 @@ html_theme_options = {
     "footer_end": [],
 }
 wide = "index", "gallery/**", "coming_from/*", "benchmarks", "changelog", "citing"
-wide += "developer/measurements", "developer/architecture"
+wide += "api/generated/*", "developer/measurements", "developer/architecture", "developer/contributing"
 html_sidebars = {page: [] for page in wide}  # room for tables, figures and code
 html_show_sourcelink = False
 
@@ -61,6 +63,7 @@ numpydoc_xref_aliases = {
     "DataFrame": "pandas.DataFrame",
     "Series": "pandas.Series",
     "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
 }
 numpydoc_xref_ignore = "all"
 autosummary_generate = True
@@ -117,6 +120,7 @@ peers = {
     "pandas": "https://pandas.pydata.org/docs",
     "sklearn": "https://scikit-learn.org/stable",
     "matplotlib": "https://matplotlib.org/stable",
+    "joblib": "https://joblib.readthedocs.io/en/stable",
 }
 intersphinx_timeout = 10
 intersphinx_mapping = {}
@@ -136,5 +140,12 @@ def name_in_full(_app, _env, node, _text):
     node["reftarget"] = full_names.get(node["reftarget"], node["reftarget"])
 
 
+def hold_figures(_app, doctree, _page):
+    """Give figures of the gallery a box, which scrolls on small screens."""
+    for figure in list(doctree.findall(imgsgnode)):
+        figure.replace_self(container("", figure.deepcopy(), classes=["gallery-figure"]))
+
+
 def setup(app):
     app.connect("missing-reference", name_in_full, priority=400)
+    app.connect("doctree-resolved", hold_figures)
