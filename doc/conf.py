@@ -106,6 +106,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skprox",),
     "reference_url": {"skprox": None},
     "image_srcset": ["2x"],
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,

@@ -15,6 +15,7 @@ the driver, and must not fall with the power and the age of the vehicle.
 # between areas. The colour of the vehicle, and a score that somebody sells, have no effect. The second half of the
 # policies is kept for the tariff's test.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

@@ -11,6 +11,7 @@ lasso picks among them, and the forecast comes with an interval.
 # -------------
 # Rentals and weather of each day of 2011. Weather counts as known, as from a good forecast.
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd

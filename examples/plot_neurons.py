@@ -14,6 +14,7 @@ listens to. Another selects for all neurons together.
 # the speed, all follow the pupil a little and none the light, each is quiet after its own spikes, and each is driven by
 # two others that were drawn at random.
 
+# sphinx_gallery_thumbnail_number = 4
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
