@@ -24,6 +24,8 @@ def check_overdispersion(model, data):
     if is_estimated(model):
         return np.zeros(data.n_outputs or 1)
     given = model.overdispersion
+    if isinstance(given, Real):
+        return np.full(data.n_outputs or 1, float(given)) if given > 0 else None
     found = check_array(
         np.atleast_1d(given), ensure_2d=False, dtype=np.float64, input_name="overdispersion", ensure_min_samples=0
     )

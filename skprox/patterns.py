@@ -135,7 +135,8 @@ class GroupPattern:
         norms = np.where(removed, np.inf, finite * rest * weights)
         strengths = np.broadcast_arrays(norms, finite * l2_ratio, finite * l1_ratio)
         bounds, group_of = bounds_by_column(self.bounds, columns, dtype), group_of_column(columns.groups)
-        check_bounds(bounds, norms, group_of, columns, n_outputs if self.joint else 1)
+        if self.bounds is not None:
+            check_bounds(bounds, norms, group_of, columns, n_outputs if self.joint else 1)
         build = partial(over_outputs, n_outputs or 1) if self.joint else Penalty.from_groups
         penalties = [
             build(groups, strength, ridge[group_of], l1[group_of], *bounds.T)

@@ -6,6 +6,8 @@ column. `columns` is a `skprox.columns.Columns`; `n_outputs` is None for a 1-D t
 (n_outputs or 1, ...).
 """
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 
@@ -14,6 +16,8 @@ from skprox.columns import label_key, listing
 
 def per_coefficient(name, value, columns, n_outputs=None, most=np.inf):
     """A number between 0 and `most` for each coefficient, shape (n_outputs or 1, n_features)."""
+    if isinstance(value, Real) and 0 <= value <= most:
+        return np.full((n_outputs or 1, len(columns.names)), float(value))
     if _has_names(value):
         out = _from_entries(name, _entries(name, value, columns, n_outputs), columns, n_outputs)
     else:
@@ -28,6 +32,8 @@ def per_group(name, value, columns, n_outputs=None, most=np.inf):
     An array has an entry for each group, in the order of `columns.groups`; where it has one for each
     column instead, as where a mapping gives arrays, entries must agree within a group.
     """
+    if isinstance(value, Real) and 0 <= value <= most:
+        return np.full((n_outputs or 1, len(columns.groups)), float(value))
     titles = list(columns.groups)
     if not _has_names(value):
         array = numbers(name, value, "")
@@ -51,6 +57,8 @@ def bounds_by_column(value, columns, dtype=np.float64):
     """
     size = len(columns.names)
     out = np.tile([-np.inf, np.inf], (size, 1))
+    if value is None:
+        return out
     if isinstance(value, pd.DataFrame):
         raise TypeError("bounds must not be a DataFrame; give a dict from columns to pairs, or an array.")
     if _has_names(value):

@@ -64,7 +64,10 @@ def check_rows(X, y, sample_weight, exposure, names=None):
     if y.ndim == 2 and y.shape[1] == 1:
         warn_of_column()
     weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
-    counts = check_counts(y, X.dtype, names)
+    if isinstance(y, np.ndarray) and (y.dtype == X.dtype or y.dtype.kind in "biu"):  # which was checked beside X
+        counts = _by_output(y.astype(X.dtype, copy=False), names)
+    else:
+        counts = check_counts(y, X.dtype, names)
     most = weight.max()
     weight = weight / most
     total = weight.sum(dtype=np.float64)
@@ -99,6 +102,8 @@ def refuse_dask(name, *values):
 
 
 def check_weight(sample_weight, X):
+    if sample_weight is None:
+        return np.ones(X.shape[0], dtype=X.dtype)
     weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
@@ -163,7 +168,10 @@ def need_exposure(model, exposure, name):
 
 def check_counts(y, dtype, names=None):
     """Counts of shape (n_outputs, n_samples)."""
-    y = check_array(y, ensure_2d=False, dtype=dtype, input_name="y")
+    return _by_output(check_array(y, ensure_2d=False, dtype=dtype, input_name="y"), names)
+
+
+def _by_output(y, names):
     counts = np.ascontiguousarray(y.reshape(len(y), -1).T)
     if (counts < 0).any():
         row, output = np.argwhere(counts.T < 0)[0]
