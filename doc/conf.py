@@ -4,6 +4,8 @@ import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils.nodes import container
+from sphinx_gallery.directives import imgsgnode
 from sphinx_gallery.sorting import ExplicitOrder
 
 import skprox
@@ -28,7 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build", "_templates", "gallery/*.md5"]
+exclude_patterns = ["_build", "_templates", "gallery/*.md5", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
 default_role = "py:obj"  # `GroupLassoPoisson` is a link, in docstrings too
 add_function_parentheses = False
@@ -48,7 +50,7 @@ html_theme_options = {
     "footer_end": [],
 }
 wide = "index", "gallery/**", "coming_from/*", "benchmarks", "changelog", "citing"
-wide += "developer/measurements", "developer/architecture"
+wide += "api/generated/*", "developer/measurements", "developer/architecture", "developer/contributing"
 html_sidebars = {page: [] for page in wide}  # room for tables, figures and code
 html_show_sourcelink = False
 
@@ -61,6 +63,7 @@ numpydoc_xref_aliases = {
     "DataFrame": "pandas.DataFrame",
     "Series": "pandas.Series",
     "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
 }
 numpydoc_xref_ignore = "all"
 autosummary_generate = True
@@ -103,6 +106,7 @@ sphinx_gallery_conf = {
     "doc_module": ("skprox",),
     "reference_url": {"skprox": None},
     "image_srcset": ["2x"],
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
     "download_all_examples": False,
@@ -117,6 +121,7 @@ peers = {
     "pandas": "https://pandas.pydata.org/docs",
     "sklearn": "https://scikit-learn.org/stable",
     "matplotlib": "https://matplotlib.org/stable",
+    "joblib": "https://joblib.readthedocs.io/en/stable",
 }
 intersphinx_timeout = 10
 intersphinx_mapping = {}
@@ -126,3 +131,22 @@ for name, address in peers.items():
     header = f"# Sphinx inventory version 2\n# Project: {name}\n# Version:\n# The rest is compressed using zlib.\n"
     local.write_bytes(header.encode() + zlib.compress((HERE / "inventories" / f"{name}.txt").read_bytes()))
     intersphinx_mapping[name] = (address, (None, str(local.relative_to(HERE))))
+
+sklearn_names = [line.split()[0] for line in (HERE / "inventories" / "sklearn.txt").read_text().splitlines()]
+full_names = {name.rpartition(".")[2]: name for name in sklearn_names}
+
+
+def name_in_full(_app, _env, node, _text):
+    """`GridSearchCV`, which skprox does not have, is that of scikit-learn, for intersphinx to find."""
+    node["reftarget"] = full_names.get(node["reftarget"], node["reftarget"])
+
+
+def hold_figures(_app, doctree, _page):
+    """Give figures of the gallery a box, which scrolls on small screens."""
+    for figure in list(doctree.findall(imgsgnode)):
+        figure.replace_self(container("", figure.deepcopy(), classes=["gallery-figure"]))
+
+
+def setup(app):
+    app.connect("missing-reference", name_in_full, priority=400)
+    app.connect("doctree-resolved", hold_figures)

@@ -14,6 +14,7 @@ listens to. Another selects for all neurons together.
 # the speed, all follow the pupil a little and none the light, each is quiet after its own spikes, and each is driven by
 # two others that were drawn at random.
 
+# sphinx_gallery_thumbnail_number = 4
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -203,8 +204,12 @@ for name, each in models.items():
 
 most = norms.to_numpy().max()
 for name, each in models.items():
-    display = PopulationDisplay.from_estimator(each, im_kwargs={"vmax": most})
-    display.ax_.set(title=f"{name} selection", xlabel="covariate", ylabel="neuron")
+    _, ax = plt.subplots(figsize=(8, 6.5), layout="constrained")
+    kwargs = {"vmax": most}
+    display = PopulationDisplay.from_estimator(each, ax=ax, im_kwargs=kwargs)
+    ax.set(title=f"{name} selection", xlabel="covariate", ylabel="neuron")
+    for labels in (ax, display.counts_axis_):
+        labels.tick_params(labelsize="small")
 plt.show()
 
 # %%

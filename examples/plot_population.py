@@ -71,30 +71,22 @@ path = regularization_path(
 rates = np.exp(
     path.intercepts[:, None] + X[choosing].to_numpy() @ path.coefs.transpose(0, 2, 1)
 )
-scores = np.array(
-    [
-        [
-            d2_tweedie_score(riders[choosing].iloc[:, k], rate[:, k], power=1)
-            for k in range(2)
-        ]
-        for rate in rates
-    ]
-)
-alphas = path.alphas[
-    [(scores[:, k] >= scores[:, k].max() - 0.01).argmax() for k in range(2)]
-]
-print(
-    f"the largest strengths within 0.01 of the best D²: casual {alphas[0]:.2g}, registered {alphas[1]:.2g}"
-)
+alphas = []
+for k, kind in enumerate(riders):
+    counts = riders[kind][choosing]
+    scores = [d2_tweedie_score(counts, rate[:, k], power=1) for rate in rates]
+    good = np.array(scores) >= max(scores) - 0.01
+    alphas.append(path.alphas[good.argmax()])
+    print(f"{kind}: strength {alphas[-1]:.2g}, the largest within 0.01 of the best D²")
 
 # %%
 # A strength for each output
 # --------------------------
-# An array of strengths has a row an output and a column a group. Each output is the same as if it were fitted alone.
+# A frame of strengths has a row for each output and a column for each group. Each output is the same as if it were
+# fitted alone.
 
-model = GroupLassoPoisson(
-    alpha=np.repeat(alphas[:, None], len(blocks), axis=1), tol=1e-10
-)
+strengths = pd.DataFrame(dict.fromkeys(blocks, alphas), index=riders.columns)
+model = GroupLassoPoisson(alpha=strengths, tol=1e-10)
 model.fit(X[~testing], riders[~testing])
 for k, kind in enumerate(riders):
     alone = GroupLassoPoisson(alpha=alphas[k], tol=1e-10).fit(
@@ -105,9 +97,8 @@ for k, kind in enumerate(riders):
 predicted = model.predict(X[testing])
 for k, kind in enumerate(riders):
     score = d2_tweedie_score(riders[kind][testing], predicted[kind], power=1)
-    print(
-        f"{kind}: D² = {score:.3f} on the weeks held out, certificate {model.optimality_[k]:.0e}"
-    )
+    certificate = f"certificate {model.optimality_[k]:.0e}"
+    print(f"{kind}: D² = {score:.3f} on the weeks held out, {certificate}")
 
 # %%
 # What drives whom
@@ -120,11 +111,9 @@ print(norms.to_string(float_format="{:.3f}".format))
 
 
 def effect(group, transformer, values):
-    """What a group adds to the log rates of both outputs, at some values of its covariate."""
-    columns = transformer.transform(
-        pd.DataFrame({transformer.feature_names_in_[0]: values})
-    )
-    return columns.to_numpy() @ model.split_coef()[group].T
+    """What a group adds to the log rates of both outputs, at values of its covariate."""
+    frame = pd.DataFrame({transformer.feature_names_in_[0]: values})
+    return transformer.transform(frame).to_numpy() @ model.split_coef()[group].T
 
 
 fig, axes = plt.subplots(2, 2, figsize=(8, 7), layout="constrained")
@@ -142,46 +131,31 @@ fig.legend(
 )
 
 ax = axes[1, 0]
-clock, others = (
-    np.linspace(0, 23.9, 240),
-    X.drop(columns=["hour, working day", "hour, day off"], level=0).mean(),
-)
-typical = (
-    model.intercept_ + model.coef_[:, X.columns.get_indexer(others.index)] @ others
-)
-for group, style in [("hour, working day", "-"), ("hour, day off", "--")]:
-    for k, rate in enumerate(np.exp(typical + effect(group, hour, clock)).T):
-        ax.plot(
-            clock,
-            rate,
-            style,
-            color=f"C{k}",
-            label=f"{riders.columns[k]}, {group.split(', ')[1]}",
-        )
-ax.set(
-    xlabel="hour of the day",
-    ylabel="bikes an hour",
-    xticks=range(0, 25, 6),
-    ylim=(0, 400),
-)
-ax.set_title("Expected rentals")
-ax.set_ylim(0, 520)
+clock = np.linspace(0, 23.9, 240)
+others = X.drop(columns=["hour, working day", "hour, day off"], level=0).mean()
+places = X.columns.get_indexer(others.index)
+typical = model.intercept_ + model.coef_[:, places] @ others
+for kind_of_day, style in [("working day", "-"), ("day off", "--")]:
+    rates = np.exp(typical + effect(f"hour, {kind_of_day}", hour, clock)).T
+    for k, kind in enumerate(riders):
+        label = f"{kind}, {kind_of_day}"
+        ax.plot(clock, rates[k], style, color=f"C{k}", label=label)
+ax.set(xlabel="hour of the day", ylabel="bikes an hour", title="Expected rentals")
+ax.set(xticks=range(0, 25, 6), ylim=(0, 520))
 ax.legend(ncols=2, fontsize="x-small", loc="upper center")
 
 ax = axes[1, 1]
 celsius = np.linspace(-5, 37, 100)
-temp = effect("temp", transformers["temp"], (celsius + 8) / 47) - effect(
-    "temp", transformers["temp"], [(15 + 8) / 47]
+temp, reference = (
+    effect("temp", transformers["temp"], (degrees + 8) / 47)
+    for degrees in (celsius, np.array([15]))
 )
 for k, kind in enumerate(riders):
-    ax.plot(celsius, np.exp(temp[:, k]), color=f"C{k}", label=kind)
+    ratio = np.exp(temp - reference)[:, k]
+    ax.plot(celsius, ratio, color=f"C{k}", label=kind)
 ax.axhline(1, color="k", lw=0.8, ls=":")
-ax.set(
-    xlabel="temperature, °C",
-    ylabel="rentals, relative to 15 °C",
-    title="Casual riders mind the cold",
-    ylim=(0, None),
-)
+ax.set(xlabel="temperature, °C", ylabel="rentals, relative to 15 °C", ylim=(0, None))
+ax.set_title("Casual riders mind the cold")
 ax.legend()
 fig.savefig("population.png", dpi=120)
 plt.show()

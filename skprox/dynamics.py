@@ -23,7 +23,7 @@ CLOSEST = 1e-9  # relative difference of the two largest weights that double pre
 
 @dataclass(frozen=True, eq=False)
 class SparsificationResult:
-    """A simulated encoding over time, as `simulate_sparsification` returns it.
+    """A simulated encoding over time, as `~skprox.dynamics.simulate_sparsification` returns it.
 
     All arrays have an entry for each recorded time. The encoding w has m weights at first and m' that are left.
 

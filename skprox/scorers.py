@@ -20,11 +20,11 @@ from skprox.validation import need_exposure
 class PoissonScorer:
     """A scorer of the counts that an estimator expects, for `scoring` of searches and cross-validation.
 
-    - ``poisson_deviance_scorer``: the mean Poisson deviance, negative, so that greater is better. It judges the means
+    - `poisson_deviance_scorer`: the mean Poisson deviance, negative, so that greater is better. It judges the means
       alone, in the same way for all models, whatever their `overdispersion`;
-    - ``log_likelihood_scorer``: the mean log-likelihood of the counts under `predict_distribution`, which judges the
+    - `log_likelihood_scorer`: the mean log-likelihood of the counts under `predict_distribution`, which judges the
       `overdispersion_` of a model, too;
-    - ``mcfadden_scorer``: McFadden's pseudo-R², as `skprox.metrics.mcfadden_r2` with the `overdispersion_` of the
+    - `mcfadden_scorer`: McFadden's pseudo-R², as `skprox.metrics.mcfadden_r2` with the `overdispersion_` of the
       model, whose null model knows the mean rate of the rows that are scored.
 
     Several outputs are averaged. scikit-learn's own scorers call ``predict(X)``, and so compare counts with rates.
@@ -35,7 +35,7 @@ class PoissonScorer:
 
     See Also
     --------
-    skprox.metrics : The same for counts and expected counts from anywhere.
+    skprox.metrics.cohen_r2, skprox.metrics.mcfadden_r2 : The same for counts and expected counts from anywhere.
 
     Examples
     --------

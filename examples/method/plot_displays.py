@@ -7,6 +7,7 @@ strength is on days left out, which covariates are in at each, what the hour doe
 covariate matters.
 """
 
+# sphinx_gallery_thumbnail_number = 2
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import KFold

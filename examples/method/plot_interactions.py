@@ -53,12 +53,10 @@ of_two = make_column_transformer(
 def fit(with_products=True, **kwargs):
     """The pipeline at the largest strength within a standard error of the best."""
     steps = [products, of_two] if with_products else []
-    model = GroupLassoPoissonCV(
-        alphas=30, cv=folds, selection="1se", tol=1e-5, **kwargs
-    )
-    pipeline = make_pipeline(columns, *steps, StandardScaler(), model).set_output(
-        transform="pandas"
-    )
+    options = {"alphas": 30, "cv": folds, "selection": "1se", "tol": 1e-5}
+    model = GroupLassoPoissonCV(**options, **kwargs)
+    pipeline = make_pipeline(columns, *steps, StandardScaler(), model)
+    pipeline.set_output(transform="pandas")
     return pipeline.fit(X[~held_out], y[~held_out])
 
 
@@ -76,36 +74,24 @@ models = {
 
 
 def effects(model):
-    """Norms of the coefficients of covariates, on the diagonal, and of their products: a table."""
-    names, table = (
-        pd.Series(model.feature_names_in_),
-        pd.DataFrame(0.0, index=covariates, columns=covariates),
-    )
-    parents = names.str.split(" ").map(
-        lambda each: tuple(name.split("__")[0] for name in each)
-    )
-    for pair, norm in pd.Series(model.coef_**2).groupby(parents).sum().pow(0.5).items():
-        table.loc[pair[-1], pair[0]] = norm
-    return table
+    """Norms of the coefficients: of covariates on the diagonal, of products below."""
+    table = pd.DataFrame(0.0, index=covariates, columns=covariates)
+    for name, coef in zip(model.feature_names_in_, model.coef_, strict=True):
+        factors = [factor.split("__")[0] for factor in name.split(" ")]
+        table.loc[factors[-1], factors[0]] += coef**2
+    return np.sqrt(table)
 
 
 rows = []
-for name, pipeline in models.items():
+for pipeline in models.values():
     table = effects(pipeline[-1])
-    pairs = [
-        (a, b) for a in covariates for b in covariates if a != b and table.loc[a, b] > 0
-    ]
-    orphans = sum(table.loc[a, a] == 0 or table.loc[b, b] == 0 for a, b in pairs)
+    alone = np.diag(table)
+    pairs = np.argwhere(np.tril(table, -1) > 0)
+    orphans = (alone[pairs] == 0).any(axis=1).sum()
     score = pipeline.score(X[held_out], y[held_out])
-    rows.append(
-        {
-            "model": name,
-            "pairs": len(pairs),
-            "without a parent": orphans,
-            "D² on weeks held out": score,
-        }
-    )
-print(pd.DataFrame(rows).set_index("model").to_string(float_format="{:.3f}".format))
+    rows.append([len(pairs), orphans, score])
+names = ["pairs", "without a parent", "D² on weeks held out"]
+print(pd.DataFrame(rows, list(models), names).round(3))
 
 # %%
 # What belongs together

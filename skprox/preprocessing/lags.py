@@ -39,8 +39,8 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         The smallest lag: 0 takes the row itself. The history of the response (give the counts as a
         feature) takes 1, or the model would be told what it predicts.
     basis : transformer, default=None
-        What turns a column of lags into columns of basis functions, such as
-        ``RaisedCosineTransformer(6, spacing="log")``. It is cloned and fitted to the lags from `min_lag` to
+        What turns a column of lags into columns of basis functions, such as a `RaisedCosineTransformer` with
+        ``spacing="log"``. It is cloned and fitted to the lags from `min_lag` to
         `max_lag`. None has a column for each lag.
     epoch : str or int, default=None
         Name or position of a feature that tells stretches of time without a gap: trials, sessions, days. It
