@@ -207,3 +207,10 @@ def test_critical_factor_of_no_more_than_rounding(rng):
     some = penalty(case_of(1.0))
     assert some.alpha_max(gradient, np.full(6, 1e-15)) == 1.0
     assert some.alpha_max(gradient, np.full(6, 0.2)) == 0
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.1])
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_infinite_coefficients_are_not_optimal(l1, value):
+    penalty = Penalty.from_groups([np.arange(2)], np.ones(1), 0.0, l1)
+    assert penalty.kkt_residuals(np.array([value, 0.0]), np.zeros(2)) == np.inf
