@@ -211,7 +211,7 @@ class _View:
 
     def times(self, values, rows):
         chunk = rows.cut(self.columns)
-        return np.asarray(values.astype(chunk.dtype) @ chunk, dtype=np.float64)
+        return rows.weighted_sums(values.astype(chunk.dtype)[None], chunk)[0].astype(np.float64)
 
     def less(self, rows, center):
         """The columns in double precision, dense ones less the center."""
@@ -246,7 +246,7 @@ def expected(design, coefs, intercepts):
     slopes = coefs if support is None else coefs[:, support]
 
     def recipe(rows):
-        rates = np.exp(slopes @ rows.cut(support).T + intercepts[:, None])
+        rates = np.exp((rows.cut(support) @ slopes.T).T + intercepts[:, None])
         return {"means": rates * rows["exposure"]}
 
     return design.keep(recipe, max(1, slopes.shape[1]))

@@ -231,7 +231,7 @@ def residuals(coef, gradient, p, n_groups, rounding, scale, out):
         norm, steep = sqrt(norm), sqrt(steep)
         if norm == 0.0 and steep <= strength:  # most groups of a sparse model
             continue
-        if not norm < inf:  # which is no bound to be at
+        if not norm < inf:  # infinity is no bound to be at
             largest = out[g] = inf
             continue
         of_norm, mixed = strength / norm if norm > 0.0 else 0.0, p.groups[MIXED, g] > 0.0

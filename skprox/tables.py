@@ -311,7 +311,8 @@ def _shares(design, coef, groups, terms):
 
     def add_up(rows):
         chunk = rows.cut()
-        return [np.asarray((rows["weight"] * (chunk @ coef - center)) @ chunk, dtype=np.float64)]
+        masses = (rows["weight"] * (chunk @ coef - center))[None]
+        return [rows.weighted_sums(masses, chunk)[0].astype(np.float64)]
 
     (sums,) = design.reduce(add, add_up, len(coef), 1)
     parts = np.array([term @ sums[group] for term, group in zip(terms, groups, strict=True)])
