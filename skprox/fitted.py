@@ -37,8 +37,9 @@ def open_rows(model, X, y=None, sample_weight=None, exposure=None, clusters=None
 
 def _number(design):
     """The design with the number of the cluster of each row, from 0 on, in place of its label."""
-    labels = pd.Index(design.reduce(_unite, lambda rows: pd.unique(rows["labels"]), 0, 1))
-    design = design.keep(lambda rows: {"clusters": labels.get_indexer(rows["labels"])})
+    labels = design.reduce(_unite, lambda rows: pd.unique(rows["labels"]), 0, 1)
+    # An index is of one thread: its hash table, made when first asked, is not safe from others.
+    design = design.keep(lambda rows: {"clusters": pd.Index(labels).get_indexer(rows["labels"])})
 
     def task(rows):
         numbers, n_clusters = rows["clusters"], len(labels)
