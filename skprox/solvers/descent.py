@@ -54,12 +54,11 @@ RESIDUAL, ENTRY, WANTED, INSIDE, PIECE = range(5)
     MOVED,
     STEP,
     IMAGE,
-    CHANGE,
     RIGHT,
-    TARGET,
-) = range(16)
-# Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; and work.
-GROUPS, COLUMNS, BASIS, FREE = range(4)
+    RESIDUALS,
+) = range(15)
+# Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; numbers from zero; and work.
+GROUPS, COLUMNS, BASIS, ORDER, FREE = range(5)
 
 
 class Descent(NamedTuple):
@@ -98,6 +97,8 @@ def new_descent(objective, certificate, output):
     state["implicit"] = implicit
     if penalty.is_concave:
         state["gamma"], state["bent"] = penalty.concavity
+    layout = np.zeros((5, max(n_features, n_groups) + 1), dtype=np.int64)
+    layout[ORDER] = np.arange(layout.shape[1])
     features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
     features[GRADIENT_SCALE], features[NOISE] = certificate.gradient_scale, certificate.rounding
@@ -108,8 +109,8 @@ def new_descent(objective, certificate, output):
         at_one,
         Arrays(*map(np.array, penalty.arrays)),
         Arrays(np.zeros(capacity, np.int64), np.zeros(capacity + 1, np.int64), *np.zeros((2, 4, capacity))),
-        np.empty((16, capacity)),
-        np.zeros((4, max(n_features, n_groups) + 1), dtype=np.int64),
+        np.empty((15, capacity)),
+        layout,
         np.empty(size * min(int(penalty.sizes.max()), capacity)),
         np.empty((size, size)),
         np.empty((size, size)),
