@@ -65,8 +65,8 @@ class Descent(NamedTuple):
     """All that a descent knows, with its model: a Hessian on some groups, group after group.
 
     `at_one` is the penalty at a strength of one, `penalty` at this one, `model` that of the model's columns, in their
-    order, over the scale of the Hessian. `vectors` are the eigenbases of the diagonal blocks of `hessian`, and `matrix`
-    is work.
+    order, over the scale of the Hessian. `vectors` are the eigenbases of the diagonal blocks of `hessian[0]`, and
+    `matrix` is work.
     """
 
     state: np.ndarray
@@ -112,6 +112,6 @@ def new_descent(objective, certificate, output):
         np.empty((15, capacity)),
         layout,
         np.empty(size * min(int(penalty.sizes.max()), capacity)),
-        np.empty((size, size)),
+        np.empty((1, size, size)),
         np.empty((size, size)),
     )

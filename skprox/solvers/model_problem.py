@@ -76,7 +76,7 @@ def add_eigenbases(d, old):
         d.layout[BASIS, g + 1] = d.layout[BASIS, g] + size * size
         for a in range(size):
             for b in range(size):
-                d.matrix[a, b] = d.hessian[first + a, first + b]
+                d.matrix[a, b] = d.hessian[0, first + a, first + b]
         rotate(d.matrix, d.vectors, d.layout[BASIS, g], size)
         largest = 0.0
         for a in range(size):
@@ -137,13 +137,6 @@ def times(rows, move, n, out):
 
 
 @inner
-def blocks(d):
-    """The only block of the Hessian, and the positions of its columns."""
-    n_columns = d.state[0].n_columns
-    return d.hessian.reshape((1, *d.hessian.shape)), d.layout[ORDER, :n_columns].reshape((1, n_columns))
-
-
-@inner
 def newton_step(d):
     """Newton's step from END where the penalty is smooth, as far as the objective falls. True if cut short."""
     s, local, free, p = d.state[0], d.local, d.layout[FREE], d.model
@@ -160,7 +153,7 @@ def newton_step(d):
                 free[n_free] = a
                 local[RIGHT, n_free] = -(local[SLOPE, a] + local[PENALTY_SLOPE, a])
                 for k in range(n_free + 1):
-                    d.matrix[n_free, k] = d.hessian[a, free[k]]
+                    d.matrix[n_free, k] = d.hessian[0, a, free[k]]
                 if local[RADIAL, a] != 0.0:
                     for k in range(begin, n_free + 1):
                         d.matrix[n_free, k] -= local[RADIAL, a] * local[RADIAL, free[k]]
@@ -178,10 +171,9 @@ def newton_step(d):
     solve(d.matrix, n_free, local[RIGHT])
     for i in range(n_free):
         local[STEP, free[i]] = local[RIGHT, i]
-    times(d.hessian, local[STEP], n_columns, local[IMAGE])
-    rows, places = blocks(d)
-    ends = local[SLOPE, :n_columns], local[END, :n_columns], local[STEP], local[IMAGE]
-    return search(rows, places, *ends, p, s.n_groups)
+    times(d.hessian[0], local[STEP], n_columns, local[IMAGE])
+    places = d.layout[ORDER : ORDER + 1]
+    return search(d.hessian, places, local[SLOPE], local[END], local[STEP], local[IMAGE], p, s.n_groups)
 
 
 @inner
@@ -200,12 +192,26 @@ def minimise(d, tol):
     Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way. There are more
     sweeps where all Newton steps end at kinks, each at one group that is to be zero.
     """
-    local, (rows, places), n_sweeps = d.local, blocks(d), SWEEPS
-    slope, end = local[SLOPE, : places.size], local[END, : places.size]
-    bases, groups = (local[VALUES], d.vectors, d.layout[BASIS]), d.layout[ORDER, : d.state[0].n_groups]
+    local, n_columns, n_sweeps = d.local, d.state[0].n_columns, SWEEPS
+    values, starts, groups = local[VALUES], d.layout[BASIS], d.layout[ORDER, : d.state[0].n_groups]
+    slope, state, end, scale = local[SLOPE], local[SLOPE : SLOPE + 1], local[END], local[L_RESIDUAL_SCALE]
     for _ in range(ROUNDS):
-        state = slope.reshape(places.shape)
-        sweep(rows, False, *bases, slope, state, end, d.model, groups, local[L_RESIDUAL_SCALE], tol, n_sweeps)
+        sweep(
+            d.hessian,
+            n_columns,
+            False,
+            values,
+            d.vectors,
+            starts,
+            slope,
+            state,
+            end,
+            d.model,
+            groups,
+            scale,
+            tol,
+            n_sweeps,
+        )
         if model_residual(d, END, SLOPE) <= tol:
             break
         cut = True

@@ -19,15 +19,16 @@ from skprox.prox import (
 
 
 @njit(fastmath=FAST)
-def sweep(rows, factored, values, vectors, starts, slope, state, coef, p, groups, scale, tol, n_sweeps):
+def sweep(rows, length, factored, values, vectors, starts, slope, state, coef, p, groups, scale, tol, n_sweeps):
     """Minimise over each of `groups` in turn, at most `n_sweeps` times: without a norm over each coefficient.
 
-    `rows[k]` is block k on the diagonal of the Hessian, of whose columns each group has as many as of the others, one
-    block after the other. Its blocks in turn have eigenvalues `values`, and eigenvectors ``vectors[starts[g]:]``.
+    `rows[k]` is block k on the diagonal of the Hessian, as far as `length`. Each group has as many columns in it as in
+    the others, one block after the other; these parts of the group have eigenvalues `values`, and eigenvectors
+    ``vectors[starts[g]:]``. Stops where no move changes its own gradient by more than `tol` scales, and returns the
+    largest such change.
 
-    Stops where no move changes its own gradient by more than `tol` scales, and returns the largest such change. What is
-    kept up to date is `state`: the gradient of the quadratic in the columns of each block or, where `rows[0]` is a
-    factor of the Hessian, its sum with the moves so far as weights: the gradient is slope + rows[0] @ state.
+    What is kept up to date is `state`: the gradient of the quadratic in the columns of each block or, where `rows[0]`
+    is a factor of the Hessian, its sum with the moves so far as weights: the gradient is slope + rows[0] @ state[0].
     """
     n_blocks, work, largest = rows.shape[0], np.empty((5, coef.size)), 0.0
     force, moves, linear, curvature, step = work[0], work[1], work[2], work[3], work[4]
@@ -35,20 +36,18 @@ def sweep(rows, factored, values, vectors, starts, slope, state, coef, p, groups
         largest = 0.0
         for g in groups:
             start, stop, strength = p.indptr[g], p.indptr[g + 1], p.groups[STRENGTH, g]
-            single = n_blocks == 1 and strength == 0.0 and p.groups[MIXED, g] > 0.0
-            size = 1 if single else stop - start
+            size = 1 if n_blocks == 1 and strength == 0.0 and p.groups[MIXED, g] > 0.0 else stop - start
             for first in range(start, stop, size):
                 place, width = (first, size) if n_blocks == 1 else (first // n_blocks, size // n_blocks)
                 for k in range(n_blocks):
-                    here, slopes = first + k * width, state[k]
                     for a in range(width):
                         if factored:
-                            row, product = rows[k, place + a], 0.0
-                            for j in range(slopes.size):
-                                product += row[j] * slopes[j]
-                            force[here + a] = slope[here + a] + product
+                            product = 0.0
+                            for j in range(length):
+                                product += rows[0, place + a, j] * state[0, j]
+                            force[first + a] = slope[first + a] + product
                         else:
-                            force[here + a] = slopes[place + a]
+                            force[first + k * width + a] = state[k, place + a]
                 steepest = 0.0
                 if size == 1:
                     steepest = values[first] if stop == start + 1 else rows[0, first, first]
@@ -60,26 +59,22 @@ def sweep(rows, factored, values, vectors, starts, slope, state, coef, p, groups
                     basis = starts[g]
                     moves_of_group(p, g, force, coef, values, vectors, basis, linear, curvature, step, moves, width)
                 for k in range(n_blocks):
-                    here, slopes = first + k * width, state[k]
+                    here = first + k * width
                     if size > 1:
-                        steepest = values[here]
-                        for a in range(here + 1, here + width):
-                            steepest = max(steepest, values[a])
+                        steepest = np.max(values[here : here + width])
                     for a in range(here, here + width):
                         if moves[a] != 0.0:
                             largest = max(largest, abs(moves[a]) * steepest / scale[a])
                             coef[a] += moves[a]
                     for a in range(0, width - 1, 2):  # two at a time: memory is the bound
-                        move, other_move = moves[here + a], moves[here + a + 1]
-                        if move != 0.0 or other_move != 0.0:
-                            row, other = rows[k, place + a], rows[k, place + a + 1]
-                            for j in range(slopes.size):
-                                slopes[j] += move * row[j] + other_move * other[j]
+                        move, other = moves[here + a], moves[here + a + 1]
+                        if move != 0.0 or other != 0.0:
+                            for j in range(length):
+                                state[k, j] += move * rows[k, place + a, j] + other * rows[k, place + a + 1, j]
                     move = moves[here + width - 1]
                     if width % 2 == 1 and move != 0.0:
-                        row = rows[k, place + width - 1]
-                        for j in range(slopes.size):
-                            slopes[j] += move * row[j]
+                        for j in range(length):
+                            state[k, j] += move * rows[k, place + width - 1, j]
         if largest <= tol:
             break
     return largest
@@ -91,24 +86,24 @@ def search(rows, places, gradient, coef, step, image, p, n_groups):
 
     `image` is the Hessian times the step, and `places[k]` tells which coefficients the columns of block `rows[k]` are.
     """
-    moved, change = np.empty(coef.size), np.empty(coef.size)
+    n, n_blocks, work = p.indptr[n_groups], rows.shape[0], np.empty((2, coef.size))
+    moved, change = work[0], work[1]
     kink, before = first_kink(coef, step, p, n_groups), value(coef, p, n_groups)
     for length in (1.0, 0.5, 0.25, 0.1, kink, kink / 10):
         advance(coef, step, length, p, n_groups, moved)
-        for a in range(coef.size):
+        for a in range(n):
             change[a] = length * image[a]
-        for k in range(places.shape[0]):
-            for i in range(places.shape[1]):
-                a = places[k, i]
-                short = moved[a] - (coef[a] + length * step[a])
+        for k in range(n_blocks):
+            for i in range(n // n_blocks):
+                short = moved[places[k, i]] - (coef[places[k, i]] + length * step[places[k, i]])
                 if short != 0.0:
-                    for j in range(places.shape[1]):
+                    for j in range(n // n_blocks):
                         change[places[k, j]] += short * rows[k, i, j]
         decrease = value(moved, p, n_groups) - before
-        for a in range(coef.size):
+        for a in range(n):
             decrease += (moved[a] - coef[a]) * (gradient[a] + change[a] / 2)
         if decrease <= 2.2e-16 * before:  # near the optimum it drowns in rounding
-            for a in range(coef.size):
+            for a in range(n):
                 coef[a] = moved[a]
                 gradient[a] += change[a]
             return length < 1.0

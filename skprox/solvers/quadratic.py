@@ -212,7 +212,7 @@ class QuadraticModel:
         penalty, (rows, _) = certificate.penalty, self.blocks()
         groups = np.arange(penalty.n_groups) if groups is None else groups
         bases, until = (self.values, self.vectors, self.starts), (certificate.residual_scale, tol, n_sweeps)
-        return sweep(rows, self.factored, *bases, slope, state, coef, penalty.arrays, groups, *until)
+        return sweep(rows, state.shape[1], self.factored, *bases, slope, state, coef, penalty.arrays, groups, *until)
 
 
 def finite(second):
