@@ -14,9 +14,9 @@ minute; nothing changes with larger ones but the time.
 # Each file is a partition of 50,000 rows. A thread that works on one holds it in memory two or three times over:
 # as it is read, as a frame, and what is computed from it.
 
-import tempfile
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dask.dataframe as dd
 import matplotlib.pyplot as plt
@@ -28,7 +28,8 @@ from skprox import PoissonGLMRegressor, regularization_path
 
 names = [f"x{k}" for k in range(30)]
 truth = np.where(np.arange(30) < 8, 0.2, 0.0)
-folder = Path(tempfile.mkdtemp())
+temporary = TemporaryDirectory()
+folder = Path(temporary.name)
 
 
 def write(folder, n_files):
@@ -97,5 +98,5 @@ fig.savefig("larger_than_memory.png", dpi=120)
 plt.show()
 
 # %%
-# Some sixteen passes, however many the rows, so that time grows in proportion to them, and a pass takes about as long as
-# reading does: most passes read the few columns that may be selected, which makes up for what is computed from the rows.
+# Some sixteen passes, however many the rows, so that time grows in proportion to them. A pass takes about as long as
+# reading everything does: most passes read only the few columns that may be selected, which makes up for the work.
