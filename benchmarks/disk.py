@@ -26,7 +26,7 @@ from skprox import PoissonGLMRegressor, regularization_path
 from skprox.designs.dask import DaskDesign
 
 HERE = Path(__file__).resolve().parent
-THREADS, ROWS_OF_FILE, N_COLUMNS, BYTES_OF_FILE = 2, 50_000, 60, 27_700_000
+THREADS, ROWS_OF_FILE, N_COLUMNS, BYTES_OF_FILE = 2, 250_000, 60, 138_500_000
 NAMES = [f"x{k}" for k in range(N_COLUMNS)]
 
 
