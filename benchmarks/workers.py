@@ -119,7 +119,7 @@ def run(options):
             fit(*simulated(1000, 10, 1, 100))
             for case in options.cases:
                 for size in CASES[case][0]:
-                    if case != "rows" or size <= options.largest:
+                    if size in (options.sizes or [size]):
                         yield measure(case, size, workers)
 
 
@@ -128,6 +128,7 @@ def plot(rows, path):
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
     from report import STYLE
 
     with plt.rc_context(STYLE):
@@ -140,6 +141,12 @@ def plot(rows, path):
                 ax.plot([row["size"] for row in line], [row[what] for row in line], "o-", ms=4, c=color, label=label)
             ax.set(xscale="log", yscale="log", xlabel=case, title=TITLES[case])
             ax.set_ylabel("seconds of a pass" if case == "partitions" else "seconds of a fit")
+            ax.set_xticks(CASES[case][0])
+            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            ax.xaxis.set_major_formatter(EngFormatter(sep=""))
+            ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            for axis in (ax.xaxis, ax.yaxis):
+                axis.set_minor_locator(NullLocator())
             ax.grid()
         axes[0, 0].legend(frameon=False)
         fig.savefig(path, metadata={"Date": None})
@@ -168,7 +175,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="*", choices=list(CASES), default=list(CASES))
     parser.add_argument("--workers", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--largest", type=int, default=100_000_000, help="number of rows")
+    parser.add_argument("--sizes", nargs="+", type=int, help="of those of the cases; by default all")
     return parser.parse_args()
 
 
