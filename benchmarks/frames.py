@@ -28,7 +28,7 @@ from problems import counts, gaussian
 HERE = Path(__file__).resolve().parent
 N_ROWS, N_COLUMNS, N_PARTS = 1_000_000, 50, 8
 ALPHAS = {"ridge": 0.01, "lasso": 0.02}
-LIMIT = 60  # seconds that a system may take for a model
+LIMIT = 150  # seconds that a system may take for a model
 NAMES = [f"x{j}" for j in range(N_COLUMNS)]
 
 
