@@ -107,11 +107,12 @@ class DaskDesign:
 
     def with_arrays(self, arrays):
         """The design with more arrays: these, cut to the partitions."""
-        design, stops = copy(self), np.cumsum(self.lengths)
-        design.partitions = []
-        for part, length, stop in zip(self.partitions, self.lengths, stops, strict=True):
+        design, blocks = copy(self), []
+        for length, stop in zip(self.lengths, np.cumsum(self.lengths), strict=True):
             mine = {name: values[..., stop - length : stop].copy() for name, values in arrays.items()}
-            design.partitions.append(part | {"arrays": _kept(_Box(mine))})
+            blocks.append(_Box(mine))
+        there = zip(self.partitions, _kept(blocks), strict=True)
+        design.partitions = [part | {"arrays": block} for part, block in there]
         return design
 
     def keep(self, recipe, n_columns=0):
@@ -161,9 +162,9 @@ class DaskDesign:
         visit = _Visit(merge, task, n_columns, n_problems, self.dtype, self.columns, self.recipes)
         visit = delayed(visit, traverse=False, pure=False)  # a node of its own, which is sent but once
         parts = self.partitions if with_columns else [part | {"X": None} for part in self.partitions]
-        answers = [_run(visit, **part) for part in parts]
+        answers = [_run(visit, tuple(part), *part.values()) for part in parts]
         while len(answers) > 1:
-            answers = [_merge(visit, answers[k : k + FAN_IN]) for k in range(0, len(answers), FAN_IN)]
+            answers = [_merge(visit, *answers[k : k + FAN_IN]) for k in range(0, len(answers), FAN_IN)]
         return answers[0].compute()
 
 
@@ -202,12 +203,13 @@ class _Visit:
 
 
 @partial(delayed, pure=False)
-def _run(visit, **blocks):
-    return visit.open(**blocks).reduce(visit.merge, visit.task, visit.n_columns, visit.n_problems)
+def _run(visit, names, *blocks):
+    design = visit.open(**dict(zip(names, blocks, strict=True)))
+    return design.reduce(visit.merge, visit.task, visit.n_columns, visit.n_problems)
 
 
 @partial(delayed, pure=False)
-def _merge(visit, answers):
+def _merge(visit, *answers):
     return reduce(visit.merge, deepcopy(answers))  # which merging changes, and Dask may use again
 
 
@@ -322,10 +324,9 @@ def _check_lengths(**given):
     return next(iter(lengths.values()))
 
 
-def _kept(block):
-    """A block from memory, where tasks find it."""
-    (kept,) = dask.persist(delayed(block, traverse=False))
-    return kept
+def _kept(blocks):
+    """Blocks from memory, where tasks find them."""
+    return list(dask.persist(*(delayed(block, traverse=False) for block in blocks)))
 
 
 def _partitions(given, called="X"):
@@ -391,7 +392,7 @@ def _aligned(values, name, lengths):
         raise ValueError(f"{name} has {_num_samples(values)} rows; expected {sum(lengths)}, as X has.")
     values, stops = values if hasattr(values, "iloc") else np.asarray(values), np.cumsum(lengths)
     parts = [slice(stop - length, stop) for length, stop in zip(lengths, stops, strict=True)]
-    return [_kept(values.iloc[part] if hasattr(values, "iloc") else values[part]) for part in parts]
+    return _kept([values.iloc[part] if hasattr(values, "iloc") else values[part] for part in parts])
 
 
 def _empty(X):
@@ -421,7 +422,7 @@ def _look_at(stand_in, partitions, outputs):
     """
     node = delayed(stand_in, traverse=False)
     blocks = partitions if stand_in is not None else [part | {"X": None} for part in partitions]
-    looks = dask.compute(*(_look(node, outputs, part) for part in blocks))
+    looks = dask.compute(*(_look(node, outputs, tuple(part), *part.values()) for part in blocks))
     for number, look in enumerate(looks):
         if look.error is not None:
             raise type(look.error)(f"{look.error} (In partition {number}, where rows are counted from 0.)")
@@ -437,9 +438,9 @@ def _look_at(stand_in, partitions, outputs):
 
 
 @partial(delayed, pure=False)
-def _look(stand_in, outputs, blocks):
+def _look(stand_in, outputs, names, *blocks):
     try:
-        return _check(stand_in, outputs, **blocks)
+        return _check(stand_in, outputs, **dict(zip(names, blocks, strict=True)))
     except (ValueError, TypeError) as error:
         return _Look(error=error)
 
