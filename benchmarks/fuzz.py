@@ -25,6 +25,7 @@ from scipy.optimize import brentq
 from sklearn.exceptions import ConvergenceWarning
 
 SECONDS = 2.0  # that a fit may take
+LARGEST = 1e100  # of means: products of these do not overflow, and terms of 1e100 or of 1 / overdispersion stay so
 RESIDUALS = {np.dtype(np.float64): 2e-6, np.dtype(np.float32): 1e-4}
 FAMILIES = {"plain": make, "harder": make_harder, "structured": make_structured}
 FOREIGN = "selects nothing", "gives rates"  # warnings of what was asked for, and strengths are random
@@ -46,7 +47,7 @@ def relative_residual(problem, model):
     weight = (weight / weight.sum())[:, None]
     coef = coef.astype(np.float64).reshape(-1, X.shape[1]).T
     with np.errstate(all="ignore"):
-        means = np.where(weight > 0, exposure * np.exp(X @ coef + model.intercept_), 0.0)
+        means = np.where(weight > 0, np.minimum(exposure * np.exp(X @ coef + model.intercept_), LARGEST), 0.0)
     null = null_means(problem, y, weight, exposure)
     curvature = means * (1 + omega * y) / (1 + omega * means) / (1 + omega * means)
     of_terms = np.finfo(float).eps * curvature * (np.abs(X) @ np.abs(coef) + np.abs(model.intercept_))
@@ -57,8 +58,11 @@ def relative_residual(problem, model):
     of_intercepts = (slopes / (weight * curvature).sum(axis=0)).max() if model.fit_intercept else 0.0
 
     def residual(means, coef, outputs):
-        gradient = X.T @ (weight * (means - y) / (1 + omega * means) * problem.factors)
-        return kkt_residual(problem, gradient[:, outputs], coef[:, outputs], rounding[:, outputs])
+        terms = weight * (means - y) / (1 + omega * means) * problem.factors
+        gradient = (X.T.astype(np.longdouble) @ terms[:, outputs]).astype(
+            float
+        )  # a sum in double precision rounds more
+        return kkt_residual(problem, gradient, coef[:, outputs], rounding[:, outputs])
 
     outputs = np.arange(y.shape[1])
     outputs = outputs[None] if problem.joint else outputs[:, None]

@@ -700,6 +700,39 @@ def test_passes_for_an_intercept_end_at_its_rounding(monkeypatch, rng):
         assert len(passes) <= 20
 
 
+def test_coefficients_that_overflow():
+    """A trial step may lead there: its value is not finite, and nothing warns."""
+    X, y, weights = np.array([[1e3], [-1e3]]), np.array([[1.0, 3.0]]), np.full((1, 2), 0.5)
+    objective = NegativeBinomialObjective(X, y, weights, np.zeros(2), True, overdispersion=[0.5])
+    for coefs in ([[1e306]], [[1e306], [-1e306]], [[-1e306], [1e306]]):
+        values, _, _ = objective.evaluate(np.array(coefs), np.zeros(len(coefs), dtype=int))
+        assert not np.isfinite(values).any()
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_rounding(storage, intercept, rng):
+    """Some units in the last place of the terms of a gradient, which are bounded by 1 / omega where means are large."""
+    X, y, offset = rng.normal(size=(300, 4)), rng.poisson(1.0, size=(1, 300)).astype(float), 10 * rng.normal(size=300)
+    weights, omega = np.full((1, 300), 1 / 300), np.array([1e-6, 0.7, 30.0])
+    objective = NegativeBinomialObjective(
+        storage(X), np.repeat(y, 3, 0), weights, offset, intercept, overdispersion=omega
+    )
+    for k in range(3):
+        means = np.exp(offset + objective.null[k].intercept)
+        sizes = weights[0] * (means + y[0]) / (1 + omega[k] * means) @ np.abs(X)
+        np.testing.assert_allclose(objective.rounding[k], (4 + np.sqrt(300) / 2) * np.finfo(float).eps * sizes)
+
+
+def test_single_precision_without_an_intercept(rng):
+    """Large means at the null model, which gradients hardly depend on, are no reason to stop early."""
+    X, y, exposure = np.ones((300, 1), dtype=np.float32), np.eye(300)[7], 10.0 ** rng.uniform(-4, 4, size=300)
+    model = PoissonGLMRegressor(alpha=1e-5, l1_ratio=1, overdispersion=2.0, fit_intercept=False)
+    model.fit(X, y, exposure=exposure)
+    (slope,), _ = gradient(model, X, y, np.ones(300), exposure, 2.0)
+    at_null = np.mean((exposure - y) / (1 + 2 * exposure))
+    assert abs(slope + 1e-5 * np.sign(model.coef_[0])) <= 1e-5 * (at_null - 1e-5)
+
+
 def test_columns_far_from_zero(rng):
     """The intercept makes up for their means, in digits that the slopes do not lose."""
     X, y = 100 + 1e-4 * rng.normal(size=(60, 3)), rng.poisson(2.0, size=60)

@@ -158,6 +158,17 @@ def test_steps_that_rounding_ends_on_some_groups_go_on_with_others(server, rng):
         assert Oracle(X, y, groups, 2 * alpha, intercept=False).certificate(coef, 0.0) <= 1e-6
 
 
+def test_counts_next_to_an_outlier_fall_as_far_as_they_have_to(server):
+    """Log rates over thousands, in steps that do not go by what is next to nothing already."""
+    X = np.array([[1, 0], [0.99, 1], [0.97, -1], [-10, 0.5], [-20, 2], [-5, 1]])
+    y = np.array([1e6, 3, 2, 1, 1, 2])
+    model = PoissonGLMRegressor(alpha=1e-3, l1_ratio=1).fit(X, y)
+    oracle = Oracle(X, y, np.arange(2)[:, None], 1e-3)
+    assert np.ptp(X @ model.coef_) > 7000
+    assert oracle.certificate(model.coef_, model.intercept_) <= 3e-6
+    assert model.n_iter_ <= 60
+
+
 @pytest.mark.filterwarnings("error")
 def test_auto_goes_on_where_newton_ends_far_off(
     server,

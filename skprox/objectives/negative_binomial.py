@@ -39,7 +39,7 @@ class NegativeBinomialObjective(PoissonObjective):
 
     def _open(self, *arguments, overdispersion):
         super()._open(*arguments)
-        self._poisson = self.null, self.rounding
+        self._poisson = self.null
         self._at(overdispersion)
 
     def at(self, overdispersion):
@@ -51,15 +51,14 @@ class NegativeBinomialObjective(PoissonObjective):
     def _at(self, overdispersion):
         """Set what depends on the overdispersion, by passes over X without coefficients."""
         self.omega = np.asarray(overdispersion, dtype=np.float64)[self.count_index]
-        (self.null, rounding), n_outputs = self._poisson, len(self.count_index)
-        self._found = {}
+        self.null, self._found, n_outputs = self._poisson, {}, len(self.count_index)
         outputs, nothing = np.arange(n_outputs), np.zeros((n_outputs, self.shape[1]))
         self.null = self.points(nothing, outputs)
         intercepts = np.array([point.intercept for point in self.null])
         _, self.scale = self._slopes_at(nothing[:, :0], np.empty(0, dtype=int), intercepts, outputs)
         self.gradient_scale = self.scale[:, None] * self.column_sd
         self.curvature = self.gradient_scale * self.column_sd
-        self.rounding = rounding * np.minimum(1.0, self.scale / self.total)[:, None]
+        self.rounding = self.unit * self._sizes(intercepts, outputs)
 
     def restrict(self, columns):
         part = super().restrict(columns)
@@ -191,13 +190,14 @@ class NegativeBinomialObjective(PoissonObjective):
             self._found[output] = coefs[mine], found[mine]
         return found
 
+    @np.errstate(over="ignore", invalid="ignore")  # of coefficients that overflow
     def _guesses(self, coefs, outputs):
         """Intercepts to start from: those last found for near coefficients, less the mean change in eta."""
         guesses = np.empty(len(coefs))
         for k, (coef, output) in enumerate(zip(coefs, outputs, strict=True)):
             known, intercepts = self._found.get(output, (None, None))
             if known is None:
-                known, intercepts = np.zeros((1, len(coef))), [self._poisson[0][output].intercept]
+                known, intercepts = np.zeros((1, len(coef))), [self._poisson[output].intercept]
             moves = coef - known
             near = np.argmin((moves * self.column_sd[output]).__pow__(2).sum(axis=1)) if len(known) > 1 else 0
             guesses[k] = intercepts[near] - moves[near] @ self.Xy[output] / self.total[output]
@@ -211,6 +211,18 @@ class NegativeBinomialObjective(PoissonObjective):
             return [losses.nb_slopes(_predict(rows.cut(support), slopes), intercepts, *_arrays(rows), *terms)]
 
         return self.design.reduce(add, task, len(support), len(slopes))[0]
+
+    def _sizes(self, intercepts, outputs):
+        """Of what gradients without coefficients are sums: weight |x| (mu + y) / (1 + omega mu). One pass over X."""
+        terms = self._terms(outputs)
+
+        def task(rows):
+            chunk, (offset, weights, counts) = rows.cut(), _arrays(rows)
+            sizes = np.zeros((len(outputs), len(offset)), dtype=chunk.dtype)
+            losses.nb_values(sizes, intercepts, offset, weights, -counts, *terms)  # the slope of -y has mu + y
+            return _double(storage.weighted_sums(sizes, abs(chunk)))
+
+        return self.design.reduce(add, task, 2 * self.shape[1], len(outputs))[0]
 
     def _shift(self, points, moves, outputs, support):
         """About how far the intercept moves back: the change of the linear predictor, averaged over counts."""
