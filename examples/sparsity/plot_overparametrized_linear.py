@@ -128,7 +128,7 @@ for ax, (M, V, title) in zip(axes, panels, strict=True):
     shares = np.abs(M[:, order]) / np.abs(M).max()
     options = {"aspect": "auto", "cmap": "magma_r", "interpolation": "nearest"}
     image = ax.imshow(shares, vmin=0, vmax=0.5, **options)
-    ax.set(title=title, xlabel="10 of 600 columns")
+    ax.set(title=title, xlabel="10 of 600 columns", xticks=range(0, 10, 3))
 axes[0].set_ylabel("row of M")
 fig.colorbar(image, ax=axes, label="|M|, share of its largest", extend="max")
 plt.show()

@@ -91,6 +91,7 @@ ax = result.plot(ax=axes[0, 0])
 ax.set(
     xlim=window, ylim=(1 / np.sqrt(10), m * np.sqrt(10)), title="m = 10⁵, alpha = 10⁻⁵"
 )
+ax.legend(loc="lower left", fontsize="small")
 ax.grid(True)
 
 ax = axes[0, 1]
