@@ -190,10 +190,12 @@ class Penalty:
 
     def scaled(self, factor):
         """The same penalty times a positive `factor`, within the same bounds."""
-        groups, columns = self.arrays.groups.copy(), self.arrays.columns.copy()
-        groups[[STRENGTH, LEVEL, REST]] *= factor
-        columns[:LOWER] *= factor
-        return replace(self, arrays=Arrays(*self.arrays[:2], groups, columns))
+        of_groups, of_columns = np.ones((2, 4, 1))
+        of_groups[[STRENGTH, LEVEL, REST]] = of_columns[[L1, RIDGE]] = factor
+        arrays = self.arrays
+        return replace(
+            self, arrays=arrays._replace(groups=of_groups * arrays.groups, columns=of_columns * arrays.columns)
+        )
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""

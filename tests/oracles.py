@@ -35,7 +35,8 @@ class Norms:
 
     def distance(self, coef, gradient):
         """Largest distance of -gradient to the subdifferential, over groups."""
-        lengths = [np.linalg.norm(self.residual(coef, gradient)[g]) for g in self.groups]
+        left = self.residual(coef, gradient)
+        lengths = [np.linalg.norm(left[g]) for g in self.groups]
         held = [0.0 if coef[g].any() else s for g, s in zip(self.groups, self.strength, strict=True)]
         return max(0.0, *np.subtract(lengths, held))
 
