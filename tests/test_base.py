@@ -1,7 +1,3 @@
-import re
-import tomllib
-from pathlib import Path
-
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -9,15 +5,6 @@ from sklearn.utils import estimator_html_repr
 
 import skprox
 from skprox import GroupLassoPoisson, PoissonGLMRegressor
-
-ROOT = Path(__file__).parents[1]
-
-
-def test_the_address_of_the_documentation_is_that_of_the_project():
-    address = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Documentation"]
-    for file in ["README.md", "pyproject.toml", "skprox/base.py"]:
-        addresses = re.findall(r"https://skprox\S*?(?=[)\"])", (ROOT / file).read_text())
-        assert [each for each in addresses if each.startswith(address)] == addresses != []
 
 
 @pytest.mark.parametrize("estimator", [GroupLassoPoisson(), PoissonGLMRegressor()])
