@@ -99,6 +99,7 @@ sphinx_gallery_conf = {
             "plot_strengths_by_structure.py",
             "plot_interactions.py",
             "plot_covariate_selection.py",
+            "plot_larger_than_memory.py",
             "plot_sgd_sparsity.py",
             "plot_sparse_teacher.py",
             "plot_overparametrized_linear.py",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from numba import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from skprox.validation import warn
@@ -26,7 +27,9 @@ def njit(function=None, **options):
         return lambda function: njit(function, **options)
     kernel = numba.njit(nogil=True, error_model="numpy", **options)(function)
     if kernel is not function:  # as it is with NUMBA_DISABLE_JIT
-        kernel._cache = _cache(function)
+        kernel._cache, resolve = _cache(function), kernel.get_call_template
+        # else what is called with a constant, as counters start with one, is compiled for this one as well
+        kernel.get_call_template = lambda args, kws: resolve([types.unliteral(each) for each in args], kws)
     return kernel
 
 

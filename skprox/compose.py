@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -15,7 +13,6 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skprox._compat import _check_feature_names_in, _safe_indexing
-from skprox.named_sparse import name_columns
 from skprox.names import BASIS, POWER, gather
 from skprox.preprocessing import (
     LagTransformer,
@@ -23,6 +20,7 @@ from skprox.preprocessing import (
     RaisedCosineTransformer,
     SmoothSplineTransformer,
 )
+from skprox.sparse_columns import SparseColumnTransformer, leaves
 
 REMAINDER = "remainder"  # the step of a ColumnTransformer for the columns that no other takes
 
@@ -155,21 +153,6 @@ def make_grouped_column_transformer(
     return ColumnTransformer(steps, **options).set_output(transform="pandas")
 
 
-class SparseColumnTransformer(ColumnTransformer, auto_wrap_output_keys=None):
-    """A ColumnTransformer whose output is a CSR array with names of its columns, whatever its transformers give."""
-
-    def fit_transform(self, X, y=None, **params):
-        with config_context(transform_output="default"):
-            return self._name(super().fit_transform(X, y, **params))
-
-    def transform(self, X, **params):
-        with config_context(transform_output="default"):
-            return self._name(super().transform(X, **params))
-
-    def _name(self, columns):
-        return name_columns(sparse.csr_array(columns), self.get_feature_names_out())
-
-
 def _is_transformer(candidate):
     if isinstance(candidate, str):
         return candidate in ("drop", "passthrough")
@@ -195,10 +178,10 @@ def _dense_copy(transformer):
 def _sparse_copy(transformer):
     """A copy that gives sparse output where it can."""
     transformer = clone(transformer)
-    for each in _leaves(transformer, slice(-1, None)):
+    for each in leaves(transformer, slice(-1, None)):
         if "sparse_output" in each.get_params(deep=False):
             each.set_params(sparse_output=True)
-    for each in _leaves(transformer, slice(None)):
+    for each in leaves(transformer, slice(None)):
         if not hasattr(each, "get_feature_names_out"):
             raise TypeError(
                 f"{each!r} gives no names to its columns. Give a FunctionTransformer its feature_names_out, and take a "
@@ -212,18 +195,7 @@ def _takes_texts(transformer):
     """Whether its input is a series in place of a frame."""
     if isinstance(transformer, str):
         return False
-    return any(not get_tags(first).input_tags.two_d_array for first in _leaves(transformer, slice(1)))
-
-
-def _leaves(transformer, steps):
-    """The transformers inside, of a pipeline those of a slice of its steps."""
-    if isinstance(transformer, Pipeline):
-        parts = [step for _, step in transformer.steps if not (step is None or step == "passthrough")][steps]
-    elif isinstance(transformer, FeatureUnion):
-        parts = [part for _, part in transformer.transformer_list if not isinstance(part, str)]
-    else:
-        return [transformer]
-    return [leaf for part in parts for leaf in _leaves(part, steps)]
+    return any(not get_tags(first).input_tags.two_d_array for first in leaves(transformer, slice(1)))
 
 
 def _clash(first, second, title):

@@ -68,7 +68,7 @@ class _Way:
 
     def __init__(self, problem):
         self.problem, self.penalty, self.stopped = problem, problem.penalty, False
-        self.result = problem.result(problem.start, 1)
+        self.result = problem.result(problem.start, problem.residual(problem.start), 1)
         self.value = problem.start.value + self.penalty.value(problem.start.coef)
         self.begin()
 
@@ -99,7 +99,10 @@ class _Way:
             self.begin()
             return
         pieces = self.penalty.pieces(before.coef)
-        self.value, self.result = value, self.problem.result(point, n_iter, result.stalled)
+        self.value, self.result = (
+            value,
+            self.problem.result(point, self.problem.residual(point), n_iter, result.stalled),
+        )
         self.stopped = same or result.stalled
         if not np.array_equal(pieces, self.penalty.pieces(point.coef)):
             self.begin()

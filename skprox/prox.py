@@ -111,16 +111,15 @@ def step_of_group(p, g, linear, curvature, out):
 
 
 @inner(fastmath=FAST, inline="always")  # passing so many arrays takes as long as what is done with them
-def moves_of_group(p, g, slope, coef, values, vectors, basis, linear, curvature, step, moves, n_blocks):
+def moves_of_group(p, g, slope, coef, values, vectors, basis, linear, curvature, step, moves, width):
     """Write the moves of a group that minimise  slope.move + 1/2 move.block move + penalty(coef + move)  into `moves`.
 
-    The block falls into `n_blocks` of equal size on its diagonal, each with eigenvalues `values`, and eigenvectors in
-    the columns of a square matrix, which lie one after the other in ``vectors[basis:]``. Exact where only the norm and
+    The block falls into blocks of size `width` on its diagonal, each with eigenvalues `values`, and eigenvectors in the
+    columns of a square matrix, which lie one after the other in ``vectors[basis:]``. Exact where only the norm and
     one ridge act; else with the largest eigenvalue in place of each of them. The penalty has its coefficients in order,
     and `linear`, `curvature` and `step` are work.
     """
     first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
-    width = size // n_blocks
     if p.groups[MIXED, g] > 0.0:
         for start in range(0, size, width):
             steepest = 0.0

@@ -11,6 +11,7 @@ from skprox._jit import njit
 
 CACHED = 2**21  # entries of X up to which it stays in the cache, in double precision
 DENSE_ENTRIES, DENSE_PART = 2**17, 0.1  # of a sparse X, or that share of it stored: as an array it is faster
+POSITIONS = 2**17  # of entries at once, of which NumPy makes long integers
 CHUNK_BYTES = 2**23  # of a dense chunk, and of what is computed from it: they stay in the cache
 CHUNK_PART = 16  # of X are the chunks of all threads together at most
 CHUNK_ROWS = 1024  # at least, so that products are worth their overhead
@@ -49,9 +50,19 @@ def have_entries(X):
     if X.format == "csc":
         return np.diff(X.indptr) > 0
     seen = np.zeros(X.shape[1], dtype=bool)
-    for start in range(0, X.nnz, CHUNK_BYTES):  # NumPy makes long integers of positions
-        seen[X.indices[start : start + CHUNK_BYTES]] = True
+    for start in range(0, X.nnz, POSITIONS):
+        seen[X.indices[start : start + POSITIONS]] = True
     return seen
+
+
+def entries(X):
+    """How many entries each column of a sparse X has."""
+    if X.format == "csc":
+        return np.diff(X.indptr)
+    counts = np.zeros(X.shape[1], dtype=int)
+    for start in range(0, X.nnz, POSITIONS):
+        counts += np.bincount(X.indices[start : start + POSITIONS], minlength=X.shape[1])
+    return counts
 
 
 def few(seen):
@@ -134,7 +145,8 @@ def gather(X, columns, unites_rows=True):
     is all). Of a sparse matrix come the rows with an entry, where they are few and `unites_rows` says that one will do
     for all others, and an empty one in the end.
     """
-    if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * len(columns) > X.shape[1]:
+    n_entries, n_all = (entries(X)[columns].sum(), X.nnz) if sparse.issparse(X) else (len(columns), X.shape[1])
+    if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * n_entries > n_all:
         return X, columns, None
     if not sparse.issparse(X):
         return cut(X, slice(0, X.shape[0]), columns), None, None

@@ -63,19 +63,34 @@ def check_rows(X, y, sample_weight, exposure, names=None):
     """
     if y.ndim == 2 and y.shape[1] == 1:
         warn_of_column()
-    weight, exposure = check_weight(sample_weight, X), check_exposure(exposure, X)
     if isinstance(y, np.ndarray) and (y.dtype == X.dtype or y.dtype.kind in "biu"):  # which was checked beside X
         counts = _by_output(y.astype(X.dtype, copy=False), names)
     else:
         counts = check_counts(y, X.dtype, names)
-    most = weight.max()
-    weight = weight / most
-    total = weight.sum(dtype=np.float64)
-    weight /= total
+    if sample_weight is None:
+        total = float(X.shape[0])
+        weight = _constant(1 / total, X)
+    else:
+        weight = check_weight(sample_weight, X)
+        most = weight.max()
+        weight = weight / most
+        share = weight.sum(dtype=np.float64)
+        weight /= share
+        total = float(most) * float(share)
+    if exposure is None:
+        exposure, offset = _constant(1, X), _constant(0, X)
+    else:
+        exposure = check_exposure(exposure, X)
+        offset = np.log(exposure)
     means = counts.astype(np.float64, copy=False) @ weight.astype(np.float64, copy=False)
     check_rates(means, counts.dtype, names)
-    arrays = {"counts": counts, "weight": weight, "exposure": exposure, "offset": np.log(exposure)}
-    return arrays, float(most) * float(total), means
+    arrays = {"counts": counts, "weight": weight, "exposure": exposure, "offset": offset}
+    return arrays, total, means
+
+
+def _constant(value, X):
+    """An array with an entry for each row of X, all alike, in the memory of one."""
+    return np.broadcast_to(X.dtype.type(value), X.shape[0])
 
 
 def warn_of_column():

@@ -157,6 +157,63 @@ def test_frames_with_groups_by_name(rows, scheduler):
         found.predict(there[NAMES[::-1]], exposure=1.0)
 
 
+def spoil_columns(path, names):
+    """Overwrite what some columns of a parquet file hold, so that they can't be read."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    group = parquet.ParquetFile(path).metadata.row_group(0)
+    chunks = [group.column(k) for k in range(group.num_columns) if group.column(k).path_in_schema in names]
+    with open(path, "r+b") as file:
+        for chunk in chunks:
+            file.seek(chunk.dictionary_page_offset or chunk.data_page_offset)
+            file.write(bytes(chunk.total_compressed_size))
+
+
+def test_of_a_parquet_folder_no_column_is_read_but_what_a_pass_needs(rows, tmp_path):
+    X, Y, weight, exposure = rows
+    frame = pd.DataFrame(X, columns=NAMES).assign(y=Y[:, 0], weight=weight, time=exposure, text="not of the model")
+    parts = [frame[:250], frame[:0], frame[250:400], frame[400:]]
+    for k, part in enumerate(parts):
+        part.to_parquet(tmp_path / f"{k}.parquet")
+    there, model = dd.read_parquet(tmp_path), PoissonGLMRegressor(l1_ratio=1, tol=TOL)
+    others = {"sample_weight": there["weight"], "exposure": there["time"]}
+    design = designs.check_data(model, there[NAMES], there["y"], *others.values()).design
+    assert len(design.partitions) == 3
+
+    def sums(design):
+        return design.reduce(np.add, lambda rows: rows["counts"] @ rows.cut(), 1, 1)
+
+    of_some = design.restrict(np.array([4, 1, 6, 1]), None)
+    twice = of_some.restrict(np.array([2, 0]), None)
+    files = [tmp_path / f"{k}.parquet" for k in (0, 2, 3)]
+    for file in files:
+        spoil_columns(file, ["text"])
+    with pytest.raises(OSError):  # noqa: PT011, of which the message is that of pyarrow
+        there.compute()
+    found = regularization_path(model, there[NAMES], there["y"], n_alphas=5, **others)
+    wanted = regularization_path(model, X, Y[:, 0], n_alphas=5, sample_weight=weight, exposure=exposure)
+    np.testing.assert_allclose(found.coefs, wanted.coefs, atol=1e-8)
+    for names, readable in {("a__0", "b__0"): [of_some, twice], ("a__1",): [twice], ("c__0",): []}.items():
+        for file in files:
+            spoil_columns(file, names)
+        for each in (design, of_some, twice):
+            if each in readable:
+                columns = [4, 1, 6, 1] if each is of_some else [6, 4]
+                np.testing.assert_allclose(sums(each)[0], Y[:, 0] @ X[:, columns])
+            else:
+                with pytest.raises(OSError):  # noqa: PT011
+                    sums(each)
+
+
+def test_partitions_that_go_by_size(rows, tmp_path):
+    X, Y, _, _ = rows
+    frame, model = pd.DataFrame(X, columns=NAMES), PoissonGLMRegressor(alpha=0.1, l1_ratio=1, tol=TOL)
+    frame.to_parquet(tmp_path / "0.parquet")
+    there = dd.read_parquet(tmp_path).repartition(partition_size="8kB")
+    y = da.from_array(Y[:, 0], chunks=tuple(there.map_partitions(len).compute()))
+    assert there[NAMES[:2]].simplify().npartitions < there.npartitions == y.npartitions
+    assert_same(clone(model).fit(there, y), clone(model).fit(frame, Y[:, 0]))
+
+
 def test_frames_of_outputs_with_names(rows):
     X, Y, _, _ = rows
     frame = pd.DataFrame(X, columns=NAMES).assign(first=Y[:, 0], second=Y[:, 1])

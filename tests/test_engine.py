@@ -180,7 +180,7 @@ def descend(second, first, d, tol):
                 break
             for a in range(s.n_columns):
                 for b in range(s.n_columns):
-                    d.hessian[a, b] = second[d.layout[COLUMNS, a], d.layout[COLUMNS, b]] / s.scale
+                    d.hessian[0, a, b] = second[d.layout[COLUMNS, a], d.layout[COLUMNS, b]] / s.scale
             add_eigenbases(d, old_groups)
             s.taken_here = 1 if old == 0 else 0
             wants = MINIMISE

@@ -33,6 +33,7 @@ PRINTED = {
         r"7\d% of the days lie",
     ],
     "plot_displays": [r"hr +13 .* True +0\.[78]\d+\n", r"noise +6 +0.000 +\d\.\d+ +False +-?0.000\n"],
+    "plot_larger_than_memory": [r"\n *800000 +1\d ", r"strength: x0, x1, x2, x3, x4, x5, x6, x7\n"],
     "plot_neurons": [
         r"connections: (8[5-9]|90) of 90 found, [3-8]\d of 810",
         r"position: 15 of 15 found",

@@ -21,6 +21,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     SplineTransformer,
     StandardScaler,
+    TargetEncoder,
 )
 
 from skprox import (
@@ -90,6 +91,40 @@ def test_dense_transformers_give_sparse_columns(X):
     found = make_grouped_column_transformer((StandardScaler(), ["wind", "hour"]), sparse_output=True).fit_transform(X)
     assert isinstance(found, sparse.csr_array)
     assert found.column_names.tolist() == ["wind__wind", "hour__hour"]
+
+
+def test_batches_of_rows_are_those_of_all_rows(rng):
+    n = 50_000
+    X = pd.DataFrame({"city": rng.integers(30, size=n), "wind": rng.normal(size=n), "other": rng.normal(size=n)})
+    weight = rng.uniform(size=n)
+    with config_context(enable_metadata_routing=True):
+        spline = SplineTransformer(knots="quantile", include_bias=False).set_fit_request(sample_weight=True)
+        parts = (OneHotEncoder(drop="first"), ["city"]), (spline, ["wind"])
+        made, dense = (
+            make_grouped_column_transformer(*parts, remainder="passthrough", sparse_output=sparse_output)
+            for sparse_output in (True, False)
+        )
+        found = made.fit_transform(X, sample_weight=weight)
+        wanted = dense.fit_transform(X, sample_weight=weight)
+    assert found.column_names.tolist() == list(wanted)
+    assert found.indices.dtype == found.indptr.dtype == np.int32
+    np.testing.assert_array_equal(found.toarray(), wanted)
+    assert found.has_sorted_indices
+    np.testing.assert_array_equal(made.transform(X.iloc[:1000]).toarray(), wanted.iloc[:1000])
+    assert isinstance(made.named_transformers_["wind"], SplineTransformer)
+    assert made.transformers[0][1].drop == "first"
+
+
+def test_transformers_that_see_all_rows_at_once(rng):
+    """TargetEncoder has its own fit_transform, and a function may do anything."""
+    X = pd.DataFrame({"city": rng.choice(list("abcdef"), 40_000), "wind": rng.uniform(size=40_000)})
+    y = rng.poisson(1.0, size=len(X))
+    encoder = TargetEncoder(target_type="continuous")
+    centre = FunctionTransformer(lambda X: X - X.mean(), feature_names_out="one-to-one")
+    covariates = make_grouped_column_transformer((encoder, ["city"]), (centre, ["wind"]), sparse_output=True)
+    found = covariates.fit_transform(X, y).toarray()
+    assert len(np.unique(found[:, 0])) == 5 * 6  # each fold is encoded by the others
+    np.testing.assert_array_equal(found[:, 1:], X[["wind"]] - X[["wind"]].mean())
 
 
 def test_copies(X):
@@ -311,3 +346,30 @@ def test_nothing_dense_is_made():
     assert kept < entries + names + 200_000
     assert max(peak, checked) < n * levels / 8  # of eight bytes an entry
     assert np.shares_memory(columns.data, name_columns(columns, columns.column_names).data)
+
+
+def test_memory_of_a_pipeline(rng):
+    """Columns take little more memory than they have entries; a lasso none for those of its working set."""
+    n = 2**18
+    X = pd.DataFrame({"id": np.arange(n) % 2000, "age": rng.uniform(size=n), "power": rng.uniform(size=n)})
+    y = rng.poisson(1 + X["age"]).astype(float)
+    covariates = make_grouped_column_transformer(
+        (OneHotEncoder(), ["id"]),
+        (SplineTransformer(include_bias=False), ["age"]),
+        (KBinsDiscretizer(10, strategy="uniform"), ["power"]),
+        sparse_output=True,
+    )
+    model = make_pipeline(covariates, PoissonGLMRegressor(alpha=0.01, n_jobs=1))
+    rows = slice(2**15)
+    columns = model.fit(X[rows], y[rows])[0].fit_transform(X)
+    entries = columns.data.nbytes + columns.indices.nbytes + columns.indptr.nbytes
+    del columns
+    peaks = []
+    for run in (lambda: covariates.fit_transform(X), lambda: covariates.transform(X), lambda: model.fit(X, y)):
+        tracemalloc.start()
+        made = run()
+        peaks.append(tracemalloc.get_traced_memory()[1] / entries)
+        tracemalloc.stop()
+        del made
+    assert max(peaks[:2]) < 1.35
+    assert peaks[2] < 1.75

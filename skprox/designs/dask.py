@@ -1,7 +1,7 @@
 """Rows in the partitions of Dask arrays and frames: each pass is a task a partition, of which answers alone travel.
 
 Nothing is kept of a partition between passes but what Dask keeps: X is read, or computed, wherever it is and as often
-as there are passes, unless it was persisted.
+as there are passes, unless it was persisted. Of a frame a pass asks for the columns that it needs alone.
 """
 
 from contextlib import contextmanager
@@ -17,6 +17,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from dask import delayed
+from dask.delayed import Delayed
 from dask.utils import is_dataframe_like, is_series_like
 from scipy import sparse
 from sklearn.utils import check_array
@@ -93,12 +94,14 @@ class DaskDesign:
     is_dense : bool
     recipes : tuple
         What makes arrays of a partition, one after the other, and of how many columns of X; the first of its blocks.
+    frame : DataFrame of Dask, default=None
+        X, where it is one, of which columns may be read alone.
     """
 
     holds_rows, is_threaded, whole = False, True, None
 
-    def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes):
-        self.partitions, self.lengths, self.recipes = partitions, lengths, recipes
+    def __init__(self, partitions, lengths, n_columns, dtype, is_dense, recipes, frame=None):
+        self.partitions, self.lengths, self.recipes, self.frame = partitions, lengths, recipes, frame
         self.shape, self.dtype, self.is_dense = (sum(lengths), n_columns), dtype, is_dense
         self.columns, self.occupied, self.n_all, self.repeats = None, None, n_columns, None
 
@@ -131,10 +134,22 @@ class DaskDesign:
         return design
 
     def restrict(self, columns, unite):
-        """The design of some of the columns."""
+        """The design of some of the columns; of a frame no others are read."""
         design = copy(self)
         design.columns = columns if self.columns is None else self.columns[columns]
         design.shape = self.shape[0], len(columns)
+        return design if self.frame is None else design.project()
+
+    def project(self):
+        """The design whose blocks of X are those of its columns alone."""
+        read, places = np.unique(self.columns, return_inverse=True)
+        frame = self.frame.iloc[:, read]
+        blocks = _blocks(frame, "X")
+        if len(blocks) != len(self.partitions):  # of a `partition_size` there are fewer of fewer columns
+            return self
+        design = copy(self)
+        design.frame, design.columns = frame, places
+        design.partitions = [part | {"X": block} for part, block in zip(self.partitions, blocks, strict=True)]
         return design
 
     def copied_columns(self):
@@ -230,14 +245,15 @@ def check_data(model, X, y, sample_weight, exposure):
         warn_of_column()
     stand_in = type(model)()
     check_columns(stand_in, _empty(X), ensure_min_samples=0)
-    partitions, looks = _look_at(stand_in, partitions, outputs)
+    looks, places = _look_at(stand_in, partitions, outputs)
     most, n_samples = max(look.most for look in looks), sum(look.total for look in looks)
     dtype = np.result_type(*(look.dtype for look in looks))
     n_rows, n_columns, n_outputs = sum(look.n_rows for look in looks), model.n_features_in_, looks[0].n_outputs
     means = sum(look.counted for look in looks) / n_samples
     check_rates(means, dtype, outputs)
     precision = np.dtype(np.float64) if n_rows * n_columns <= storage.CACHED else dtype
-    design = _design(partitions, looks, n_columns, precision, partial(_arrays, precision, most, n_samples / most))
+    recipe = partial(_arrays, precision, most, n_samples / most)
+    design = _design(X, partitions, places, looks, n_columns, precision, recipe)
     columns = replace(find_columns(model, labels), outputs=outputs)
     factors = output_factors(model, means, columns, n_outputs)
     return DaskData(design, dtype, columns, n_outputs, float(n_samples), factors, _occupied(looks))
@@ -249,11 +265,12 @@ def open_rows(model, X, y, sample_weight, exposure, clusters):
     of_rows = {"sample_weight": sample_weight, "exposure": exposure, "clusters": clusters}
     partitions = _partitions({"X": X, "y": y, **of_rows})
     check_columns(model, _empty(X), reset=False, ensure_min_samples=0)
-    partitions, looks = _look_at(model, partitions, output_labels(y))
+    looks, places = _look_at(model, partitions, output_labels(y))
     if y is not None and len(looks[0].counted) != np.size(model.intercept_):
         raise ValueError(f"y has {len(looks[0].counted)} outputs, but the model has {np.size(model.intercept_)}.")
     dtype = np.result_type(*(look.dtype for look in looks))
-    return _design(partitions, looks, model.n_features_in_, dtype, partial(_arrays, np.float64, 1.0, 1.0))
+    recipe = partial(_arrays, np.float64, 1.0, 1.0)
+    return _design(X, partitions, places, looks, model.n_features_in_, dtype, recipe)
 
 
 def open_means(y_true, y_pred, sample_weight, exposure):
@@ -262,21 +279,24 @@ def open_means(y_true, y_pred, sample_weight, exposure):
         y_pred = y_pred if y_pred.ndim == 2 else y_pred.to_frame() if is_series_like(y_pred) else y_pred[:, None]
     y = _target(None, y_true)
     given = {"X": y_pred, "y": y, "sample_weight": sample_weight, "exposure": exposure}
-    partitions, looks = _look_at(None, _partitions(given, "y_pred"), output_labels(y))
+    partitions, n_outputs = _partitions(given, "y_pred"), y_pred.shape[1]
+    looks, places = _look_at(None, partitions, output_labels(y))
     recipe = partial(_arrays, np.float64, 1.0, 1.0)
-    design = _design(partitions, looks, y_pred.shape[1], np.dtype(np.float64), recipe).keep(_means_of, y_pred.shape[1])
-    return design, *(sum(getattr(look, name) for look in looks) for name in ("total", "counted", "exposed"))
+    design = _design(y_pred, partitions, places, looks, n_outputs, np.dtype(np.float64), recipe)
+    totals = (sum(getattr(look, name) for look in looks) for name in ("total", "counted", "exposed"))
+    return design.keep(_means_of, n_outputs), *totals
 
 
 def _means_of(rows):
     return {"means": check_counts_like(rows["counts"].T, check_means(rows.cut()))[1].T}
 
 
-def _design(partitions, looks, n_columns, dtype, recipe):
-    """The design of partitions that have been looked at."""
+def _design(X, partitions, places, looks, n_columns, dtype, recipe):
+    """The design of the partitions of X that have rows, at these places."""
     lengths, is_dense = [look.n_rows for look in looks], all(look.seen is None for look in looks)
-    partitions = [part | {"n_rows": length} for part, length in zip(partitions, lengths, strict=True)]
-    return DaskDesign(partitions, lengths, n_columns, dtype, is_dense, ((recipe, 0),))
+    partitions = [partitions[k] | {"n_rows": length} for k, length in zip(places, lengths, strict=True)]
+    frame = X.partitions[places] if is_dataframe_like(X) else None
+    return DaskDesign(partitions, lengths, n_columns, dtype, is_dense, ((recipe, 0),), frame)
 
 
 def _occupied(looks):
@@ -333,9 +353,13 @@ def _blocks(values, name):
         if values.ndim == 2 and np.isnan(values.shape[1]):
             raise ValueError(f"{name} has an unknown number of columns: call its compute_chunk_sizes() first.")
         values = values if values.ndim == 1 else values.rechunk({1: -1})
-    elif not (is_dataframe_like(values) or is_series_like(values)):
+        return list(np.ravel(values.to_delayed()))
+    if not (is_dataframe_like(values) or is_series_like(values)):
         raise TypeError(f"{name} must be an array or a frame of Dask; got {type(values).__name__}.")
-    return list(np.ravel(np.array(values.to_delayed(), dtype=object)))
+    # No column but its own is read. So does `to_delayed`, but joins partitions where columns are few: of y, not of X.
+    values = values.simplify()
+    graph = values.__dask_graph__()
+    return [Delayed(key, graph) for key in values.__dask_keys__()]
 
 
 def _aligned(values, name, lengths):
@@ -391,7 +415,7 @@ class _Look:
 
 
 def _look_at(stand_in, partitions, outputs):
-    """The partitions with rows, and what is seen of each; raises what is wrong with the first that is.
+    """What is seen of each partition with rows, and their places; raises what is wrong with the first that is.
 
     Without a stand-in for the model X is not looked at.
     """
@@ -401,15 +425,15 @@ def _look_at(stand_in, partitions, outputs):
     for number, look in enumerate(looks):
         if look.error is not None:
             raise type(look.error)(f"{look.error} (In partition {number}, where rows are counted from 0.)")
-    seen = [(part, look) for part, look in zip(partitions, looks, strict=True) if look.n_rows]
-    if not seen:
+    places = [k for k, look in enumerate(looks) if look.n_rows]
+    if not places:
         raise ValueError(f"Found array with 0 sample(s) in X: all of its {len(partitions)} partitions are empty.")
-    partitions, looks = zip(*seen, strict=True)
+    looks = [looks[k] for k in places]
     if any(look.n_outputs != looks[0].n_outputs for look in looks):
         raise ValueError("y has not as many columns in each of its partitions.")
     if not sum(look.total for look in looks) > 0:
         raise ValueError("sample_weight is 0 for every row; at least one must be positive.")
-    return partitions, looks
+    return looks, places
 
 
 @partial(delayed, pure=False)

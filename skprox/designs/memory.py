@@ -2,7 +2,6 @@
 
 from copy import copy
 from functools import reduce
-from operator import add
 
 import numpy as np
 from scipy import sparse
@@ -77,8 +76,14 @@ class Design:
         if n_columns == 0:
             made = recipe(self.rows)
         else:
-            parts = self.reduce(add, lambda rows: [recipe(rows)], n_columns, 1)
-            made = {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+            forms = recipe(Rows(self, slice(0, 0)))
+            made = {name: np.empty((*form.shape[:-1], self.shape[0]), form.dtype) for name, form in forms.items()}
+
+            def write(rows):
+                for name, part in recipe(rows).items():
+                    made[name][..., rows.where] = part
+
+            self.reduce(lambda first, second: None, write, n_columns, 1)
         design = copy(self)
         design.arrays = self.arrays | made
         return design

@@ -230,7 +230,7 @@ class NegativeBinomialObjective(PoissonObjective):
 
 
 def _arrays(rows):
-    return rows["offset"], rows["weights"], rows["counts"]
+    return np.ascontiguousarray(rows["offset"]), np.ascontiguousarray(rows["weights"]), rows["counts"]
 
 
 def _excess(rows):

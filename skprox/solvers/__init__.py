@@ -114,4 +114,7 @@ def rounded(objective, problems, results):
     if objective.dtype == np.float64 or not results:
         return results
     points = objective.rounded([result.point for result in results], [problem.output for problem in problems])
-    return [p.result(point, r.n_iter, r.stalled) for p, point, r in zip(problems, points, results, strict=True)]
+    return [
+        problem.result(point, problem.residual(point), found.n_iter, found.stalled)
+        for problem, point, found in zip(problems, points, results, strict=True)
+    ]

@@ -1,11 +1,7 @@
 """The model problem of a Newton step where the Hessian is block diagonal, and groups lie across its blocks."""
 
-from math import sqrt
-
 import numpy as np
 
-from skprox._jit import FAST, njit
-from skprox.prox import moves_of_group
 from skprox.solvers.factors import Cholesky
 from skprox.solvers.quadratic import QuadraticModel, extended
 
@@ -121,12 +117,6 @@ class BlockModel(QuadraticModel):
         """The blocks on its diagonal, and the positions of the columns of each."""
         return self.rows, self.places
 
-    def _sweep(self, gradient, state, coef, certificate, tol, n_sweeps):
-        state = gradient[self.places]
-        bases = self.values, self.vectors, self.starts
-        _sweep(self.rows, state, coef, certificate.penalty.arrays, *bases, certificate.residual_scale, tol, n_sweeps)
-        gradient[self.places] = state
-
     def _widths(self, groups):
         """How many columns of X some groups have."""
         return self.partition.sizes[groups] // self.n_blocks
@@ -135,42 +125,3 @@ class BlockModel(QuadraticModel):
 def _times(matrices, vectors):
     """Products of as many matrices and vectors."""
     return np.matmul(matrices, vectors[:, :, None])[:, :, 0]
-
-
-@njit(fastmath=FAST)
-def _sweep(blocks, state, coef, penalty, values, vectors, starts, scale, tol, n_sweeps):
-    """Minimise over each group in turn, at most `n_sweeps` times.
-
-    Stops where no move of a group changes its own gradient by more than `tol` units. What is kept up to date is
-    `state`, the gradient of the quadratic in the columns of each block.
-    """
-    n_blocks, indptr = blocks.shape[0], penalty.indptr
-    longest = np.max(indptr[1:] - indptr[:-1])
-    linear, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
-    force, moves = np.empty(coef.size), np.empty(coef.size)
-    for _ in range(n_sweeps):
-        largest = 0.0
-        for g in range(indptr.size - 1):
-            width, place = (indptr[g + 1] - indptr[g]) // n_blocks, indptr[g] // n_blocks
-            first = indptr[g]
-            for k in range(n_blocks):
-                for a in range(width):
-                    force[first + k * width + a] = state[k, place + a]
-            moves_of_group(
-                penalty, g, force, coef, values, vectors, starts[g], linear, curvature, step, moves, n_blocks
-            )
-            squares = 0.0
-            for k in range(n_blocks):
-                steepest = np.max(values[first : first + width])
-                for a in range(width):
-                    move = moves[first + a]
-                    if move != 0.0:
-                        squares += (move * steepest / scale[first + a]) ** 2
-                        coef[first + a] += move
-                        row, slopes = blocks[k, place + a], state[k]
-                        for j in range(row.size):
-                            slopes[j] += move * row[j]
-                first += width
-            largest = max(largest, sqrt(squares))
-        if largest <= tol:
-            break

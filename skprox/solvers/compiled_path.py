@@ -97,7 +97,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
     n_features, n = d.features.shape[1], objective.log_mass.size
     s, features = d.state[0], d.features
     mass, trial_mass, at_hessian = np.empty(n), np.empty(n), np.empty(n)
-    work, some, chunk = np.empty(ROWS), np.empty(n_features, np.int64), np.empty((d.hessian.shape[0], ROWS))
+    work, some, chunk = np.empty(ROWS), np.empty(n_features, np.int64), np.empty((d.hessian.shape[1], ROWS))
     hessian_level, level, trial_level, wants, n_some = 1.0, 0.0, 0.0, EVALUATE, n_features
     s.scale, s.value = objective.scale, inf
     for j in range(n_features):
@@ -161,7 +161,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                     return which
                 if s.implicit == 0:
                     columns = d.layout[COLUMNS]
-                    hessian(objective, at_hessian, hessian_level, columns, s.n_columns, old, d.hessian, chunk)
+                    hessian(objective, at_hessian, hessian_level, columns, s.n_columns, old, d.hessian[0], chunk)
                     add_eigenbases(d, old_groups)
                 s.taken_here = 1 if old == 0 else 0
                 wants = MINIMISE

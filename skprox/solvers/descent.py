@@ -54,20 +54,19 @@ RESIDUAL, ENTRY, WANTED, INSIDE, PIECE = range(5)
     MOVED,
     STEP,
     IMAGE,
-    CHANGE,
     RIGHT,
-    TARGET,
-) = range(16)
-# Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; and work.
-GROUPS, COLUMNS, BASIS, FREE = range(4)
+    RESIDUALS,
+) = range(15)
+# Rows of `Descent.layout`: the model's groups and columns, where each eigenbasis starts; numbers from zero; and work.
+GROUPS, COLUMNS, BASIS, ORDER, FREE = range(5)
 
 
 class Descent(NamedTuple):
     """All that a descent knows, with its model: a Hessian on some groups, group after group.
 
     `at_one` is the penalty at a strength of one, `penalty` at this one, `model` that of the model's columns, in their
-    order, over the scale of the Hessian. `vectors` are the eigenbases of the diagonal blocks of `hessian`, and `matrix`
-    is work.
+    order, over the scale of the Hessian. `vectors` are the eigenbases of the diagonal blocks of `hessian[0]`, and
+    `matrix` is work.
     """
 
     state: np.ndarray
@@ -98,6 +97,8 @@ def new_descent(objective, certificate, output):
     state["implicit"] = implicit
     if penalty.is_concave:
         state["gamma"], state["bent"] = penalty.concavity
+    layout = np.zeros((5, max(n_features, n_groups) + 1), dtype=np.int64)
+    layout[ORDER] = np.arange(layout.shape[1])
     features, at_one = np.zeros((10, n_features)), Arrays(*map(np.array, penalty.arrays))
     features[NULL], features[CURVATURE] = objective.null[output].gradient, objective.curvature[output]
     features[GRADIENT_SCALE], features[NOISE] = certificate.gradient_scale, certificate.rounding
@@ -108,9 +109,9 @@ def new_descent(objective, certificate, output):
         at_one,
         Arrays(*map(np.array, penalty.arrays)),
         Arrays(np.zeros(capacity, np.int64), np.zeros(capacity + 1, np.int64), *np.zeros((2, 4, capacity))),
-        np.empty((16, capacity)),
-        np.zeros((4, max(n_features, n_groups) + 1), dtype=np.int64),
+        np.empty((15, capacity)),
+        layout,
         np.empty(size * min(int(penalty.sizes.max()), capacity)),
-        np.empty((size, size)),
+        np.empty((1, size, size)),
         np.empty((size, size)),
     )

@@ -36,7 +36,7 @@ def fista(objective, problems, tol, max_iter, monitor, model=None, max_entries=n
             state.arrive(*answer)
             state.report(n_iter, monitor)
         running = [state for state in running if state.residual > tol and not state.stopped]
-    return [state.problem.result(state.best[0], state.n_iter, state.stopped) for state in states], model
+    return [state.problem.result(*state.best, state.n_iter, state.stopped) for state in states], model
 
 
 def _evaluate(objective, states):
@@ -58,7 +58,7 @@ class _State:
         self.best = self.point, self.residual
 
     def certify(self):
-        self.residual = self.problem.certificate(self.point.coef, self.point.gradient).max(initial=0.0)
+        self.residual = self.problem.residual(self.point)
 
     def arrive(self, value, intercept, gradient):
         self.point = type(self.point)(self.ahead, intercept, value, gradient)

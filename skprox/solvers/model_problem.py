@@ -4,38 +4,28 @@ from math import inf, sqrt
 
 from skprox._jit import FAST, inner
 from skprox.prox import (
-    L1,
-    LOWER,
-    MIXED,
-    RIDGE,
     STRENGTH,
-    UPPER,
-    advance,
     expansion,
-    first_kink,
-    moves_of_group,
     residuals,
-    step_of_one,
-    value,
 )
 from skprox.solvers.descent import (
     BASIS,
-    CHANGE,
     DIAGONAL,
     END,
     FREE,
     IMAGE,
     L_NOISE,
     L_RESIDUAL_SCALE,
-    MOVED,
+    ORDER,
     PENALTY_SLOPE,
     RADIAL,
+    RESIDUALS,
     RIGHT,
     SLOPE,
     STEP,
-    TARGET,
     VALUES,
 )
+from skprox.solvers.model_steps import search, sweep
 
 LIFT = 1e-11  # of a diagonal, relative to it: of a semi-definite matrix it hides what is rounding
 # Sweeps between Newton steps, at first and at most, of these, and rounds of both.
@@ -86,7 +76,7 @@ def add_eigenbases(d, old):
         d.layout[BASIS, g + 1] = d.layout[BASIS, g] + size * size
         for a in range(size):
             for b in range(size):
-                d.matrix[a, b] = d.hessian[first + a, first + b]
+                d.matrix[a, b] = d.hessian[0, first + a, first + b]
         rotate(d.matrix, d.vectors, d.layout[BASIS, g], size)
         largest = 0.0
         for a in range(size):
@@ -146,43 +136,6 @@ def times(rows, move, n, out):
                 out[i] += m * row[i]
 
 
-@inner(fastmath=FAST)
-def sweep(d, tol):
-    """Minimise over each group of the model in turn, without a norm over each coefficient. The largest move, in units.
-
-    From END with the gradient SLOPE.
-    """
-    n_columns, local, largest, p = d.state[0].n_columns, d.local, 0.0, d.model
-    slope, end, values, moves = local[SLOPE], local[END], local[VALUES], local[MOVED]
-    linear, curvature, step = local[RIGHT], local[CHANGE], local[TARGET]
-    for g in range(d.state[0].n_groups):
-        start, stop, strength = p.indptr[g], p.indptr[g + 1], p.groups[STRENGTH, g]
-        size = 1 if strength == 0.0 and p.groups[MIXED, g] > 0.0 else stop - start
-        for first in range(start, stop, size):
-            if size == 1:
-                steepest = values[first] if stop == start + 1 else d.hessian[first, first]
-                l1, ridge = strength + p.columns[L1, first], p.columns[RIDGE, first]
-                lower, upper = p.columns[LOWER, first], p.columns[UPPER, first]
-                linear_term = steepest * end[first] - slope[first]
-                moves[first] = step_of_one(linear_term, steepest, l1, ridge, lower, upper) - end[first]
-            else:
-                moves_of_group(
-                    p, g, slope, end, values, d.vectors, d.layout[BASIS, g], linear, curvature, step, moves, 1
-                )
-                steepest = 0.0
-                for a in range(first, stop):
-                    steepest = max(steepest, values[a])
-            for a in range(first, first + size):
-                move = moves[a]
-                if move != 0.0:
-                    largest = max(largest, abs(move) * steepest / local[L_RESIDUAL_SCALE, a])
-                    end[a] += move
-                    row = d.hessian[a]
-                    for i in range(n_columns):
-                        slope[i] += move * row[i]
-    return largest
-
-
 @inner
 def newton_step(d):
     """Newton's step from END where the penalty is smooth, as far as the objective falls. True if cut short."""
@@ -200,7 +153,7 @@ def newton_step(d):
                 free[n_free] = a
                 local[RIGHT, n_free] = -(local[SLOPE, a] + local[PENALTY_SLOPE, a])
                 for k in range(n_free + 1):
-                    d.matrix[n_free, k] = d.hessian[a, free[k]]
+                    d.matrix[n_free, k] = d.hessian[0, a, free[k]]
                 if local[RADIAL, a] != 0.0:
                     for k in range(begin, n_free + 1):
                         d.matrix[n_free, k] -= local[RADIAL, a] * local[RADIAL, free[k]]
@@ -218,30 +171,9 @@ def newton_step(d):
     solve(d.matrix, n_free, local[RIGHT])
     for i in range(n_free):
         local[STEP, free[i]] = local[RIGHT, i]
-    times(d.hessian, local[STEP], n_columns, local[IMAGE])
-    kink, before = first_kink(local[END], local[STEP], p, s.n_groups), value(local[END], p, s.n_groups)
-    length = 1.0
-    for trial in range(6):
-        if trial > 0:
-            length = (
-                0.5 if trial == 1 else 0.25 if trial == 2 else 0.1 if trial == 3 else kink if trial == 4 else kink / 10
-            )
-        advance(local[END], local[STEP], length, p, s.n_groups, local[MOVED])
-        for a in range(n_columns):
-            local[CHANGE, a] = length * local[IMAGE, a]
-        if kink < 1.0:
-            for a in range(n_columns):
-                local[TARGET, a] = local[MOVED, a] - local[END, a]
-            times(d.hessian, local[TARGET], n_columns, local[CHANGE])
-        decrease = value(local[MOVED], p, s.n_groups) - before
-        for a in range(n_columns):
-            decrease += (local[MOVED, a] - local[END, a]) * (local[SLOPE, a] + local[CHANGE, a] / 2)
-        if decrease <= 2.2e-16 * before:
-            for a in range(n_columns):
-                local[END, a] = local[MOVED, a]
-                local[SLOPE, a] += local[CHANGE, a]
-            return length < 1.0
-    return False
+    times(d.hessian[0], local[STEP], n_columns, local[IMAGE])
+    places = d.layout[ORDER : ORDER + 1]
+    return search(d.hessian, places, local[SLOPE], local[END], local[STEP], local[IMAGE], p, s.n_groups)
 
 
 @inner
@@ -249,7 +181,7 @@ def model_residual(d, coef, gradient):
     """The largest KKT residual of the model problem, at two rows of `local`."""
     local, n_groups = d.local, d.state[0].n_groups
     return residuals(
-        local[coef], local[gradient], d.model, n_groups, local[L_NOISE], local[L_RESIDUAL_SCALE], local[TARGET]
+        local[coef], local[gradient], d.model, n_groups, local[L_NOISE], local[L_RESIDUAL_SCALE], local[RESIDUALS]
     )
 
 
@@ -260,11 +192,26 @@ def minimise(d, tol):
     Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way. There are more
     sweeps where all Newton steps end at kinks, each at one group that is to be zero.
     """
-    n_sweeps = SWEEPS
+    local, n_columns, n_sweeps = d.local, d.state[0].n_columns, SWEEPS
+    values, starts, groups = local[VALUES], d.layout[BASIS], d.layout[ORDER, : d.state[0].n_groups]
+    slope, state, end, scale = local[SLOPE], local[SLOPE : SLOPE + 1], local[END], local[L_RESIDUAL_SCALE]
     for _ in range(ROUNDS):
-        for _ in range(n_sweeps):
-            if sweep(d, tol) <= tol:
-                break
+        sweep(
+            d.hessian,
+            n_columns,
+            False,
+            values,
+            d.vectors,
+            starts,
+            slope,
+            state,
+            end,
+            d.model,
+            groups,
+            scale,
+            tol,
+            n_sweeps,
+        )
         if model_residual(d, END, SLOPE) <= tol:
             break
         cut = True

@@ -62,7 +62,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.n_iter, d.stopped or d.is_stalled()) for d in descents]
+    results = [d.problem.result(d.point, d.residual, d.n_iter, d.stopped or d.is_stalled()) for d in descents]
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from skprox._jit import FAST, njit
-from skprox.prox import L1, LOWER, MIXED, RIDGE, STRENGTH, UPPER, moves_of_group, step_of_one
 from skprox.solvers.anderson import Anderson
 from skprox.solvers.factors import Cholesky, Factor, WideFactor, submatrix
+from skprox.solvers.model_steps import search, sweep
 
 ROUNDS, SWEEPS = 20, 10
 REFINEMENTS = 3  # of the solution of a linear system
@@ -124,8 +123,11 @@ class QuadraticModel:
             self._solve_smooth(gradient, coef, certificate, tol)
         n_bounded = len(coef) if certificate.penalty.is_bounded else 0  # a step may end where one reaches its bound
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS + n_bounded))
+        _, places = self.blocks()
         for _ in range(ROUNDS):
-            self._sweep(gradient, gradient, coef, certificate, tol, SWEEPS)
+            state = gradient[places]
+            self._sweep(gradient, state, coef, certificate, tol, SWEEPS)
+            gradient[places] = state
             if certificate(coef, gradient).max() <= tol:
                 break
             for _ in steps:
@@ -165,12 +167,12 @@ class QuadraticModel:
         moves, coef = (self.rows.T @ (start - coef).astype(self.rows.dtype)).astype(np.float64), start.copy()
         for n_rounds in range(RELAXATIONS):
             before = moves.copy()
-            if self._sweep(gradient, moves, coef, certificate, tol, 1) <= tol:
+            if self._sweep(gradient, moves[None], coef, certificate, tol, 1) <= tol:
                 break
             inside = np.flatnonzero(penalty.norms(coef) > 0)
             if (wide := self._wide(penalty, coef, inside, n_rounds)) is not None:
                 wide.step(gradient, moves, coef, penalty)
-            self._sweep(gradient, moves, coef, certificate, tol, BETWEEN, inside)
+            self._sweep(gradient, moves[None], coef, certificate, tol, BETWEEN, inside)
             step = moves - before
             further = past.extrapolate(step, step, coef.copy(), moves.copy())
             values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
@@ -207,22 +209,10 @@ class QuadraticModel:
         return kept.solve(inside, right)
 
     def _sweep(self, slope, state, coef, certificate, tol, n_sweeps, groups=None):
-        penalty = certificate.penalty
+        penalty, (rows, _) = certificate.penalty, self.blocks()
         groups = np.arange(penalty.n_groups) if groups is None else groups
-        bases = self.values, self.vectors, self.starts
-        return _sweep(
-            self.rows,
-            self.factored,
-            slope,
-            state,
-            coef,
-            groups,
-            penalty.arrays,
-            *bases,
-            certificate.residual_scale,
-            tol,
-            n_sweeps,
-        )
+        bases, until = (self.values, self.vectors, self.starts), (certificate.residual_scale, tol, n_sweeps)
+        return sweep(rows, state.shape[1], self.factored, *bases, slope, state, coef, penalty.arrays, groups, *until)
 
 
 def finite(second):
@@ -252,60 +242,6 @@ def is_factored(penalties, groups, n_rows, column_sd):
     return ((column_sd == 0) | ((column_sd > 1e-15) & (column_sd < 1e15))).all()
 
 
-@njit(fastmath=FAST)
-def _sweep(rows, factored, slope, state, coef, groups, penalty, values, vectors, starts, scale, tol, n_sweeps):
-    """Minimise over each of `groups` in turn, at most `n_sweeps` times: without a norm over each coefficient.
-
-    Stops where no move changes its own gradient by more than `tol` scales. What is kept up to date is
-    `state`: the gradient of the quadratic or, where `rows` are a factor of the Hessian, their sum with the
-    moves so far as weights, which gives the gradient as slope + rows @ state.
-    """
-    indptr = penalty.indptr
-    longest = np.max(indptr[1:] - indptr[:-1])
-    linear, curvature, step = np.empty(longest), np.empty(longest), np.empty(longest)
-    force, moves = np.empty(coef.size), np.empty(coef.size)
-    for _ in range(n_sweeps):
-        largest = 0.0
-        for g in groups:
-            start, stop, strength = indptr[g], indptr[g + 1], penalty.groups[STRENGTH, g]
-            size = 1 if strength == 0.0 and penalty.groups[MIXED, g] > 0.0 else stop - start
-            for first in range(start, stop, size):
-                last = first + size
-                for a in range(first, last):
-                    force[a] = slope[a] if factored else state[a]
-                    if factored:
-                        row, product = rows[a], 0.0
-                        for j in range(state.size):
-                            product += row[j] * state[j]
-                        force[a] += product
-                if size == 1:
-                    steepest = values[first] if stop == start + 1 else rows[first, first]
-                    l1, ridge = strength + penalty.columns[L1, first], penalty.columns[RIDGE, first]
-                    lower, upper = penalty.columns[LOWER, first], penalty.columns[UPPER, first]
-                    linear_term = steepest * coef[first] - force[first]
-                    moves[first] = step_of_one(linear_term, steepest, l1, ridge, lower, upper) - coef[first]
-                else:
-                    basis = starts[g]
-                    moves_of_group(penalty, g, force, coef, values, vectors, basis, linear, curvature, step, moves, 1)
-                    steepest = np.max(values[first:last])
-                for a in range(first, last):
-                    if moves[a] != 0.0:
-                        largest = max(largest, abs(moves[a]) * steepest / scale[a])
-                        coef[a] += moves[a]
-                for a in range(first, last - 1, 2):  # two at a time: memory is the bound
-                    if moves[a] != 0.0 or moves[a + 1] != 0.0:
-                        row, other = rows[a], rows[a + 1]
-                        for j in range(state.size):
-                            state[j] += moves[a] * row[j] + moves[a + 1] * other[j]
-                if size % 2 == 1 and moves[last - 1] != 0.0:
-                    row, move = rows[last - 1], moves[last - 1]
-                    for j in range(state.size):
-                        state[j] += move * row[j]
-        if largest <= tol:
-            break
-    return largest
-
-
 def _newton_step(model, gradient, coef, penalty):
     """Newton's step where the penalty is smooth, in place, as far as the objective falls. True if it was cut short."""
     slope, diagonal, radial = penalty.expansion(coef)
@@ -314,17 +250,5 @@ def _newton_step(model, gradient, coef, penalty):
         return False
     slope, diagonal[diagonal == np.inf], step = slope + gradient, 0.0, np.zeros_like(coef)
     step[inside] = model.solve_curved(inside, diagonal, radial, penalty, -slope[inside])
-    first = penalty.first_kink(coef, step)
-    before = penalty.value(coef)
-    tolerance = np.finfo(float).eps * before  # near the optimum the fall drowns in rounding
-    image = model.times(step)
-    for length in [1.0, 0.5, 0.25, 0.1, first, first / 10]:
-        moved = penalty.advance(coef, step, length)
-        move = moved - coef
-        short = moved - (coef + length * step)
-        product = length * image + (model.times(short) if short.any() else 0.0)
-        if gradient @ move + move @ product / 2 + penalty.value(moved) - before <= tolerance:
-            coef[:] = moved
-            gradient += product
-            return length < 1.0
-    return False
+    rows, places = model.blocks()
+    return search(rows, places, gradient, coef, step, model.times(step), penalty.arrays, penalty.n_groups)

@@ -74,10 +74,12 @@ class Problem:
     def penalty(self):
         return self.certificate.penalty
 
-    def result(self, point, n_iter, stalled=False):
-        certificate = self.certificate
-        residual = certificate(point.coef, point.gradient).max(initial=0.0)
-        return Result(point, n_iter, certificate.optimality(point.coef, point.gradient), residual, stalled)
+    def residual(self, point):
+        """The largest entry of the certificate."""
+        return self.certificate(point.coef, point.gradient).max(initial=0.0)
+
+    def result(self, point, residual, n_iter, stalled=False):
+        return Result(point, n_iter, self.certificate.optimality(point.coef, point.gradient), residual, stalled)
 
 
 @dataclass(frozen=True)
