@@ -100,7 +100,11 @@ sphinx_gallery_conf = {
             "plot_interactions.py",
             "plot_covariate_selection.py",
             "plot_larger_than_memory.py",
-            "*",
+            "plot_sgd_sparsity.py",
+            "plot_sparse_teacher.py",
+            "plot_overparametrized_linear.py",
+            "plot_overparametrized_relu.py",
+            "plot_sparsification_dynamics.py",
         ]
     ),
     "backreferences_dir": "gallery/backreferences",

@@ -1,6 +1,6 @@
 """
-A tariff that an actuary can sign
-=================================
+Claims: a tariff with relativities and intervals
+================================================
 
 An actuary prices motor policies: which covariates matter for the frequency of claims, what is the relativity of each
 level with its interval, and does the tariff tell good risks from bad ones? Relativities are to be smooth in the age of

@@ -1,6 +1,6 @@
 """
-Which neurons listen to what
-============================
+Neurons: which listen to what
+=============================
 
 Thirty neurons fire while an animal runs back and forth. Each may respond to its position, to its speed, to the size of
 its pupil, to the light, and to earlier spikes of any neuron. A group lasso finds, for each neuron, which of these it

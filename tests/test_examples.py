@@ -49,7 +49,12 @@ PRINTED = {
         r"ridge: .* 0.99\d+\n",
     ],
     "plot_overparametrized_relu": [r"L1, 89 % zeros .* 0\.89\d", r"L2, at the end .* 0\.000 +100\n"],
-    "plot_population": [r"noise +0.000 +0.000\n", r"casual: D² = 0.8", r"registered: D² = 0.8"],
+    "plot_population": [
+        r"noise +0.000 +0.000\n",
+        r"casual: D² = 0.8",
+        r"registered: D² = 0.8",
+        r"registered: .* \de-0[567] from its own",
+    ],
     "plot_sparse_teacher": [
         r"ridge +0.1[345]\d +0.1[345]\d ",
         r"lasso +0.2\d+ +0.0[56]\d ",

@@ -112,11 +112,11 @@ for ax, (name, table) in zip(axes, tables.items(), strict=True):
     for i, j in np.argwhere(table.to_numpy() > 0):
         if not (kept[i] and kept[j]):
             ax.plot(j, i, "x", color="tab:red", ms=12, mew=2.5)
-    ax.set_xticks(range(len(covariates)), covariates, rotation=45)
+    ax.set_xticks(range(len(covariates)), covariates, rotation=45, ha="right")
     ax.set_yticks(range(len(covariates)), covariates)
     ax.set_title(name)
 
-fig.colorbar(image, ax=axes, shrink=0.8, label="norm of the coefficients")
+fig.colorbar(image, ax=axes, shrink=0.8, label="norm of the coefficients (white: none)")
 fig.savefig("interactions.png", dpi=120)
 plt.show()
 

@@ -124,11 +124,11 @@ panels = [
     (M2, V2, f"L2, {n_epochs} epochs"),
 ]
 for ax, (M, V, title) in zip(axes, panels, strict=True):
-    order = np.argsort(-np.linalg.norm(M, axis=0) * np.abs(V))[:30]
+    order = np.argsort(-np.linalg.norm(M, axis=0) * np.abs(V))[:10]
     shares = np.abs(M[:, order]) / np.abs(M).max()
     options = {"aspect": "auto", "cmap": "magma_r", "interpolation": "nearest"}
     image = ax.imshow(shares, vmin=0, vmax=0.5, **options)
-    ax.set(title=title, xlabel="30 of 600 columns")
+    ax.set(title=title, xlabel="10 of 600 columns", xticks=range(0, 10, 3))
 axes[0].set_ylabel("row of M")
 fig.colorbar(image, ax=axes, label="|M|, share of its largest", extend="max")
 plt.show()

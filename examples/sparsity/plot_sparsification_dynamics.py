@@ -91,6 +91,7 @@ ax = result.plot(ax=axes[0, 0])
 ax.set(
     xlim=window, ylim=(1 / np.sqrt(10), m * np.sqrt(10)), title="m = 10⁵, alpha = 10⁻⁵"
 )
+ax.legend(loc="lower left", fontsize="small")
 ax.grid(True)
 
 ax = axes[0, 1]
@@ -106,9 +107,14 @@ ax.loglog(
 ax.loglog(time, result.feature_benefit, color="C4", label=r"benefit, $1 - \|w\|_2^2$")
 ax.loglog(time, theory["feature_benefit"], "--", color="C4", label="benefit, theory")
 ax.loglog(time, alpha * result.one_norm, ":", color="k", label=r"alpha $\|w\|_1$")
-ax.set(xlim=window, ylim=(3e-6, 1e3), xlabel="time", title="Deviation and benefit")
+ax.set(
+    xlim=window,
+    ylim=(3e-6, 1e6),
+    xlabel="time",
+    ylabel="deviation, benefit",
+    title="Deviation and benefit",
+)
 ax.grid(True)
-ax.set_ylim(3e-6, 1e6)
 ax.legend(ncols=2, loc="upper left", fontsize="small")
 
 ax = axes[1, 0]
@@ -131,7 +137,13 @@ ax.fill_between(
     label="bounds, ideal weights",
 )
 ax.semilogx(time, theory["relative_variance"], "k--", lw=1, label="theory")
-ax.set(xlim=window, ylim=(0, 2), xlabel="time", title="Relative variance")
+ax.set(
+    xlim=window,
+    ylim=(0, 2),
+    xlabel="time",
+    ylabel="variance / mean²",
+    title="Relative variance",
+)
 ax.legend(loc="upper left", fontsize="small")
 
 ax = axes[1, 1]
@@ -146,7 +158,8 @@ ax.set(
     xlim=window,
     ylim=(-0.15, 1.02),
     xlabel="time",
-    title="Weights as a share of the largest",
+    ylabel="share of the largest weight",
+    title="Weights by rank",
 )
 ax.legend(loc="lower left", fontsize="small")
 fig.savefig("sparsification_dynamics.png", dpi=120)

@@ -76,7 +76,7 @@ class Design:
         if n_columns == 0:
             made = recipe(self.rows)
         else:
-            forms = recipe(Rows(self, slice(0, 0)))
+            forms = recipe(Rows(self, slice(0, 1)))
             made = {name: np.empty((*form.shape[:-1], self.shape[0]), form.dtype) for name, form in forms.items()}
 
             def write(rows):
