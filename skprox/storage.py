@@ -55,16 +55,6 @@ def have_entries(X):
     return seen
 
 
-def entries(X):
-    """How many entries each column of a sparse X has."""
-    if X.format == "csc":
-        return np.diff(X.indptr)
-    counts = np.zeros(X.shape[1], dtype=int)
-    for start in range(0, X.nnz, POSITIONS):
-        counts += np.bincount(X.indices[start : start + POSITIONS], minlength=X.shape[1])
-    return counts
-
-
 def few(seen):
     """Positions of the columns that are seen, the first if none is; None where most are."""
     where = np.flatnonzero(seen)
@@ -145,8 +135,9 @@ def gather(X, columns, unites_rows=True):
     is all). Of a sparse matrix come the rows with an entry, where they are few and `unites_rows` says that one will do
     for all others, and an empty one in the end.
     """
-    n_entries, n_all = (entries(X)[columns].sum(), X.nnz) if sparse.issparse(X) else (len(columns), X.shape[1])
-    if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * n_entries > n_all:
+    by_entry = sparse.issparse(X) and X.format == "csc"  # where cuts of columns are cheap, and copies are sorted by row
+    share = np.diff(X.indptr)[columns].sum() / max(1, X.nnz) if by_entry else len(columns) / X.shape[1]
+    if (SMALL_PART if X.shape[0] > X.shape[1] else WIDE_PART) * share > 1:
         return X, columns, None
     if not sparse.issparse(X):
         return cut(X, slice(0, X.shape[0]), columns), None, None
