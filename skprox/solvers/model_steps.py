@@ -30,7 +30,7 @@ def sweep(rows, length, factored, values, vectors, starts, slope, state, coef, p
     What is kept up to date is `state`: the gradient of the quadratic in the columns of each block or, where `rows[0]`
     is a factor of the Hessian, its sum with the moves so far as weights: the gradient is slope + rows[0] @ state[0].
     """
-    n_blocks, work, largest = rows.shape[0], np.empty((5, coef.size)), 0.0
+    n_blocks, work, largest, zero = rows.shape[0], np.empty((5, coef.size)), 0.0, state.dtype.type(0)
     force, moves, linear, curvature, step = work[0], work[1], work[2], work[3], work[4]
     for _ in range(n_sweeps):
         largest = 0.0
@@ -42,7 +42,7 @@ def sweep(rows, length, factored, values, vectors, starts, slope, state, coef, p
                 for k in range(n_blocks):
                     for a in range(width):
                         if factored:
-                            product = 0.0
+                            product = zero
                             for j in range(length):
                                 product += rows[0, place + a, j] * state[0, j]
                             force[first + a] = slope[first + a] + product
@@ -67,11 +67,11 @@ def sweep(rows, length, factored, values, vectors, starts, slope, state, coef, p
                             largest = max(largest, abs(moves[a]) * steepest / scale[a])
                             coef[a] += moves[a]
                     for a in range(0, width - 1, 2):  # two at a time: memory is the bound
-                        move, other = moves[here + a], moves[here + a + 1]
+                        move, other = state.dtype.type(moves[here + a]), state.dtype.type(moves[here + a + 1])
                         if move != 0.0 or other != 0.0:
                             for j in range(length):
                                 state[k, j] += move * rows[k, place + a, j] + other * rows[k, place + a + 1, j]
-                    move = moves[here + width - 1]
+                    move = state.dtype.type(moves[here + width - 1])
                     if width % 2 == 1 and move != 0.0:
                         for j in range(length):
                             state[k, j] += move * rows[k, place + width - 1, j]

@@ -212,7 +212,10 @@ class QuadraticModel:
         penalty, (rows, _) = certificate.penalty, self.blocks()
         groups = np.arange(penalty.n_groups) if groups is None else groups
         bases, until = (self.values, self.vectors, self.starts), (certificate.residual_scale, tol, n_sweeps)
-        return sweep(rows, state.shape[1], self.factored, *bases, slope, state, coef, penalty.arrays, groups, *until)
+        near = state.astype(rows.dtype)  # in single precision beside a factor: sweeps take half as long
+        largest = sweep(rows, state.shape[1], self.factored, *bases, slope, near, coef, penalty.arrays, groups, *until)
+        state[:] = near
+        return largest
 
 
 def finite(second):
