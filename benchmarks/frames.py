@@ -104,7 +104,7 @@ def h2o(rows, penalty, alpha):
         alpha=float(penalty == "lasso"),
         lambda_=alpha,
         standardize=False,
-        solver="IRLSM",
+        solver="COORDINATE_DESCENT" if penalty == "lasso" else "IRLSM",
         max_iterations=300,
         objective_epsilon=1e-12,
         gradient_epsilon=1e-10,
