@@ -27,7 +27,7 @@ BY_ROWS = (
     SplineTransformer,
     StandardScaler,
 )
-BATCHES, BATCH_ROWS = 16, 2**14  # of rows that are transformed at once: at most so many, of at least so many rows
+BATCHES, BATCH_ROWS = 32, 2**14  # of rows that are transformed at once: at most so many, of at least so many rows
 
 
 class SparseColumnTransformer(ColumnTransformer, auto_wrap_output_keys=None):
