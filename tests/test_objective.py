@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -89,6 +91,14 @@ def test_values_intercepts_and_gradients(X, coefs, storage, intercept, n_threads
     objective, exact = make(X, storage, intercept, n_threads)
     for got, wanted in zip(objective.evaluate(coefs, OUTPUTS), exact.evaluate(coefs, OUTPUTS), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-13)
+
+
+def test_hessians_where_rates_overflow_or_vanish_do_not_warn(X, storage, n_threads):
+    objective, _ = make(X, storage, True, n_threads)
+    (point,) = objective.points(np.ones((1, X.shape[1])), [0])
+    for intercept in (1e4, -1e4):
+        second = objective.hessian(replace(point, intercept=intercept), 0, np.arange(X.shape[1]))
+        assert second.shape == (X.shape[1],) * 2
 
 
 def test_gradient_is_the_slope_of_the_value(X, coefs, storage, intercept):

@@ -26,7 +26,10 @@ restrict(columns, unite)
     None.
 """
 
+import numpy as np
 
+
+@np.errstate(over="ignore", invalid="ignore")  # sums that overflow are for those to judge who asked
 def add(first, second):
     """Sums of arrays, in place of the first."""
     for a, b in zip(first, second, strict=True):

@@ -220,6 +220,7 @@ class PoissonObjective:
         slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
         center = self.center[columns].astype(self.precision)
 
+        @np.errstate(over="ignore", invalid="ignore")  # where rates overflow: then the solver leaves it out
         def task(part):
             mass = curvatures(part, part.cut(support) @ slopes)
             root = np.sqrt(mass)
@@ -237,7 +238,7 @@ class PoissonObjective:
             return _double(mass.sum(), chunk.T @ root, second)
 
         mass, first, second = self.design.reduce(add, task, len(columns), 1)
-        if self.profiled:
+        if self.profiled and 0 < mass < np.inf:
             second -= np.outer(first[rows], first / mass)
         second /= self.scale[output]
         flat = self.column_sd[output, columns] == 0
