@@ -220,22 +220,22 @@ class PoissonObjective:
         slopes, curvatures = self._slopes(point.coef[None], support)[0], self._curvatures(point, output)
         center = self.center[columns].astype(self.precision)
 
-        @np.errstate(over="ignore", invalid="ignore")  # where rates overflow: then the solver leaves it out
         def task(part):
-            mass = curvatures(part, part.cut(support) @ slopes)
-            root = np.sqrt(mass)
-            chunk = part.cut(columns)
-            if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
-                chunk = chunk.toarray()
-            if sparse.issparse(chunk):
-                chunk = chunk.copy()
-                inplace_row_scale(chunk, root)
-            else:
-                chunk = chunk - center
-                chunk *= root[:, None]
-            second = chunk[:, rows].T @ chunk
-            second = second.toarray() if sparse.issparse(second) else second
-            return _double(mass.sum(), chunk.T @ root, second)
+            with np.errstate(over="ignore", invalid="ignore"):  # where rates overflow: then the solver leaves it out
+                mass = curvatures(part, part.cut(support) @ slopes)
+                root = np.sqrt(mass)
+                chunk = part.cut(columns)
+                if sparse.issparse(chunk) and storage.density(chunk) > storage.DENSE:
+                    chunk = chunk.toarray()
+                if sparse.issparse(chunk):
+                    chunk = chunk.copy()
+                    inplace_row_scale(chunk, root)
+                else:
+                    chunk = chunk - center
+                    chunk *= root[:, None]
+                second = chunk[:, rows].T @ chunk
+                second = second.toarray() if sparse.issparse(second) else second
+                return _double(mass.sum(), chunk.T @ root, second)
 
         mass, first, second = self.design.reduce(add, task, len(columns), 1)
         if self.profiled and 0 < mass < np.inf:
