@@ -59,9 +59,8 @@ def relative_residual(problem, model):
 
     def residual(means, coef, outputs):
         terms = weight * (means - y) / (1 + omega * means) * problem.factors
-        gradient = (X.T.astype(np.longdouble) @ terms[:, outputs]).astype(
-            float
-        )  # a sum in double precision rounds more
+        exact = X.T.astype(np.longdouble) @ terms[:, outputs]  # a sum in double precision rounds more
+        gradient = exact.astype(float)
         return kkt_residual(problem, gradient, coef[:, outputs], rounding[:, outputs])
 
     outputs = np.arange(y.shape[1])

@@ -349,7 +349,7 @@ def test_nothing_dense_is_made():
 
 
 def test_memory_of_a_pipeline(rng):
-    """Columns take little more memory than they have entries; a lasso none for those of its working set."""
+    """Columns take little more memory than they have entries."""
     n = 2**18
     X = pd.DataFrame({"id": np.arange(n) % 2000, "age": rng.uniform(size=n), "power": rng.uniform(size=n)})
     y = rng.poisson(1 + X["age"]).astype(float)
