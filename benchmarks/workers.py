@@ -158,7 +158,10 @@ def read(path):
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     whole = "size", "workers", "partitions", "passes"
-    return [{k: v if k == "case" else (int if k in whole else float)(v) for k, v in row.items()} for row in rows]
+    return [
+        {k: v if k == "case" else (int if k in whole else float)(v.replace(",", "")) for k, v in row.items()}
+        for row in rows
+    ]
 
 
 def write(rows, path):
@@ -168,7 +171,12 @@ def write(rows, path):
         table = csv.DictWriter(file, FIELDS, lineterminator="\n")
         table.writeheader()
         for key in order:
-            table.writerow({k: f"{v:.3g}" if isinstance(v, float) else v for k, v in known[key].items()})
+            table.writerow(
+                {
+                    k: f"{v:.3g}" if isinstance(v, float) else f"{v:,}" if k == "size" else v
+                    for k, v in known[key].items()
+                }
+            )
 
 
 def parse():

@@ -4,7 +4,8 @@ import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
-from docutils.nodes import container
+from docutils.nodes import container, literal
+from sphinx.addnodes import pending_xref
 from sphinx_gallery.directives import imgsgnode
 from sphinx_gallery.sorting import ExplicitOrder
 
@@ -146,6 +147,15 @@ def name_in_full(_app, _env, node, _text):
     node["reftarget"] = full_names.get(node["reftarget"], node["reftarget"])
 
 
+def link_names(app, doctree):
+    """Public names in the changelog, which is plain Markdown for readers of the source, are links."""
+    if app.env.docname == "changelog":
+        for name in list(doctree.findall(literal)):
+            if name.astext() in skprox.__all__:
+                target = {"refdomain": "py", "reftype": "obj", "reftarget": f"skprox.{name.astext()}"}
+                name.replace_self(pending_xref("", name.deepcopy(), refdoc="changelog", refwarn=True, **target))
+
+
 def hold_figures(_app, doctree, _page):
     """Give figures of the gallery a box, which scrolls on small screens."""
     for figure in list(doctree.findall(imgsgnode)):
@@ -154,4 +164,5 @@ def hold_figures(_app, doctree, _page):
 
 def setup(app):
     app.connect("missing-reference", name_in_full, priority=400)
+    app.connect("doctree-read", link_names)
     app.connect("doctree-resolved", hold_figures)

@@ -2,8 +2,8 @@
 Bike rentals: which covariates matter?
 ======================================
 
-Rentals go by the clock, on working days by another one than on days off, and by the weather. A group lasso finds which
-covariates matter, and predicts weeks that it has not seen.
+Rentals follow the hour, in one way on working days and in another on days off, and the weather. A group lasso finds
+which covariates matter, and predicts weeks that it has not seen.
 """
 
 # %%

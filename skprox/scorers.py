@@ -20,6 +20,8 @@ from skprox.validation import need_exposure
 class PoissonScorer:
     """A scorer of the counts that an estimator expects, for `scoring` of searches and cross-validation.
 
+    There are three:
+
     - `poisson_deviance_scorer`: the mean Poisson deviance, negative, so that greater is better. It judges the means
       alone, in the same way for all models, whatever their `overdispersion`;
     - `log_likelihood_scorer`: the mean log-likelihood of the counts under `predict_distribution`, which judges the
@@ -53,8 +55,9 @@ class PoissonScorer:
     ...     scores = cross_val_score(model, X, y, scoring=poisson_deviance_scorer, params={"exposure": hours})
     """
 
-    def __init__(self, name: str, score: Callable[..., float], of_means: bool = False) -> None:
+    def __init__(self, name: str, score: Callable[..., float], summary: str, of_means: bool = False) -> None:
         self._name, self._score, self._of_means = name, score, of_means
+        self.__doc__ = f"{summary}.\n\n    {type(self).__doc__}"
         self._requests = {"exposure": True, "sample_weight": True}
 
     @name_arguments
@@ -217,6 +220,8 @@ def _log_likelihood(y_true, y_pred, sample_weight, exposure, overdispersion):
     return float(np.mean(mean_over_rows(sum_of_log_likelihoods, y_true, y_pred, sample_weight, overdispersion)))
 
 
-poisson_deviance_scorer = PoissonScorer("poisson_deviance_scorer", _negative_deviance, of_means=True)
-log_likelihood_scorer = PoissonScorer("log_likelihood_scorer", _log_likelihood)
-mcfadden_scorer = PoissonScorer("mcfadden_scorer", mcfadden_r2)
+poisson_deviance_scorer = PoissonScorer(
+    "poisson_deviance_scorer", _negative_deviance, "The negative mean Poisson deviance", of_means=True
+)
+log_likelihood_scorer = PoissonScorer("log_likelihood_scorer", _log_likelihood, "The mean log-likelihood of the counts")
+mcfadden_scorer = PoissonScorer("mcfadden_scorer", mcfadden_r2, "McFadden's pseudo-R²")

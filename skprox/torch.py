@@ -24,7 +24,7 @@ NEWTON_STEPS = 12  # of a norm, where the entries of a group have steps of their
 
 @dataclass(frozen=True)
 class ElasticNet:
-    """alpha * sum_j ( l1_ratio abs(w_j) + (1 - l1_ratio) / 2 w_j^2 ),  lower <= w_j <= upper
+    """Elastic net, alpha * sum_j ( l1_ratio abs(w_j) + (1 - l1_ratio) / 2 w_j^2 ),  lower <= w_j <= upper
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class ElasticNet:
 
 @dataclass(frozen=True)
 class L1(ElasticNet):
-    """alpha * sum_j abs(w_j),  lower <= w_j <= upper
+    """Lasso, alpha * sum_j abs(w_j),  lower <= w_j <= upper
 
     Parameters
     ----------
@@ -87,7 +87,8 @@ class L1(ElasticNet):
 
 @dataclass(frozen=True, eq=False)
 class GroupLasso:
-    """alpha * sum_g ( (1 - l1_ratio) sqrt(size of g) ||w_g||_2 + l1_ratio ||w_g||_1 ),  lower <= w_j <= upper
+    """Group lasso, alpha * sum_g ( (1 - l1_ratio) sqrt(size of g) ||w_g||_2 + l1_ratio ||w_g||_1 ),
+    lower <= w_j <= upper
 
     Parameters
     ----------

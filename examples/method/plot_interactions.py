@@ -11,7 +11,7 @@ read. With latent groups a product comes with its parents only (strong heredity)
 # %%
 # Data
 # ----
-# Hourly rentals in Washington D.C. in 2011. Every fourth week is held out, and a covariate of pure noise stands by.
+# Hourly rentals in Washington D.C. in 2011. Every fourth week is held out, and one covariate is pure noise.
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -35,8 +35,8 @@ X = pd.concat({"f1": pd.DataFrame(f1), "f2": pd.DataFrame(f2)}, axis=1)
 print(f"{len(X)} bins, {spikes.sum()} spikes")
 
 # %%
-# One number, a number a group, a number a column
-# -----------------------------------------------
+# One number for all, per group or per column
+# -------------------------------------------
 # Ridge regression first. Each model has the same columns and differs in `alpha` alone.
 
 ridge = {
@@ -63,8 +63,8 @@ models["elastic net", "both by column"] = PoissonGLMRegressor(
 )
 
 # %%
-# Group lasso: a strength a group
-# -------------------------------
+# Group lasso: one strength per group
+# -----------------------------------
 # A group stays or goes as a whole, so columns have no strengths of their own. `f2` is held back four times as hard
 # as `f1`; at twelve times it goes.
 

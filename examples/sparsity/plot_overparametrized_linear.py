@@ -77,7 +77,7 @@ print(
 )
 
 # %%
-# Who is behind the mask
+# Both are linear models
 # ----------------------
 # The least that the L1 penalty can be for a given S is :math:`2 \|S\|_1^{1/2}`, with one column; the least of L2, which
 # is half the sum of the squares, is :math:`\|S\|_2`. So at the optimum the networks are a lasso and a ridge regression

@@ -17,8 +17,10 @@ these are ours.
 # %%
 # Loss on new examples
 # --------------------
-# For features from a standard normal distribution it has a closed form: with :math:`\theta` the angle between u and v,
-# :math:`E[(u^\top x)_+ (v^\top x)_+] = \|u\| \|v\| (\sin\theta + (\pi - \theta) \cos\theta) / 2\pi` [2]_.
+# For features from a standard normal distribution it has a closed form [2]_. With :math:`\theta` the angle between u
+# and v,
+#
+# .. math:: E[(u^\top x)_+ (v^\top x)_+] = \|u\| \|v\| (\sin\theta + (\pi - \theta) \cos\theta) / 2\pi
 #
 # .. [2] Cho and Saul (2009), "Kernel methods for deep learning", NeurIPS 22.
 
