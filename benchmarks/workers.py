@@ -156,10 +156,10 @@ def read(path):
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row | {"size": row["size"].replace(",", "")} for row in csv.DictReader(file)]
     whole = "size", "workers", "partitions", "passes"
     return [
-        {k: v if k == "case" else (int if k in whole else float)(v.replace(",", "")) for k, v in row.items()}
+        {k: v if k == "case" else (int if k in whole else float)(v) for k, v in row.items()}
         for row in rows
     ]
 
@@ -171,12 +171,8 @@ def write(rows, path):
         table = csv.DictWriter(file, FIELDS, lineterminator="\n")
         table.writeheader()
         for key in order:
-            table.writerow(
-                {
-                    k: f"{v:.3g}" if isinstance(v, float) else f"{v:,}" if k == "size" else v
-                    for k, v in known[key].items()
-                }
-            )
+            row = {k: f"{v:.3g}" if isinstance(v, float) else v for k, v in known[key].items()}
+            table.writerow(row | {"size": f"{row['size']:,}"})
 
 
 def parse():
