@@ -158,10 +158,7 @@ def read(path):
     with path.open(newline="") as file:
         rows = [row | {"size": row["size"].replace(",", "")} for row in csv.DictReader(file)]
     whole = "size", "workers", "partitions", "passes"
-    return [
-        {k: v if k == "case" else (int if k in whole else float)(v) for k, v in row.items()}
-        for row in rows
-    ]
+    return [{k: v if k == "case" else (int if k in whole else float)(v) for k, v in row.items()} for row in rows]
 
 
 def write(rows, path):
