@@ -424,7 +424,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     Parameters
     ----------
     alphas : int or array-like of shape (n_alphas,), default=100
-        The strengths, or how many of them, evenly spaced in logarithm from the critical one (of all rows, the
+        The strengths, or how many of them, evenly spaced in logarithm from `alpha_max_` (of all rows, the
         smallest at which all penalised coefficients are 0) down to `alpha_min_ratio` times that.
     alpha_min_ratio : float or "auto", default="auto"
         The smallest strength as a share of the largest, where `alphas` is a number. "auto" is 0.01; where the mean
@@ -447,7 +447,7 @@ class PoissonGLMRegressorCV(_CrossValidated):
     penalty : {"lasso", "mcp", "scad"}, default="lasso"
         The L1 part, as in `PoissonGLMRegressor`.
     gamma : float, default=None
-        How far "mcp" and "scad" bend, as in `PoissonGLMRegressor`.
+        How soon "mcp" and "scad" level off, as in `PoissonGLMRegressor`.
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on the strength, as in `PoissonGLMRegressor`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
@@ -647,7 +647,7 @@ class GroupLassoPoissonCV(_CrossValidated):
     penalty : {"lasso", "mcp", "scad"}, default="lasso"
         The norms' part, as in `GroupLassoPoisson`.
     gamma : float, default=None
-        How far "mcp" and "scad" bend, as in `GroupLassoPoisson`.
+        How soon "mcp" and "scad" level off, as in `GroupLassoPoisson`.
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, as in `GroupLassoPoisson`.
     overdispersion : float, array-like of shape (n_outputs,) or "estimate", default=0.0

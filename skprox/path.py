@@ -107,7 +107,7 @@ class RegularizationPath:
         tr((H + P)^-1 H), with the Hessian H of the data term and the curvature P of the penalty, both in the
         intercept and the coefficients of what is in play: of groups that are selected or have no penalty. A
         coefficient without a penalty counts 1, one that the lasso selects 1 as well [1]_. Ridge penalties count for
-        less, and so do groups of a group lasso: its norm bends in all directions but one, so that a group counts
+        less, and so do groups of a group lasso: its norm is curved in all directions but one, so that a group counts
         for more than 1 and less than its size [2]_. A concave penalty counts as the lasso that touches it at the
         coefficients from above. Of outputs that are one model each has the trace of its own block.
 

@@ -37,7 +37,7 @@ def _bend(penalties, levels, penalty, gamma):
         raise ValueError(f"gamma must be above 2 for penalty='scad', of which 4 is usual; got {gamma!r}.")
     if not any(level.any() for level in levels) and any(each.ridge.any() for each in penalties):
         raise ValueError(
-            f"penalty={penalty!r} bends norms, but the ratios leave nothing but other terms. Give an l1_ratio above 0 "
+            f"penalty={penalty!r} is a penalty of norms, but the ratios leave none of these. Give an l1_ratio above 0 "
             "(in a group lasso, an l1_ratio and l2_ratio whose sum is below 1)."
         )
     concavity = Concavity(gamma, 1 / gamma if penalty == "mcp" else 1 / (gamma - 1))

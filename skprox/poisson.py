@@ -155,8 +155,8 @@ class PoissonGLMRegressor(_Penalised):
 
         The last two are flat from t = gamma lambda_j on, and so leave large coefficients unshrunken. See the notes.
     gamma : float, default=None
-        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
-        and 4 for "scad". Not with "lasso".
+        How soon "mcp" and "scad" level off, above 1 and 2: smaller values are further from the lasso. None is 3 for
+        "mcp" and 4 for "scad". Not with "lasso".
     penalty_weights : float, array-like, dict, Series or DataFrame, default=None
         Factors on `alpha`, in the same forms. They hold the pattern of strengths while `alpha` is
         tuned as one number. None is 1 for all.
@@ -424,8 +424,8 @@ class GroupLassoPoisson(_Penalised):
         The last two are flat from t = gamma lambda_g on, and so leave groups of large effect unshrunken. The L1 norm
         within groups and the squares stay as they are. See the notes.
     gamma : float, default=None
-        How far "mcp" and "scad" bend, above 1 and 2: smaller values are further from the lasso. None is 3 for "mcp"
-        and 4 for "scad". Not with "lasso".
+        How soon "mcp" and "scad" level off, above 1 and 2: smaller values are further from the lasso. None is 3 for
+        "mcp" and 4 for "scad". Not with "lasso".
     bounds : tuple, array-like of shape (n_features, 2) or dict, default=None
         Lower and upper bounds of the coefficients, the same for all outputs: a pair for all of them, as ``(0, None)``
         where no effect may be negative; an array with a pair for each; or a dict (or pandas Series) from names of

@@ -56,7 +56,7 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
         Share of the halves that must select a group for it to be kept, above 0.5 and at most 1.
     alphas : array-like of shape (n_alphas,), default=None
         The strengths, the same for all halves. None is `n_alphas` of them, evenly spaced in logarithm from
-        the critical strength of all rows (the smallest at which all penalised coefficients are 0) down to
+        the smallest at which all penalised coefficients are 0 (of all rows) down to
         `alpha_min_ratio` times that.
     n_alphas : int, default=30
         Number of strengths where `alphas` is None.

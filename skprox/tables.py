@@ -146,7 +146,7 @@ class TablesMixin(InferenceMixin):
 
         Notes
         -----
-        Ridge pulls coefficients to 0, and standard errors of ``kind="model"`` make up for this on average over the
+        Ridge shrinks coefficients, and standard errors of ``kind="model"`` make up for this on average over the
         coefficients [1]_.
 
         References

@@ -587,7 +587,7 @@ def test_errors(data):
         ):
             with pytest.raises(ValueError, match=match):
                 clone(model).set_params(**given).fit(X, y)
-    with pytest.raises(ValueError, match=r"penalty='mcp' bends norms.*l1_ratio above 0"):
+    with pytest.raises(ValueError, match=r"penalty='mcp' is a penalty of norms.*l1_ratio above 0"):
         PoissonGLMRegressor(penalty="mcp").fit(X, y)
     with pytest.raises(ValueError, match="sum is below 1"):
         clone(groups).set_params(penalty="scad", l1_ratio=0.5, l2_ratio=0.5).fit(X, y)
