@@ -1,11 +1,13 @@
 """Sphinx configuration: ``sphinx-build -W doc doc/_build`` with the `docs` extra."""
 
 import zlib
+from importlib import import_module
 from importlib.util import find_spec
+from operator import attrgetter
 from pathlib import Path
 
 from docutils.nodes import container, literal
-from sphinx.addnodes import pending_xref
+from sphinx.addnodes import desc_signature, pending_xref
 from sphinx_gallery.directives import imgsgnode
 from sphinx_gallery.sorting import ExplicitOrder
 
@@ -147,6 +149,26 @@ def name_in_full(_app, _env, node, _text):
     node["reftarget"] = full_names.get(node["reftarget"], node["reftarget"])
 
 
+modules_of_sources = {}
+
+
+def find_sources(_app, doctree):
+    """Link inherited methods to their source, too, by the name and the module that viewcode looks for."""
+    for signature in doctree.findall(desc_signature):
+        owner, _, name = signature.get("fullname", "").rpartition(".")
+        if not owner:
+            continue
+        method = getattr(attrgetter(owner)(import_module(signature["module"])), name)
+        if getattr(method, "__module__", "").startswith("skprox."):
+            signature["fullname"] = method.__qualname__
+            signature["ids"].append(f"{signature['module']}.{method.__qualname__}")  # where the source links back to
+            modules_of_sources[signature["module"], method.__qualname__] = method.__module__
+
+
+def module_of_source(_app, module, name):
+    return modules_of_sources.get((module, name))
+
+
 def link_names(app, doctree):
     """Public names in the changelog, which is plain Markdown for readers of the source, are links."""
     if app.env.docname == "changelog":
@@ -164,5 +186,7 @@ def hold_figures(_app, doctree, _page):
 
 def setup(app):
     app.connect("missing-reference", name_in_full, priority=400)
+    app.connect("doctree-read", find_sources, priority=400)
+    app.connect("viewcode-follow-imported", module_of_source)
     app.connect("doctree-read", link_names)
     app.connect("doctree-resolved", hold_figures)
