@@ -43,6 +43,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skprox"
 html_static_path = ["_static"]
 html_css_files = ["skprox.css"]
+html_favicon = "_static/favicon.svg"
 html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_align": "left",

@@ -109,8 +109,8 @@ with threadpool_limits(1):  # matrices are too small for threads to be of use
     }
 
 # %%
-# Figures
-# -------
+# In numbers
+# ----------
 # Means over five draws; the loss is a share of that of a student that always says zero.
 
 stages = {
