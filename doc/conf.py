@@ -160,6 +160,7 @@ def find_sources(_app, doctree):
         if not owner:
             continue
         method = getattr(attrgetter(owner)(import_module(signature["module"])), name)
+        method = getattr(method, "fget", getattr(method, "func", method))  # of properties, cached or not
         if getattr(method, "__module__", "").startswith("skprox."):
             signature["fullname"] = method.__qualname__
             signature["ids"].append(f"{signature['module']}.{method.__qualname__}")  # where the source links back to
