@@ -18,6 +18,7 @@ from skprox.validation import check_spread
 START = 16  # problems in lockstep at first, or one strength
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
 NEAR_STEPS, FAR_STEPS = 6, 8
+REACH = 8  # how far a path is foretold, in distances of the last two strengths
 
 
 @dataclass(frozen=True)
@@ -213,11 +214,12 @@ def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]
-        problems = [
-            Problem(output, certificate.at_null(pattern.scaled(alpha), objective.null[output]), point)
-            for output, certificate, point in zip(outputs, certificates, points, strict=True)
-            for alpha in batch
-        ]
+        problems = []
+        for k, (output, certificate, point) in enumerate(zip(outputs, certificates, points, strict=True)):
+            null, past = objective.null[output], [at_alpha[k].point.coef for at_alpha in results[-2:]]
+            for alpha in batch:
+                guess = _foretold(pattern, alphas[: len(results)][-2:], past, alpha)
+                problems.append(Problem(output, certificate.at_null(pattern.scaled(alpha), null), point, guess))
         found, model = solve(objective, problems, *settings.arguments, model=model)
         by_output = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
         points = [path[-1].point for path in by_output]
@@ -232,3 +234,15 @@ def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
         width = max(1, *(np.count_nonzero(point.coef) for point in points))
         size = min(size, max(2, 2 * objective.shape[0] // width), most_at_once)
     return results
+
+
+def _foretold(penalty, alphas, coefs, alpha):
+    """Where a line through the coefficients at two strengths leads at a third, None with fewer.
+
+    Between the strengths at which coefficients come and go, paths of the lasso are nearly straight lines, under a
+    quadratic loss exactly so (Efron, Hastie, Johnstone and Tibshirani, 2004). Those at zero stay there.
+    """
+    if len(alphas) < 2 or alphas[0] == alphas[1]:
+        return None
+    share = min((alphas[1] - alpha) / (alphas[0] - alphas[1]), REACH)
+    return penalty.feasible(np.where(coefs[1] == 0, 0.0, coefs[1] + share * (coefs[1] - coefs[0])))

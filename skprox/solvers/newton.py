@@ -129,7 +129,10 @@ class _WorkingSet:
 
 
 def _propose(objective, active, tol):
-    """Find where each step leads. Of problems that start together each begins with what the one before found."""
+    """Find where each step leads. Of problems that start together each begins with what the one before found.
+
+    Unless it has a guess of its own.
+    """
 
     def run(chain):
         model, end = copy(chain[0].model), None  # with factors of its own: those of others come when they may
@@ -138,7 +141,7 @@ def _propose(objective, active, tol):
         return model.kept
 
     proposing = [descent for descent in active if not descent.halving]
-    chains = groupby(proposing, lambda d: (d.order,) if d.n_iter else (id(d.problem.start), id(d.model)))
+    chains = groupby(proposing, lambda d: (d.order,) if d.is_on_its_way else (id(d.problem.start), id(d.model)))
     chains = [list(chain) for _, chain in chains]
     implicit = any(chain[0].model.is_implicit for chain in chains)  # then each step has threads of its own
     factors = list(
@@ -236,6 +239,11 @@ class _Descent:
         """Whether it ended where rounding may be in the way of any solver."""
         return self.n_stalled >= STALL and self.residual < self.eps**0.25
 
+    @property
+    def is_on_its_way(self):
+        """Whether it knows better than others where to begin a step."""
+        return self.n_iter > 0 or self.problem.guess is not None
+
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside whose gradient is largest as a share of their strength."""
         coef, gradient, penalty = self.point.coef, self.point.gradient, self.penalty
@@ -270,13 +278,15 @@ class _Descent:
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, model, start, tol):
-        """The minimiser of a model, sought from `start`."""
+        """The minimiser of a model, sought from `start`, or where that is None from the guess or from here."""
         self.gradient = self.point.gradient[self.where]
+        if start is None:
+            start = self.here if self.n_iter > 0 or self.problem.guess is None else self.problem.guess[model.columns]
         gradient = self.gradient / self.scale
         self.end, slope = model.minimise(
             gradient,
             self.here,
-            self.here if start is None else start,
+            start,
             self.local.scaled(1 / self.scale),
             INNER * max(self.residual, tol),
         )
