@@ -5,7 +5,7 @@ numba takes as long to import as all else: nothing here imports it before there 
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, product
 
 import numpy as np
 from scipy.sparse import issparse
@@ -212,14 +212,17 @@ def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
     n_vectors = len(outputs) * (objective.n_blocks or 1)
     size, most_at_once = (max(1, n_problems // n_vectors) for n_problems in (START, LOCKSTEP))
     certificates = [Certificate.of(objective, pattern, output) for output in outputs]
+
+    def problem(task):
+        k, alpha = task
+        certificate = certificates[k].at_null(pattern.scaled(alpha), objective.null[outputs[k]])
+        last_two = [at_alpha[k].point.coef for at_alpha in results[-2:]]
+        guess = _foretold(pattern, alphas[: len(results)][-2:], last_two, alpha)
+        return Problem(outputs[k], certificate, points[k], guess)
+
     while len(results) < len(alphas):
         batch = alphas[len(results) : len(results) + size]
-        problems = []
-        for k, (output, certificate, point) in enumerate(zip(outputs, certificates, points, strict=True)):
-            null, past = objective.null[output], [at_alpha[k].point.coef for at_alpha in results[-2:]]
-            for alpha in batch:
-                guess = _foretold(pattern, alphas[: len(results)][-2:], past, alpha)
-                problems.append(Problem(output, certificate.at_null(pattern.scaled(alpha), null), point, guess))
+        problems = list(objective.map(problem, product(range(len(outputs)), batch)))
         found, model = solve(objective, problems, *settings.arguments, model=model)
         by_output = [found[k : k + len(batch)] for k in range(0, len(found), len(batch))]
         points = [path[-1].point for path in by_output]

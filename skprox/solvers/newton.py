@@ -35,10 +35,11 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     Returns the results, and the last Hessian: problems near these may start with it. Stops early, above
     `tol`, where the Hessian, or a factor of it, would have more than `max_entries` entries.
     """
-    descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
+    on_threads = objective.map  # of the passes over all groups, where these are many
+    descents = list(on_threads(lambda k: _Descent(problems[k], objective, k, monitor), range(len(problems))))
     running = [descent for descent in descents if descent.residual > tol]
     while running:
-        first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
+        first, groups = running[0], reduce(np.union1d, on_threads(lambda descent: descent.groups_in_play(tol), running))
         new_model, size = _kind_of_model(objective, running, groups, max_entries)
         if size > max_entries:
             break
@@ -62,7 +63,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.residual, d.n_iter, d.stopped or d.is_stalled()) for d in descents]
+    results = list(on_threads(_Descent.result, descents))
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -177,10 +178,10 @@ def _check_all_columns(objective, running):
         answers = objective.evaluate(coefs, [descent.problem.output for descent in incomplete])
         for descent, value, intercept, gradient in zip(incomplete, *answers, strict=True):
             descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
-    for descent in running:
-        before = descent.residual
-        descent.certify()
-        if descent.residual > 2 * before:  # there is more to do outside than rounding can hide
+    before = [descent.residual for descent in running]
+    list(objective.map(_Descent.certify, running))
+    for descent, residual in zip(running, before, strict=True):
+        if descent.residual > 2 * residual:  # there is more to do outside than rounding can hide
             descent.n_stalled = 0
 
 
@@ -235,9 +236,10 @@ class _Descent:
             return False
         return self.residual > tol and (self.n_iter < max_iter or self.halving)
 
-    def is_stalled(self):
-        """Whether it ended where rounding may be in the way of any solver."""
-        return self.n_stalled >= STALL and self.residual < self.eps**0.25
+    def result(self):
+        """The result; stalled where it ended where rounding may be in the way of any solver, or was stopped."""
+        stalled = self.n_stalled >= STALL and self.residual < self.eps**0.25
+        return self.problem.result(self.point, self.residual, self.n_iter, self.stopped or stalled)
 
     @property
     def is_on_its_way(self):
