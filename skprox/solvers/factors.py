@@ -114,19 +114,25 @@ class WideFactor:
         n_groups, n_shared = np.count_nonzero(inside), np.count_nonzero(inside[self.groups])
         return 10 * (n_groups + len(self.groups) - 2 * n_shared) <= n_groups
 
-    def step(self, rows, gradient, moves, coef, penalty):
-        """Newton's step in place if it leads down, short of where a group passes zero. Two passes over the rows."""
-        part, here = penalty.restrict(self.groups), coef[self.columns]
-        slope, diagonal, _ = part.expansion(here)
-        slope += gradient[self.columns]
-        (right, across), along = np.empty((2, len(here)), rows.dtype), np.empty(len(self.groups), rows.dtype)
+    def solve(self, rows, slope, moves, diagonal):
+        """-(R R' + C)^-1 (slope + R moves), and R' times that. Two passes over the rows.
+
+        Where `diagonal` is infinite the right-hand side is zero.
+        """
+        (right, across), along = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
         local = moves.astype(rows.dtype), slope, diagonal, self.direction, self.inverse_curvature
         half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, along, across))
         along = self.radial.solve(along - self.half.T @ half)
         image = self.tangential.half_solve(half + self.half @ along, transposed=True)
         right -= products(rows, self.columns, image)
         right -= self.direction * np.add.reduceat(right * self.direction, self.ends[:-1])[self.label]
-        step = self.inverse_curvature * right + self.direction * along[self.label]
+        return self.inverse_curvature * right + self.direction * along[self.label], image
+
+    def step(self, rows, gradient, moves, coef, penalty):
+        """Newton's step in place if it leads down, short of where a group passes zero."""
+        part, here = penalty.restrict(self.groups), coef[self.columns]
+        slope, diagonal, _ = part.expansion(here)
+        step, image = self.solve(rows, slope + gradient[self.columns], moves, diagonal)
         at_kink = np.flatnonzero(np.isinf(diagonal))
         image -= step[at_kink] @ rows[self.columns[at_kink]]
         step[at_kink] = 0.0
