@@ -119,8 +119,8 @@ class QuadraticModel:
         if self.factored:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
-        if certificate.penalty.is_smooth():
-            self._solve_smooth(gradient, coef, certificate, tol)
+        if certificate.penalty.is_smooth() and self._solve_smooth(gradient, coef, certificate, tol):
+            return coef, gradient
         n_bounded = len(coef) if certificate.penalty.is_bounded else 0  # a step may end where one reaches its bound
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS + n_bounded))
         _, places = self.blocks()
@@ -140,7 +140,11 @@ class QuadraticModel:
         return self.rows[None], np.arange(len(self.rows))[None]
 
     def _solve_smooth(self, gradient, coef, certificate, tol):
-        """The minimiser without norms, in place; not along directions whose curvature may be rounding alone."""
+        """The minimiser without norms, in place; True if the certificate says so.
+
+        Not along directions whose curvature may be rounding alone, nor along flat ones where it does without: steps
+        along these are the longest, and tell least.
+        """
         (matrix, places), ridge = self.blocks(), certificate.penalty.ridge
         matrix = matrix + ridge[places][:, :, None] * np.eye(places.shape[1])
         scale = np.sqrt(np.maximum(np.einsum("kjj->kj", matrix), 0.0))
@@ -148,15 +152,17 @@ class QuadraticModel:
         matrix /= scale[:, None]
         matrix /= scale[:, :, None]
         values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
-        told = values > values.shape[1] * self.eps * values[:, -1:]
-        inverse, step = np.where(told, 1 / np.where(values > 0, values, 1.0), 0.0), np.empty_like(coef)
-        for _ in range(REFINEMENTS):
+        step = np.empty_like(coef)
+        for least in (np.sqrt(self.eps), *REFINEMENTS * [values.shape[1] * self.eps]):
             if certificate(coef, gradient).max() <= tol:
-                break
+                return True
+            told = values > least * values[:, -1:]
+            inverse = np.where(told, 1 / np.where(told, values, 1.0), 0.0)
             linear_term = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
             step[places] = -np.einsum("kij,kj->ki", vectors, inverse * linear_term) / scale
             coef += step
             gradient += self.times(step)
+        return certificate(coef, gradient).max() <= tol
 
     def _relax(self, gradient, coef, start, certificate, tol):
         """Sweeps, most of them over the groups in play, and Newton steps of these, extrapolated.
