@@ -119,8 +119,8 @@ class QuadraticModel:
         if self.factored:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
-        if certificate.penalty.is_smooth() and self._solve_smooth(gradient, coef, certificate, tol):
-            return coef, gradient
+        if certificate.penalty.is_smooth():
+            return self._solve_smooth(gradient, coef, certificate, tol)
         n_bounded = len(coef) if certificate.penalty.is_bounded else 0  # a step may end where one reaches its bound
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS + n_bounded))
         _, places = self.blocks()
@@ -140,10 +140,10 @@ class QuadraticModel:
         return self.rows[None], np.arange(len(self.rows))[None]
 
     def _solve_smooth(self, gradient, coef, certificate, tol):
-        """The minimiser without norms, in place; True if the certificate says so.
+        """The minimiser without norms, by eigenvectors, and the gradient there.
 
-        Not along directions whose curvature may be rounding alone, nor along flat ones where it does without: steps
-        along these are the longest, and tell least.
+        Not along directions whose curvature may be rounding alone, as is that of negative size, nor along flat ones
+        where the certificate does without: steps along these are the longest, and tell least.
         """
         (matrix, places), ridge = self.blocks(), certificate.penalty.ridge
         matrix = matrix + ridge[places][:, :, None] * np.eye(places.shape[1])
@@ -155,14 +155,14 @@ class QuadraticModel:
         step = np.empty_like(coef)
         for least in (np.sqrt(self.eps), *REFINEMENTS * [values.shape[1] * self.eps]):
             if certificate(coef, gradient).max() <= tol:
-                return True
-            told = values > least * values[:, -1:]
+                break
+            told = values > np.maximum(least * values[:, -1:], -values[:, :1])
             inverse = np.where(told, 1 / np.where(told, values, 1.0), 0.0)
             linear_term = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
             step[places] = -np.einsum("kij,kj->ki", vectors, inverse * linear_term) / scale
             coef += step
             gradient += self.times(step)
-        return certificate(coef, gradient).max() <= tol
+        return coef, gradient
 
     def _relax(self, gradient, coef, start, certificate, tol):
         """Sweeps, most of them over the groups in play, and Newton steps of these, extrapolated.
