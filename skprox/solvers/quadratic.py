@@ -8,6 +8,7 @@ from skprox.solvers.model_steps import search, sweep
 
 ROUNDS, SWEEPS = 20, 10
 REFINEMENTS = 3  # of the solution of a linear system
+STEEP = 0.75  # power of the precision: curvature, as a share of the largest, along which such solutions begin
 RELAXATIONS, BETWEEN = 200, 4  # sweeps over the groups in play between two over all
 NEWTON_STEPS = 10_000  # times columns: fewer where factorising costs more
 
@@ -153,7 +154,7 @@ class QuadraticModel:
         matrix /= scale[:, :, None]
         values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
         step = np.empty_like(coef)
-        for least in (np.sqrt(self.eps), *REFINEMENTS * [values.shape[1] * self.eps]):
+        for least in (self.eps**STEEP, *REFINEMENTS * [values.shape[1] * self.eps]):
             if certificate(coef, gradient).max() <= tol:
                 break
             told = values > np.maximum(least * values[:, -1:], -values[:, :1])
