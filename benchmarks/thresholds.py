@@ -402,6 +402,7 @@ IN_LOCKSTEP = {
     "engine.START": (1, 4, 64),
     "engine.NEAR_STEPS": (3, 12),
     "engine.FAR_STEPS": (4, 16),
+    "engine.REACH": (0, 1, 100),
     "solvers.newton.WORKING_COLUMNS": (30, 300),
     "solvers.newton.WHOLE": (0.2, 1.0),
     "solvers.newton.NEEDED": (0.3, 0.6, 1.0),

@@ -1,4 +1,4 @@
-"""Sphinx configuration: ``sphinx-build -W doc doc/_build`` with the `docs` extra."""
+"""Sphinx configuration: ``sphinx-build -W doc doc/_build`` with the extras `docs` and `dask`."""
 
 import zlib
 from importlib.util import find_spec

@@ -50,6 +50,12 @@ def check_data(model, X, y, sample_weight, exposure):
 class CountModel(CallbackSupportMixin, TablesMixin, ExposureMixin, DocLinkMixin, RegressorMixin, BaseEstimator):
     """A fitted model: what all estimators share but `fit`."""
 
+    coef_: np.ndarray
+    intercept_: float | np.ndarray
+    n_iter_: int | np.ndarray
+    groups_: dict[Hashable, np.ndarray]
+    selected_groups_: list[Hashable]
+
     @name_arguments
     def predict(self, X: MatrixLike, exposure: RowsLike | None = None) -> np.ndarray | pd.DataFrame:
         """Expected counts.

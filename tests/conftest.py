@@ -1,3 +1,4 @@
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,6 +43,13 @@ def spikes():
     y = rng.poisson(rate)
     X = pd.concat({"f1": pd.DataFrame(f1), "f2": pd.DataFrame(f2)}, axis=1)
     return X, y, np.column_stack([y, 2 * y])
+
+
+@pytest.fixture
+def compiled():
+    """For tests of what is compiled, where coverage is measured without."""
+    if numba.config.DISABLE_JIT:
+        pytest.skip("NUMBA_DISABLE_JIT")
 
 
 @pytest.fixture

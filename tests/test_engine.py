@@ -133,6 +133,18 @@ def test_any_penalty_of_any_objective(quadratic, name, solver):
         assert case.distance(result.point.coef, gradient) <= 10 * TOL
 
 
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_guess_may_be_anywhere(quadratic, rng, name):
+    case, penalty = PENALTIES[name], build(PENALTIES[name])
+    certificates = [Certificate.of(quadratic, penalty, k) for k in range(3)]
+    guesses = [penalty.feasible(rng.normal(scale=scale, size=P)) for scale in (0.1, 10.0, 1e6)]
+    problems = [Problem(k, certificates[k], quadratic.null[k], guesses[k]) for k in range(3)]
+    for k, result in enumerate(solve(quadratic, problems, "newton", TOL, 1000)[0]):
+        gradient = quadratic.second @ result.point.coef - quadratic.first[k]
+        assert result.residual <= TOL
+        assert case.distance(result.point.coef, gradient) <= 10 * TOL
+
+
 @pytest.mark.parametrize("solver", ["newton", "fista"])
 @pytest.mark.parametrize("name", PENALTIES)
 def test_any_penalty_of_counts(counts, name, solver, server):

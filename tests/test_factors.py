@@ -63,10 +63,18 @@ def test_newtons_matrix_of_more_columns_than_rows(rng):
         u = coef[penalty.columns(np.array([g]))]
         norm = np.linalg.norm(u)
         matrix[at, at] += strength[g] / norm * (np.eye(len(u)) - np.outer(u, u) / norm**2)
-    right = rng.normal(size=9)
-    step, image = WideFactor(rows, penalty, coef, groups).solve(right)
+    slope, moves, diagonal = rng.normal(size=9), rng.normal(size=n), np.where(np.arange(9) < 3, np.inf, 1.0)
+    step, image = WideFactor(rows, penalty, coef, groups).solve(rows, slope, moves, diagonal)
+    right = np.where(np.isinf(diagonal), 0.0, -(slope + rows[columns] @ moves))
     np.testing.assert_allclose(matrix @ step, right, atol=1e-7)
     np.testing.assert_allclose(image, rows[columns].T @ step, atol=1e-7)
+
+
+@pytest.mark.parametrize(("inside", "near"), [(range(20), True), (range(1, 21), True), (range(10), False)])
+def test_newtons_matrix_does_for_nearly_the_same_groups(rng, inside, near):
+    penalty = Penalty.from_groups([np.array([j]) for j in range(30)], np.ones(30), 0.0)
+    factor = WideFactor(rng.normal(size=(30, 5)), penalty, rng.normal(size=30), np.arange(20))
+    assert factor.is_near(np.isin(np.arange(30), inside)) == near
 
 
 def test_extrapolation_of_a_linear_iteration_is_exact(rng):

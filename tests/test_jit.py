@@ -63,7 +63,7 @@ def test_everything_runs_without_a_place_for_the_cache():
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path, monkeypatch, compiled):
     """Where kernels are kept; nothing has been warned of yet."""
     monkeypatch.setattr(skprox._jit, "_warned", False)
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))

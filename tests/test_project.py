@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import skprox
 from skprox.base import DocLinkMixin
 from skprox.datasets import load_bike_rentals
 
@@ -73,6 +74,15 @@ def test_documentation_has_one_address():
     assert all(page.startswith(address) for page in pages)
     for page in {page.removeprefix(address) for page in pages} - {"", "gallery/index.html"}:
         assert (ROOT / "doc" / page).with_suffix(".rst").exists(), page
+
+
+def test_hooks_have_the_versions_of_the_tests():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    for name, version in re.findall(r"/(ruff|codespell)\S*\n +rev: v(\S+)", hooks):
+        assert f"{name}=={version}" in project["optional-dependencies"]["test"]
+    versions = re.findall(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    assert versions == [skprox.__version__]
 
 
 def test_guides_are_run():

@@ -1,6 +1,8 @@
 """scikit-learn's own checks, and skprox inside its tools."""
 
+import multiprocessing
 import pickle
+import sys
 
 import joblib
 import numpy as np
@@ -140,10 +142,10 @@ def test_memory_mapped_data_in_workers(rng, tmp_path):
         np.testing.assert_allclose(model.coef_, PoissonGLMRegressor(alpha=a).fit(X, y).coef_, rtol=1e-10)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere forks are unsafe, or there are none")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 upwards
 def test_fits_after_a_fork(behaviour, small_blocks):
     """Threads of the parent do not live in the child."""
-    import multiprocessing
-
     X, y = behaviour[0][["position", "speed"]].to_numpy(), behaviour[1]
     model = PoissonGLMRegressor(alpha=0.1, n_jobs=2).fit(X, y)
     with multiprocessing.get_context("fork").Pool(2) as pool:

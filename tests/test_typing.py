@@ -12,6 +12,7 @@ import skprox.datasets
 import skprox.dynamics
 import skprox.metrics
 from skprox import GroupLassoPoisson, GroupLassoPoissonCV, RegularizationPath, regularization_path
+from skprox.datasets import load_bike_rentals
 from skprox.metrics import cohen_r2
 
 NAMES = {
@@ -56,9 +57,12 @@ def test_what_comes_back_has_a_type() -> None:
     assert_type(model.fit(X, y, sample_weight=np.ones(4), exposure=2.0), GroupLassoPoisson)
     assert_type(model.predict(X, 2.0), np.ndarray | pd.DataFrame)
     assert_type(model.score(X, y, exposure=2.0), float)
+    assert_type(model.coef_, np.ndarray)
     assert_type(model.summary(), pd.DataFrame)
     assert_type(GroupLassoPoissonCV(alphas=[0.3, 0.1], cv=2, groups=["a", "a"]).fit(X, y), GroupLassoPoissonCV)
     assert_type(regularization_path(GroupLassoPoisson(), X, y, n_alphas=2), RegularizationPath)
+    assert_type(load_bike_rentals(as_frame=True, return_X_y=True), tuple[pd.DataFrame, pd.Series])
+    assert_type(load_bike_rentals(return_X_y=True), tuple[np.ndarray, np.ndarray])
     assert_type(cohen_r2(y, [1.0, 2.0, 3.0, 5.0]), float | np.ndarray)
 
 

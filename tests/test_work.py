@@ -144,5 +144,5 @@ def test_lockstep_takes_no_more_than_was_counted(problem, work, lockstep, sparse
 
 
 @pytest.mark.parametrize("problem", COUNTED, ids=lambda problem: problem.__name__)
-def test_compiled_descents_take_no_more_steps_than_were_counted(problem):
+def test_compiled_descents_take_no_more_steps_than_were_counted(problem, compiled):
     assert np.sum(problem()) <= most(COUNTED[problem][1])

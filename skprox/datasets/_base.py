@@ -1,6 +1,7 @@
 from importlib.resources import as_file, files
-from typing import Any
+from typing import Any, Literal, overload
 
+import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
@@ -9,6 +10,14 @@ from skprox._compat import validate_params
 COUNTS = ["casual", "registered", "bikers"]
 
 
+@overload
+def load_bike_rentals(
+    *, return_X_y: Literal[True], as_frame: Literal[False] = False
+) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def load_bike_rentals(*, return_X_y: Literal[True], as_frame: Literal[True]) -> tuple[pd.DataFrame, pd.Series]: ...
+@overload
+def load_bike_rentals(*, return_X_y: Literal[False] = False, as_frame: bool = False) -> Bunch: ...
 @validate_params({"as_frame": ["boolean"], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
 def load_bike_rentals(*, return_X_y: bool = False, as_frame: bool = False) -> Any:
     """Load the hourly bike rentals of Washington D.C. in 2011.

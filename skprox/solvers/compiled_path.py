@@ -4,7 +4,7 @@ from math import inf
 
 import numpy as np
 
-from skprox._jit import inner, njit
+from skprox._jit import ZERO, inner, njit
 from skprox.objectives.compiled import evaluate, gradient, hessian, hessian_times, value_size
 from skprox.objectives.passes import ROWS
 from skprox.prox import RIDGE, stays_on_pieces
@@ -143,7 +143,7 @@ def descend(objective, d, alphas, tol, max_iter, coefs, out):
                 if s.accepted == 1:
                     mass, trial_mass, level = trial_mass, mass, trial_level
             elif wants == CHECK:
-                n_some = 0
+                n_some = ZERO
                 for g in range(d.groups.shape[1]):
                     if d.groups[INSIDE, g] == 0.0:
                         for k in range(d.penalty.indptr[g], d.penalty.indptr[g + 1]):

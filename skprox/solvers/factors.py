@@ -4,6 +4,8 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
+from skprox.solvers.model_steps import products, split
+
 
 def submatrix(hessian, inside, diagonal):
     """hessian + diag(diagonal) on the columns `inside`."""
@@ -91,46 +93,49 @@ class WideFactor:
     """
 
     def __init__(self, rows, penalty, coef, groups):
-        self.groups, self.columns = groups, penalty.columns(groups)
-        sizes = penalty.sizes[groups]
-        self.first, self.label = np.cumsum(sizes) - sizes, np.repeat(np.arange(len(groups)), sizes)
+        self.groups, self.columns, sizes = groups, penalty.columns(groups), penalty.sizes[groups]
+        self.ends = np.cumsum([0, *sizes])
         norms, curvature = penalty.norms(coef)[groups], penalty.norm_slopes(coef)[groups]
-        self.rows, self.direction = rows[self.columns], (coef[self.columns] / norms[self.label]).astype(rows.dtype)
-        self.inverse_curvature = inverse_curvature = (1 / curvature)[self.label].astype(rows.dtype)
-        ends = np.append(self.first, len(self.columns))
-        self.radial_rows = sparse.csr_array((self.direction, np.arange(len(self.direction)), ends)) @ self.rows
-        scaled, scaled_radial = (
-            self.rows * np.sqrt(inverse_curvature)[:, None],
-            self.radial_rows * np.sqrt(inverse_curvature[self.first])[:, None],
-        )
+        self.direction = (coef[self.columns] / np.repeat(norms, sizes)).astype(rows.dtype)
+        self.inverse_curvature = np.repeat(1 / curvature, sizes).astype(rows.dtype)
+        self.label = np.repeat(np.arange(len(sizes)), sizes)
+        scaled = rows[self.columns]
+        radial_rows = sparse.csr_array((self.direction, np.arange(len(self.direction)), self.ends)) @ scaled
+        scaled *= np.sqrt(self.inverse_curvature)[:, None]
+        scaled_radial = radial_rows / np.sqrt(curvature).astype(rows.dtype)[:, None]
         matrix = scaled.T @ scaled - scaled_radial.T @ scaled_radial
         matrix[np.diag_indices_from(matrix)] += 1.0
         self.tangential = Cholesky(matrix, np.finfo(rows.dtype).eps)
-        self.half = self.tangential.half_solve(self.radial_rows.T)
+        self.half = self.tangential.half_solve(radial_rows.T)
         self.radial = Cholesky(self.half.T @ self.half, np.finfo(rows.dtype).eps)
 
-    def solve(self, right):
-        """(R R' + C)^-1 right, and R' times that."""
-        radial = np.add.reduceat(right * self.direction, self.first)
-        tangent = self.inverse_curvature * (right - self.direction * radial[self.label])
-        half = self.tangential.half_solve(self.rows.T @ tangent)
-        radial_part = self.radial.solve(radial - self.half.T @ half)
-        image = self.tangential.half_solve(half + self.half @ radial_part, transposed=True)
-        pushed = right - self.rows @ image
-        pushed -= self.direction * np.add.reduceat(pushed * self.direction, self.first)[self.label]
-        return self.inverse_curvature * pushed + self.direction * radial_part[self.label], image
+    def is_near(self, inside):
+        """Whether it will do where other groups are `inside`."""
+        n_groups, n_shared = np.count_nonzero(inside), np.count_nonzero(inside[self.groups])
+        return 10 * (n_groups + len(self.groups) - 2 * n_shared) <= n_groups
 
-    def step(self, gradient, moves, coef, penalty):
+    def solve(self, rows, slope, moves, diagonal):
+        """-(R R' + C)^-1 (slope + R moves), and R' times that. Two passes over the rows.
+
+        Where `diagonal` is infinite the right-hand side is zero.
+        """
+        (right, across), along = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
+        local = moves.astype(rows.dtype), slope, diagonal, self.direction, self.inverse_curvature
+        half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, along, across))
+        along = self.radial.solve(along - self.half.T @ half)
+        image = self.tangential.half_solve(half + self.half @ along, transposed=True)
+        right -= products(rows, self.columns, image)
+        right -= self.direction * np.add.reduceat(right * self.direction, self.ends[:-1])[self.label]
+        return self.inverse_curvature * right + self.direction * along[self.label], image
+
+    def step(self, rows, gradient, moves, coef, penalty):
         """Newton's step in place if it leads down, short of where a group passes zero."""
         part, here = penalty.restrict(self.groups), coef[self.columns]
         slope, diagonal, _ = part.expansion(here)
-        slope += gradient[self.columns] + self.rows @ moves.astype(self.rows.dtype)
-        at_kink = np.isinf(diagonal)
-        slope[at_kink] = 0.0
-        step, image = self.solve(-slope.astype(self.rows.dtype))
-        if at_kink.any():
-            step[at_kink] = 0.0
-            image = self.rows.T @ step
+        step, image = self.solve(rows, slope + gradient[self.columns], moves, diagonal)
+        at_kink = np.flatnonzero(np.isinf(diagonal))
+        image -= step[at_kink] @ rows[self.columns[at_kink]]
+        step[at_kink] = 0.0
         first = part.first_kink(here, step.astype(np.float64))
         length = 1.0 if first == 1.0 else 0.9 * first
         moved, image = coef.copy(), moves + length * image

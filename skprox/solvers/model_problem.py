@@ -2,7 +2,7 @@
 
 from math import inf, sqrt
 
-from skprox._jit import FAST, inner
+from skprox._jit import FAST, ZERO, inner
 from skprox.prox import (
     STRENGTH,
     expansion,
@@ -140,10 +140,10 @@ def times(rows, move, n, out):
 def newton_step(d):
     """Newton's step from END where the penalty is smooth, as far as the objective falls. True if cut short."""
     s, local, free, p = d.state[0], d.local, d.layout[FREE], d.model
-    n_columns, lift, n_free, done = s.n_columns, LIFT, 0, False
+    n_columns, lift, n_free, done = s.n_columns, LIFT, ZERO, False
     expansion(local[END], p, s.n_groups, local[PENALTY_SLOPE], local[DIAGONAL], local[RADIAL])
     for _ in range(8):
-        n_free = 0
+        n_free = ZERO
         for g in range(s.n_groups):
             begin = n_free
             for a in range(p.indptr[g], p.indptr[g + 1]):
@@ -192,7 +192,7 @@ def minimise(d, tol):
     Sweeps of block coordinate descent find which groups are zero, Newton steps go the rest of the way. There are more
     sweeps where all Newton steps end at kinks, each at one group that is to be zero.
     """
-    local, n_columns, n_sweeps = d.local, d.state[0].n_columns, SWEEPS
+    local, n_columns, n_sweeps = d.local, d.state[0].n_columns, SWEEPS + ZERO
     values, starts, groups = local[VALUES], d.layout[BASIS], d.layout[ORDER, : d.state[0].n_groups]
     slope, state, end, scale = local[SLOPE], local[SLOPE : SLOPE + 1], local[END], local[L_RESIDUAL_SCALE]
     for _ in range(ROUNDS):

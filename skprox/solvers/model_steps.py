@@ -1,5 +1,7 @@
 """Compiled steps of a model problem, a quadratic plus a penalty: in the cache and in lockstep the same."""
 
+from math import inf
+
 import numpy as np
 
 from skprox._jit import FAST, njit
@@ -108,3 +110,41 @@ def search(rows, places, gradient, coef, step, image, p, n_groups):
                 gradient[a] += change[a]
             return length < 1.0
     return False
+
+
+@njit(fastmath=FAST)
+def split(rows, columns, ends, moves, slope, diagonal, direction, inverse_curvature, right, along, across):
+    """Split what Newton's step is to undo, -(slope + rows moves) on some columns, at the `direction` of each group.
+
+    It goes into `right`, what is along the directions into `along`, what is across, over the curvature, into `across`.
+    Coefficients of infinite `diagonal` have no part in it. Returns across @ rows. Rows are read once.
+    """
+    image = np.zeros(rows.shape[1], rows.dtype)
+    for g in range(ends.size - 1):
+        along[g] = 0.0
+        for a in range(ends[g], ends[g + 1]):
+            right[a] = 0.0
+            if diagonal[a] < inf:
+                row, product = rows[columns[a]], rows.dtype.type(0)
+                for i in range(row.size):
+                    product += row[i] * moves[i]
+                right[a] = -(slope[a] + product)
+                along[g] += right[a] * direction[a]
+        for a in range(ends[g], ends[g + 1]):
+            across[a] = inverse_curvature[a] * (right[a] - direction[a] * along[g])
+            row, move = rows[columns[a]], across[a]
+            for i in range(row.size):
+                image[i] += move * row[i]
+    return image
+
+
+@njit(fastmath=FAST)
+def products(rows, columns, vector):
+    """rows[columns] @ vector"""
+    out = np.empty(columns.size, rows.dtype)
+    for a in range(columns.size):
+        row, product = rows[columns[a]], rows.dtype.type(0)
+        for i in range(row.size):
+            product += row[i] * vector[i]
+        out[a] = product
+    return out

@@ -35,10 +35,11 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
     Returns the results, and the last Hessian: problems near these may start with it. Stops early, above
     `tol`, where the Hessian, or a factor of it, would have more than `max_entries` entries.
     """
-    descents = [_Descent(problem, objective, k, monitor) for k, problem in enumerate(problems)]
+    on_threads = objective.map  # of the passes over all groups, where these are many
+    descents = list(on_threads(lambda k: _Descent(problems[k], objective, k, monitor), range(len(problems))))
     running = [descent for descent in descents if descent.residual > tol]
     while running:
-        first, groups = running[0], reduce(np.union1d, [descent.groups_in_play(tol) for descent in running])
+        first, groups = running[0], reduce(np.union1d, on_threads(lambda descent: descent.groups_in_play(tol), running))
         new_model, size = _kind_of_model(objective, running, groups, max_entries)
         if size > max_entries:
             break
@@ -62,7 +63,7 @@ def newton(objective, problems, tol, max_iter, monitor, model=None, max_entries=
             if not descent.goes_on(tol, max_iter):
                 descent.model = None
         running = [descent for descent in running if descent.goes_on(tol, max_iter)]
-    results = [d.problem.result(d.point, d.residual, d.n_iter, d.stopped or d.is_stalled()) for d in descents]
+    results = list(on_threads(_Descent.result, descents))
     if model is not None and max(d.n_iter for d in descents) > 3 + model.cost(len(descents), objective.shape[0]) / 2:
         model = None  # what has aged so much will not do for the next
     return results, model
@@ -129,7 +130,10 @@ class _WorkingSet:
 
 
 def _propose(objective, active, tol):
-    """Find where each step leads. Of problems that start together each begins with what the one before found."""
+    """Find where each step leads. Of problems that start together each begins with what the one before found.
+
+    Unless it has a guess of its own.
+    """
 
     def run(chain):
         model, end = copy(chain[0].model), None  # with factors of its own: those of others come when they may
@@ -138,7 +142,7 @@ def _propose(objective, active, tol):
         return model.kept
 
     proposing = [descent for descent in active if not descent.halving]
-    chains = groupby(proposing, lambda d: (d.order,) if d.n_iter else (id(d.problem.start), id(d.model)))
+    chains = groupby(proposing, lambda d: (d.order,) if d.is_on_its_way else (id(d.problem.start), id(d.model)))
     chains = [list(chain) for _, chain in chains]
     implicit = any(chain[0].model.is_implicit for chain in chains)  # then each step has threads of its own
     factors = list(
@@ -174,10 +178,10 @@ def _check_all_columns(objective, running):
         answers = objective.evaluate(coefs, [descent.problem.output for descent in incomplete])
         for descent, value, intercept, gradient in zip(incomplete, *answers, strict=True):
             descent.point = replace(descent.point, value=value, intercept=intercept, gradient=gradient)
-    for descent in running:
-        before = descent.residual
-        descent.certify()
-        if descent.residual > 2 * before:  # there is more to do outside than rounding can hide
+    before = [descent.residual for descent in running]
+    list(objective.map(_Descent.certify, running))
+    for descent, residual in zip(running, before, strict=True):
+        if descent.residual > 2 * residual:  # there is more to do outside than rounding can hide
             descent.n_stalled = 0
 
 
@@ -232,9 +236,15 @@ class _Descent:
             return False
         return self.residual > tol and (self.n_iter < max_iter or self.halving)
 
-    def is_stalled(self):
-        """Whether it ended where rounding may be in the way of any solver."""
-        return self.n_stalled >= STALL and self.residual < self.eps**0.25
+    def result(self):
+        """The result; stalled where it ended where rounding may be in the way of any solver, or was stopped."""
+        stalled = self.n_stalled >= STALL and self.residual < self.eps**0.25
+        return self.problem.result(self.point, self.residual, self.n_iter, self.stopped or stalled)
+
+    @property
+    def is_on_its_way(self):
+        """Whether it knows better than others where to begin a step."""
+        return self.n_iter > 0 or self.problem.guess is not None
 
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside whose gradient is largest as a share of their strength."""
@@ -270,13 +280,15 @@ class _Descent:
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, model, start, tol):
-        """The minimiser of a model, sought from `start`."""
+        """The minimiser of a model, sought from `start`, or where that is None from the guess or from here."""
         self.gradient = self.point.gradient[self.where]
+        if start is None:
+            start = self.here if self.n_iter > 0 or self.problem.guess is None else self.problem.guess[model.columns]
         gradient = self.gradient / self.scale
         self.end, slope = model.minimise(
             gradient,
             self.here,
-            self.here if start is None else start,
+            start,
             self.local.scaled(1 / self.scale),
             INNER * max(self.residual, tol),
         )

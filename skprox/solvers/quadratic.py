@@ -102,9 +102,13 @@ class QuadraticModel:
 
     def times(self, move):
         """Hessian @ move"""
-        moved, move = np.flatnonzero(move), move.astype(self.rows.dtype)
-        half = self.rows.T @ move if 2 * len(moved) > len(move) else move[moved] @ self.rows[moved]
+        half = self._combine(move)
         return (self.rows @ half if self.factored else half).astype(np.float64)
+
+    def _combine(self, move):
+        """move @ rows"""
+        moved, move = np.flatnonzero(move), move.astype(self.rows.dtype)
+        return move @ self.rows if 2 * len(moved) > len(move) else move[moved] @ self.rows[moved]
 
     def minimise(self, gradient, coef, start, certificate, tol):
         """argmin_u  gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + penalty(u), from `start`.
@@ -171,15 +175,15 @@ class QuadraticModel:
         The step goes by a matrix from nearby, and hardly moves groups that were small then: the sweeps do.
         """
         penalty, past = certificate.penalty, Anderson()
-        moves, coef = (self.rows.T @ (start - coef).astype(self.rows.dtype)).astype(np.float64), start.copy()
+        moves, coef = self._combine(start - coef).astype(np.float64), start.copy()
         for n_rounds in range(RELAXATIONS):
             before = moves.copy()
             if self._sweep(gradient, moves[None], coef, certificate, tol, 1) <= tol:
                 break
-            inside = np.flatnonzero(penalty.norms(coef) > 0)
+            inside = penalty.norms(coef) > 0
             if (wide := self._wide(penalty, coef, inside, n_rounds)) is not None:
-                wide.step(gradient, moves, coef, penalty)
-            self._sweep(gradient, moves[None], coef, certificate, tol, BETWEEN, inside)
+                wide.step(self.rows, gradient, moves, coef, penalty)
+            self._sweep(gradient, moves[None], coef, certificate, tol, BETWEEN, np.flatnonzero(inside))
             step = moves - before
             further = past.extrapolate(step, step, coef.copy(), moves.copy())
             values = [gradient @ c + m @ m / 2 + penalty.value(c) for c, m in (further, (coef, moves))]
@@ -189,13 +193,13 @@ class QuadraticModel:
 
     def _wide(self, penalty, coef, inside, n_rounds):
         """Newton's matrix at coefficients nearby, with nearly these groups in play: a new one not before sweeps."""
-        if len(inside) == 0:
+        if not inside.any():
             return None
         wide = self.kept
-        if wide is not None and 10 * len(np.setxor1d(wide.groups, inside)) > len(inside):
+        if wide is not None and not wide.is_near(inside):
             wide = None
         if n_rounds > 0 and (wide is None or n_rounds % 10 == 0):
-            wide = self.kept = WideFactor(self.rows, penalty, coef, inside)
+            wide = self.kept = WideFactor(self.rows, penalty, coef, np.flatnonzero(inside))
         return wide
 
     def solve_curved(self, inside, diagonal, radial, penalty, right):

@@ -64,11 +64,16 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Problem:
-    """One output of an objective and a penalty, the certificate of both, and the point to start from."""
+    """One output of an objective and a penalty, the certificate of both, and the point to start from.
+
+    `guess` are coefficients that are thought to be nearer, where there are any: nothing is known of them but that they
+    are within bounds.
+    """
 
     output: int
     certificate: Certificate
     start: object
+    guess: np.ndarray | None = None
 
     @property
     def penalty(self):

@@ -6,7 +6,7 @@ A step is a function of the arrays of a `Descent`, and returns what it wants nex
 
 from math import inf
 
-from skprox._jit import inner
+from skprox._jit import ZERO, inner
 from skprox.prox import (
     entries,
     gather,
@@ -128,7 +128,7 @@ def choose(d, tol, anew):
 def depart(d):
     """Start a step: the model problem at the point."""
     s, local, features = d.state[0], d.local, d.features
-    gather(d.penalty, d.layout[GROUPS], 0, s.n_groups, d.model, s.scale)
+    gather(d.penalty, d.layout[GROUPS], ZERO, s.n_groups, d.model, s.scale)
     for a in range(s.n_columns):
         j = d.layout[COLUMNS, a]
         local[HERE, a] = local[END, a] = features[COEF, j]
