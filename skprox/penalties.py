@@ -107,11 +107,6 @@ class Penalty:
     def norms(self, coef):
         return prox.group_norms(coef, self.arrays.indices, self.arrays.indptr)
 
-    def norm_slopes(self, coef):
-        """Strength over norm of each group: the curvature of the norm across the group."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.arrays.groups[STRENGTH] / self.norms(coef)
-
     def prox(self, point, curvature):
         """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
         return prox.prox(point, curvature, self.arrays)

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
+from skprox.prox import STRENGTH
 from skprox.solvers.model_steps import products, split
 
 
@@ -94,15 +95,15 @@ class WideFactor:
 
     def __init__(self, rows, penalty, coef, groups):
         self.groups, self.columns, sizes = groups, penalty.columns(groups), penalty.sizes[groups]
-        self.ends = np.cumsum([0, *sizes])
-        norms, curvature = penalty.norms(coef)[groups], penalty.norm_slopes(coef)[groups]
-        self.direction = (coef[self.columns] / np.repeat(norms, sizes)).astype(rows.dtype)
-        self.inverse_curvature = np.repeat(1 / curvature, sizes).astype(rows.dtype)
-        self.label = np.repeat(np.arange(len(sizes)), sizes)
+        self.ends, self.label = np.cumsum([0, *sizes]), np.repeat(np.arange(len(sizes)), sizes)
+        norms = penalty.norms(coef)[groups]
+        inverse_curvature = (norms / penalty.arrays.groups[STRENGTH, groups]).astype(rows.dtype)
+        self.inverse_curvature = inverse_curvature[self.label]
+        self.direction = (coef[self.columns] / norms[self.label]).astype(rows.dtype)
         scaled = rows[self.columns]
         radial_rows = sparse.csr_array((self.direction, np.arange(len(self.direction)), self.ends)) @ scaled
         scaled *= np.sqrt(self.inverse_curvature)[:, None]
-        scaled_radial = radial_rows / np.sqrt(curvature).astype(rows.dtype)[:, None]
+        scaled_radial = radial_rows * np.sqrt(inverse_curvature)[:, None]
         matrix = scaled.T @ scaled - scaled_radial.T @ scaled_radial
         matrix[np.diag_indices_from(matrix)] += 1.0
         self.tangential = Cholesky(matrix, np.finfo(rows.dtype).eps)
