@@ -185,12 +185,12 @@ class Penalty:
 
     def scaled(self, factor):
         """The same penalty times a positive `factor`, within the same bounds."""
-        of_groups, of_columns = np.ones((2, 4, 1))
+        (of_groups, of_columns), arrays = np.ones((2, 4, 1)), self.arrays
         of_groups[[STRENGTH, LEVEL, REST]] = of_columns[[L1, RIDGE]] = factor
-        arrays = self.arrays
-        return replace(
-            self, arrays=arrays._replace(groups=of_groups * arrays.groups, columns=of_columns * arrays.columns)
-        )
+        columns = arrays.columns
+        if columns[L1].any() or columns[RIDGE].any():  # else it shares them: paths have many penalties at once
+            columns = of_columns * columns
+        return replace(self, arrays=arrays._replace(groups=of_groups * arrays.groups, columns=columns))
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""

@@ -120,14 +120,14 @@ class WideFactor:
 
         Where `diagonal` is infinite the right-hand side is zero.
         """
-        (right, across), along = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
+        (right, tangential), radial = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
         local = moves.astype(rows.dtype), slope, diagonal, self.direction, self.inverse_curvature
-        half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, along, across))
-        along = self.radial.solve(along - self.half.T @ half)
-        image = self.tangential.half_solve(half + self.half @ along, transposed=True)
+        half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, radial, tangential))
+        radial = self.radial.solve(radial - self.half.T @ half)
+        image = self.tangential.half_solve(half + self.half @ radial, transposed=True)
         right -= products(rows, self.columns, image)
         right -= self.direction * np.add.reduceat(right * self.direction, self.ends[:-1])[self.label]
-        return self.inverse_curvature * right + self.direction * along[self.label], image
+        return self.inverse_curvature * right + self.direction * radial[self.label], image
 
     def step(self, rows, gradient, moves, coef, penalty):
         """Newton's step in place if it leads down, short of where a group passes zero."""
