@@ -107,6 +107,11 @@ class Penalty:
     def norms(self, coef):
         return prox.group_norms(coef, self.arrays.indices, self.arrays.indptr)
 
+    def inverse_curvatures(self, coef):
+        """Norm over strength of each group: one over the curvature of the norm across the group."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.norms(coef) / self.arrays.groups[STRENGTH]
+
     def prox(self, point, curvature):
         """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
         return prox.prox(point, curvature, self.arrays)

@@ -4,7 +4,6 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
-from skprox.prox import STRENGTH
 from skprox.solvers.model_steps import products, split
 
 
@@ -97,7 +96,7 @@ class WideFactor:
         self.groups, self.columns, sizes = groups, penalty.columns(groups), penalty.sizes[groups]
         self.ends, self.label = np.cumsum([0, *sizes]), np.repeat(np.arange(len(sizes)), sizes)
         norms = penalty.norms(coef)[groups]
-        inverse_curvature = (norms / penalty.arrays.groups[STRENGTH, groups]).astype(rows.dtype)
+        inverse_curvature = penalty.inverse_curvatures(coef)[groups].astype(rows.dtype)
         self.inverse_curvature = inverse_curvature[self.label]
         self.direction = (coef[self.columns] / norms[self.label]).astype(rows.dtype)
         scaled = rows[self.columns]
