@@ -118,8 +118,11 @@ def moves_of_group(p, g, slope, coef, values, vectors, basis, linear, curvature,
     columns of a square matrix, which lie one after the other in ``vectors[basis:]``. Exact where only the norm and
     one ridge act; else with the largest eigenvalue in place of each of them. The penalty has its coefficients in order,
     and `linear`, `curvature` and `step` are work.
+
+    Without a norm the steps are the moves themselves, and none along directions whose curvature counts as zero: large
+    coefficients there would lose more by going to zero than rounding hides.
     """
-    first, size = p.indptr[g], p.indptr[g + 1] - p.indptr[g]
+    first, size, held = p.indptr[g], p.indptr[g + 1] - p.indptr[g], p.groups[STRENGTH, g] > 0.0
     if p.groups[MIXED, g] > 0.0:
         for start in range(0, size, width):
             steepest = 0.0
@@ -139,13 +142,13 @@ def moves_of_group(p, g, slope, coef, values, vectors, basis, linear, curvature,
                     v = vectors[corner + a * width + b]
                     product -= v * slope[here + a]
                     place += v * coef[here + a]
-                linear[start + b] = product + values[here + b] * place
+                linear[start + b] = product + place * (values[here + b] if held else -p.columns[RIDGE, first])
                 curvature[start + b] = values[here + b] + p.columns[RIDGE, first]
         group_step(linear[:size], curvature[:size], p.groups[STRENGTH, g], step[:size])
         for start in range(0, size, width):
             corner, here = basis + start * width, first + start
             for a in range(width):
-                move = -coef[here + a]
+                move = -coef[here + a] if held else 0.0
                 for b in range(width):
                     move += vectors[corner + a * width + b] * step[start + b]
                 moves[here + a] = move

@@ -6,6 +6,7 @@ from scipy.optimize import approx_fprime
 
 import skprox.storage
 from skprox import losses
+from skprox.objectives.negative_binomial import NegativeBinomialObjective
 from skprox.objectives.poisson import Point, PoissonObjective
 
 OUTPUTS = [0, 1, 0]  # of the rows of coefficients that are evaluated at once
@@ -451,3 +452,12 @@ def test_hessian_times_a_vector(X, coefs, rng, storage, intercept, n_threads):
         wanted = (exact.hessian(coefs[output], output) @ move).astype(float) / objective.scale[output]
         got = objective.hessian_times(point, rates, output, move)
         np.testing.assert_allclose(got, wanted, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [PoissonObjective, NegativeBinomialObjective])
+def test_moves_that_overflow_reach_anywhere(kind, rng):
+    """Without a warning: solvers cut them short."""
+    more = {} if kind is PoissonObjective else {"overdispersion": np.ones(1)}
+    X, counts = 10 * np.abs(rng.normal(size=(60, 2))), rng.poisson(2.0, size=(1, 60)) / 1000
+    objective = kind(X, counts, np.full((1, 60), 1 / 60), np.zeros(60), True, **more)
+    assert objective.largest_change(objective.null, np.full((1, 2), 1e308), [0], 5.0).tolist() == [np.inf]

@@ -520,6 +520,22 @@ def test_quadratic_model_is_minimised(rng, order, strength):
     assert penalty.kkt_residuals(full, everywhere)[model.groups].max() < 1e-10
 
 
+@pytest.mark.parametrize("held", [0.0, 0.1])
+def test_model_problems_fall_where_curvature_is_rounding(rng, held):
+    """From large coefficients along directions of a free group in which columns are all but the same."""
+    rows = rng.normal(size=(40, 5))
+    rows[:, :3] = 100 + 1e-6 * rows[:, :3]
+    penalty = Penalty.from_groups([np.arange(3), np.arange(3, 5)], np.array([0.0, held]), 0.0)
+    model = QuadraticModel(None, 0, penalty, 5, float, factored=False)
+    model.include(np.arange(2), Quadratic(rows.T @ rows / 40))
+    coef, gradient = np.array([1e8, -1e8, 0.0, 0.3, -0.4]), np.array([0.0, 0.0, 0.0, 0.1, 0.5])
+    certificate = result.Certificate(penalty, np.zeros(5), np.ones(5))
+    best, slope = model.minimise(gradient, coef, coef, certificate, 1e-6)
+    change = gradient @ (best - coef) + ((rows @ (best - coef)) ** 2).mean() / 2
+    assert change + penalty.value(best) - penalty.value(coef) < -0.05
+    assert certificate(best, slope).max() < 1e-6
+
+
 def test_solvers_know_neither_loss_nor_penalty_nor_storage():
     for module in (skprox.solvers, fista, newton, quadratic, result):
         source = inspect.getsource(inspect.getmodule(module) or module)

@@ -59,9 +59,9 @@ class ImplicitModel:
             return coef + step, gradient + image
         metric = objective.curvature[self.output, self.where] / objective.scale[self.output] + ridge
         metric[metric <= 0] = 1.0  # constant columns, whose gradient is zero
-        coef = start.copy()
-        if (start != self.here.coef[self.where]).any():
-            gradient = gradient + self.times(start - self.here.coef[self.where])
+        if (start != coef).any():
+            gradient = gradient + self.times(start - coef)
+        coef = start
         residual = -(gradient + ridge * coef)
         direction = steepest = residual / metric
         size = residual @ steepest

@@ -321,10 +321,11 @@ class _Descent:
         rounding = self.eps * self.value_size(value, intercept, self.point.intercept)
         decrease = decrease_of(value - self.point.value, slopes, penalty_change, predicted, rounding)
         if is_accepted(decrease, predicted, self.tolerance):
-            self.n_stalled = 0 if self.predicted < -self.tolerance else self.n_stalled + 1
             self.point = replace(self.point, coef=trial, intercept=intercept, value=value, gradient=gradient)
             self.here, self.halving, self.taken_here = there, False, False
             before, self.residual = self.residual, self._residual()
+            hidden = self.tolerance if self.residual < self.best[1] else max(self.tolerance, rounding)
+            self.n_stalled = 0 if self.predicted < -hidden else self.n_stalled + 1
             self.rate = self.residual / before if self.step == 1.0 else 1.0
             penalty = self.local.penalty
             n_groups = np.count_nonzero(penalty.norms(there))

@@ -8,6 +8,7 @@ from skprox.solvers.model_steps import search, sweep
 
 ROUNDS, SWEEPS = 20, 10
 REFINEMENTS = 3  # of the solution of a linear system
+STEEP = 0.75  # power of the precision: curvature, as a share of the largest, along which such solutions begin
 RELAXATIONS, BETWEEN = 200, 4  # sweeps over the groups in play between two over all
 NEWTON_STEPS = 10_000  # times columns: fewer where factorising costs more
 
@@ -124,7 +125,7 @@ class QuadraticModel:
             return self._relax(gradient, coef, start, certificate, tol)
         gradient, coef = gradient + self.times(start - coef), start.copy()
         if certificate.penalty.is_smooth():
-            self._solve_smooth(gradient, coef, certificate, tol)
+            return self._solve_smooth(gradient, coef, certificate, tol)
         n_bounded = len(coef) if certificate.penalty.is_bounded else 0  # a step may end where one reaches its bound
         steps = iter(range(NEWTON_STEPS // len(coef) + ROUNDS + n_bounded))
         _, places = self.blocks()
@@ -144,7 +145,11 @@ class QuadraticModel:
         return self.rows[None], np.arange(len(self.rows))[None]
 
     def _solve_smooth(self, gradient, coef, certificate, tol):
-        """The minimiser without norms, in place; not along directions whose curvature may be rounding alone."""
+        """The minimiser without norms, by eigenvectors, and the gradient there.
+
+        Not along directions whose curvature may be rounding alone, as is that of negative size, nor along flat ones
+        where the certificate does without: steps along these are the longest, and tell least.
+        """
         (matrix, places), ridge = self.blocks(), certificate.penalty.ridge
         matrix = matrix + ridge[places][:, :, None] * np.eye(places.shape[1])
         scale = np.sqrt(np.maximum(np.einsum("kjj->kj", matrix), 0.0))
@@ -152,15 +157,17 @@ class QuadraticModel:
         matrix /= scale[:, None]
         matrix /= scale[:, :, None]
         values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
-        told = values > values.shape[1] * self.eps * values[:, -1:]
-        inverse, step = np.where(told, 1 / np.where(values > 0, values, 1.0), 0.0), np.empty_like(coef)
-        for _ in range(REFINEMENTS):
+        step = np.empty_like(coef)
+        for least in (self.eps**STEEP, *REFINEMENTS * [values.shape[1] * self.eps]):
             if certificate(coef, gradient).max() <= tol:
                 break
+            told = values > np.maximum(least * values[:, -1:], -values[:, :1])
+            inverse = np.where(told, 1 / np.where(told, values, 1.0), 0.0)
             linear_term = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
             step[places] = -np.einsum("kij,kj->ki", vectors, inverse * linear_term) / scale
             coef += step
             gradient += self.times(step)
+        return coef, gradient
 
     def _relax(self, gradient, coef, start, certificate, tol):
         """Sweeps, most of them over the groups in play, and Newton steps of these, extrapolated.
