@@ -275,8 +275,8 @@ class TablesMixin(InferenceMixin):
         if singular:
             names = listing(name for g, name in enumerate(self.groups_) if g in singular)
             warn(
-                f"group_tests gives NaN for {names}: the sandwich covariance of their columns is singular. Either rows or "
-                "clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, as "
+                f"group_tests gives NaN for {names}: the sandwich covariance of their columns is singular. Either rows "
+                "or clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, as "
                 "indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or take kind='quasi'."
             )
         return self._table(
