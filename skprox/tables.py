@@ -276,8 +276,8 @@ class TablesMixin(InferenceMixin):
             names = listing(name for g, name in enumerate(self.groups_) if g in singular)
             warn(
                 f"group_tests gives NaN for {names}: the sandwich covariance of their columns is singular. Either rows "
-                "or clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, as "
-                "indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or take kind='quasi'."
+                "or clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, "
+                "as indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or take kind='quasi'."
             )
         return self._table(
             {"df": df, "statistic": statistic, "p_value": stats.chi2.sf(statistic, df)}, self.groups_, "group"
