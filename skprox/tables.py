@@ -277,7 +277,7 @@ class TablesMixin(InferenceMixin):
             warn(
                 f"group_tests gives NaN for {names}: the sandwich covariance of their columns is singular. Either rows "
                 "or clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, "
-                "as indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or take kind='quasi'."
+                "as indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or kind='quasi'."
             )
         return self._table(
             {"df": df, "statistic": statistic, "p_value": stats.chi2.sf(statistic, df)}, self.groups_, "group"
