@@ -13,8 +13,8 @@ from skprox.validation import warn
 # makes floats of them in NumPy 1.
 POSITION = np.dtype(np.int64 if numba.config.DISABLE_JIT else np.uint64)
 
-ZERO = np.int64(0)  # to begin with where others are passed later: numba compiles anew for literals
-
+# Where a function gets a zero here and other numbers there: numba compiles it once more for a literal.
+ZERO = np.int64(0)
 
 FAST = {"reassoc", "contract", "nsz"}  # what may be done to sums, for `fastmath`: numbers that are not finite stay so
 

@@ -18,7 +18,7 @@ from skprox.validation import check_spread
 START = 16  # problems in lockstep at first, or one strength
 # Steps of problems in lockstep: up to the first more go together next time, beyond the second fewer.
 NEAR_STEPS, FAR_STEPS = 6, 8
-REACH = 8  # how far a path is foretold, in distances of the last two strengths
+REACH = 8  # how far a path is extrapolated, in distances of the last two strengths
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
         k, alpha = task
         certificate = certificates[k].at_null(pattern.scaled(alpha), objective.null[outputs[k]])
         last_two = [at_alpha[k].point.coef for at_alpha in results[-2:]]
-        guess = _foretold(pattern, alphas[: len(results)][-2:], last_two, alpha)
+        guess = _extrapolated(pattern, alphas[: len(results)][-2:], last_two, alpha)
         return Problem(outputs[k], certificate, points[k], guess)
 
     while len(results) < len(alphas):
@@ -239,8 +239,8 @@ def _solve_path(objective, outputs, pattern, points, alphas, settings, report):
     return results
 
 
-def _foretold(penalty, alphas, coefs, alpha):
-    """Where a line through the coefficients at two strengths leads at a third, None with fewer.
+def _extrapolated(penalty, alphas, coefs, alpha):
+    """Where the line through the coefficients at two strengths is at a third; None where no two differ.
 
     Between the strengths at which coefficients come and go, paths of the lasso are nearly straight lines, under a
     quadratic loss exactly so (Efron, Hastie, Johnstone and Tibshirani, 2004). Those at zero stay there.

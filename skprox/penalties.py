@@ -107,11 +107,6 @@ class Penalty:
     def norms(self, coef):
         return prox.group_norms(coef, self.arrays.indices, self.arrays.indptr)
 
-    def norm_slopes(self, coef):
-        """Strength over norm of each group: the curvature of the norm across the group."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return self.arrays.groups[STRENGTH] / self.norms(coef)
-
     def prox(self, point, curvature):
         """argmin_u 1/2 * sum_j curvature[j] * (u[j] - point[j])^2 + value(u)"""
         return prox.prox(point, curvature, self.arrays)
@@ -190,12 +185,12 @@ class Penalty:
 
     def scaled(self, factor):
         """The same penalty times a positive `factor`, within the same bounds."""
-        of_groups, of_columns = np.ones((2, 4, 1))
+        (of_groups, of_columns), arrays = np.ones((2, 4, 1)), self.arrays
         of_groups[[STRENGTH, LEVEL, REST]] = of_columns[[L1, RIDGE]] = factor
-        arrays = self.arrays
-        return replace(
-            self, arrays=arrays._replace(groups=of_groups * arrays.groups, columns=of_columns * arrays.columns)
-        )
+        columns = arrays.columns
+        if columns[L1].any() or columns[RIDGE].any():  # else it shares them: paths have many penalties at once
+            columns = of_columns * columns
+        return replace(self, arrays=arrays._replace(groups=of_groups * arrays.groups, columns=columns))
 
     def columns(self, groups):
         """Positions of the coefficients of `groups`, group after group."""

@@ -70,6 +70,13 @@ def test_newtons_matrix_of_more_columns_than_rows(rng):
     np.testing.assert_allclose(image, rows[columns].T @ step, atol=1e-7)
 
 
+def test_newtons_matrix_under_next_to_no_strength(rng):
+    """Where the curvature of the norm is less than the least number."""
+    penalty = Penalty.from_groups([np.arange(3)], np.array([5e-324]), 0.0)
+    with np.errstate(over="ignore", invalid="ignore", divide="raise"):
+        WideFactor(rng.normal(size=(3, 2)), penalty, np.full(3, 10.0), np.array([0]))
+
+
 @pytest.mark.parametrize(("inside", "near"), [(range(20), True), (range(1, 21), True), (range(10), False)])
 def test_newtons_matrix_does_for_nearly_the_same_groups(rng, inside, near):
     penalty = Penalty.from_groups([np.array([j]) for j in range(30)], np.ones(30), 0.0)

@@ -7,7 +7,9 @@ from scipy.sparse import csc_array, csr_array
 from sklearn.linear_model import PoissonRegressor
 
 from skprox import PoissonGLMRegressor
-from skprox.solvers import implicit
+from skprox.objectives.poisson import PoissonObjective
+from skprox.penalties import Penalty
+from skprox.solvers import Certificate, implicit
 
 newton = importlib.import_module("skprox.solvers.newton")
 
@@ -47,6 +49,22 @@ def test_ridge(rng, storage, intercept, shape, products):
             X, Y[:, k], range(len(ridge)), 0.0, ridge, of_rows["sample_weight"], of_rows["exposure"], intercept
         )
         assert oracle.certificate(np.delete(model.coef_[k], 4), model.intercept_[k]) <= 2 * TOL
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_step_with_the_hessian_of_another_point(rng, elsewhere):
+    """The minimiser of gradient.(u - coef) + 1/2 (u - coef).hessian (u - coef) + ridge/2 |u|^2, from any start."""
+    groups, counts = np.arange(8), rng.poisson(2.0, size=(1, 50)).astype(float)
+    objective = PoissonObjective(rng.normal(size=(50, 8)), counts, np.full((1, 50), 1 / 50), np.zeros(50), True)
+    penalty, null = Penalty.from_groups(groups[:, None], np.zeros(8), 0.1), objective.null[0]
+    model = implicit.ImplicitModel(null, 0, penalty)
+    model.include(groups, newton._WorkingSet.of(objective, penalty, groups, []))
+    gradient, coef = rng.normal(size=(2, 8))
+    start = coef + elsewhere * rng.normal(size=8)
+    end, slope = model.minimise(gradient, coef, start, Certificate.of(objective, penalty, 0), TOL)
+    there = gradient + objective.hessian(null, 0, groups) @ (end - coef)
+    np.testing.assert_allclose(slope, there, atol=1e-12)
+    np.testing.assert_allclose(there + 0.1 * end, 0.0, atol=1e-6)
 
 
 def test_agrees_with_scikit_learn(rng, products):

@@ -40,6 +40,12 @@ def test_value_is_its_formula(case, rng):
     assert penalty(case).scaled(1.7).value(coef) == pytest.approx(1.7 * case.value(coef))
 
 
+def test_penalties_of_a_path_share_bounds():
+    """What a strength does not change takes no memory for each, where columns are many."""
+    lasso = penalty(case_of(1.0, lower=0.0))
+    assert lasso.scaled(2.0).arrays.columns is lasso.arrays.columns
+
+
 @with_case
 def test_prox_solves_its_own_problem(case, rng):
     """Three-point inequality of a strongly convex minimum, in a metric that differs within groups."""

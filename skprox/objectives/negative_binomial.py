@@ -224,6 +224,7 @@ class NegativeBinomialObjective(PoissonObjective):
 
         return self.design.reduce(add, task, 2 * self.shape[1], len(outputs))[0]
 
+    @np.errstate(over="ignore", invalid="ignore")  # of moves that overflow
     def _shift(self, points, moves, outputs, support):
         """About how far the intercept moves back: the change of the linear predictor, averaged over counts."""
         if not self.profiled:

@@ -468,6 +468,7 @@ class PoissonObjective:
             self.least_sd = self.column_sd.min(axis=0)
         gradients[self.column_sd == 0] = 0.0
 
+    @np.errstate(over="ignore", invalid="ignore")  # of moves that overflow
     def _shift(self, points, moves, outputs, support):
         """How far the intercept moves back, to first order: the mean change of the linear predictor under the rates."""
         if not self.profiled:

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import get_lapack_funcs
 
+from skprox.prox import STRENGTH
 from skprox.solvers.model_steps import products, split
 
 
@@ -94,15 +95,15 @@ class WideFactor:
 
     def __init__(self, rows, penalty, coef, groups):
         self.groups, self.columns, sizes = groups, penalty.columns(groups), penalty.sizes[groups]
-        self.ends = np.cumsum([0, *sizes])
-        norms, curvature = penalty.norms(coef)[groups], penalty.norm_slopes(coef)[groups]
-        self.direction = (coef[self.columns] / np.repeat(norms, sizes)).astype(rows.dtype)
-        self.inverse_curvature = np.repeat(1 / curvature, sizes).astype(rows.dtype)
-        self.label = np.repeat(np.arange(len(sizes)), sizes)
+        self.ends, self.label = np.cumsum([0, *sizes]), np.repeat(np.arange(len(sizes)), sizes)
+        norms = penalty.norms(coef)[groups]
+        inverse_curvature = (norms / penalty.arrays.groups[STRENGTH, groups]).astype(rows.dtype)
+        self.inverse_curvature = inverse_curvature[self.label]
+        self.direction = (coef[self.columns] / norms[self.label]).astype(rows.dtype)
         scaled = rows[self.columns]
         radial_rows = sparse.csr_array((self.direction, np.arange(len(self.direction)), self.ends)) @ scaled
         scaled *= np.sqrt(self.inverse_curvature)[:, None]
-        scaled_radial = radial_rows / np.sqrt(curvature).astype(rows.dtype)[:, None]
+        scaled_radial = radial_rows * np.sqrt(inverse_curvature)[:, None]
         matrix = scaled.T @ scaled - scaled_radial.T @ scaled_radial
         matrix[np.diag_indices_from(matrix)] += 1.0
         self.tangential = Cholesky(matrix, np.finfo(rows.dtype).eps)
@@ -119,14 +120,14 @@ class WideFactor:
 
         Where `diagonal` is infinite the right-hand side is zero.
         """
-        (right, across), along = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
+        (right, tangential), radial = np.empty((2, len(slope)), rows.dtype), np.empty(len(self.groups), rows.dtype)
         local = moves.astype(rows.dtype), slope, diagonal, self.direction, self.inverse_curvature
-        half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, along, across))
-        along = self.radial.solve(along - self.half.T @ half)
-        image = self.tangential.half_solve(half + self.half @ along, transposed=True)
+        half = self.tangential.half_solve(split(rows, self.columns, self.ends, *local, right, radial, tangential))
+        radial = self.radial.solve(radial - self.half.T @ half)
+        image = self.tangential.half_solve(half + self.half @ radial, transposed=True)
         right -= products(rows, self.columns, image)
         right -= self.direction * np.add.reduceat(right * self.direction, self.ends[:-1])[self.label]
-        return self.inverse_curvature * right + self.direction * along[self.label], image
+        return self.inverse_curvature * right + self.direction * radial[self.label], image
 
     def step(self, rows, gradient, moves, coef, penalty):
         """Newton's step in place if it leads down, short of where a group passes zero."""

@@ -113,15 +113,15 @@ def search(rows, places, gradient, coef, step, image, p, n_groups):
 
 
 @njit(fastmath=FAST)
-def split(rows, columns, ends, moves, slope, diagonal, direction, inverse_curvature, right, along, across):
-    """Split what Newton's step is to undo, -(slope + rows moves) on some columns, at the `direction` of each group.
+def split(rows, columns, ends, moves, slope, diagonal, direction, inverse_curvature, right, radial, tangential):
+    """Split the right-hand side of Newton's step, -(slope + rows @ moves) on some columns, by each group's `direction`.
 
-    It goes into `right`, what is along the directions into `along`, what is across, over the curvature, into `across`.
-    Coefficients of infinite `diagonal` have no part in it. Returns across @ rows. Rows are read once.
+    It goes into `right`, its radial part into `radial`, its tangential part times the inverse curvature into
+    `tangential`. Coefficients of infinite `diagonal` have no part in it. Returns tangential @ rows. Rows are read once.
     """
     image = np.zeros(rows.shape[1], rows.dtype)
     for g in range(ends.size - 1):
-        along[g] = 0.0
+        radial[g] = 0.0
         for a in range(ends[g], ends[g + 1]):
             right[a] = 0.0
             if diagonal[a] < inf:
@@ -129,10 +129,10 @@ def split(rows, columns, ends, moves, slope, diagonal, direction, inverse_curvat
                 for i in range(row.size):
                     product += row[i] * moves[i]
                 right[a] = -(slope[a] + product)
-                along[g] += right[a] * direction[a]
+                radial[g] += right[a] * direction[a]
         for a in range(ends[g], ends[g + 1]):
-            across[a] = inverse_curvature[a] * (right[a] - direction[a] * along[g])
-            row, move = rows[columns[a]], across[a]
+            tangential[a] = inverse_curvature[a] * (right[a] - direction[a] * radial[g])
+            row, move = rows[columns[a]], tangential[a]
             for i in range(row.size):
                 image[i] += move * row[i]
     return image

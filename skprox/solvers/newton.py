@@ -130,9 +130,9 @@ class _WorkingSet:
 
 
 def _propose(objective, active, tol):
-    """Find where each step leads. Of problems that start together each begins with what the one before found.
+    """Find where each step leads.
 
-    Unless it has a guess of its own.
+    Of problems that start together each without a guess begins with what the one before found.
     """
 
     def run(chain):
@@ -142,12 +142,11 @@ def _propose(objective, active, tol):
         return model.kept
 
     proposing = [descent for descent in active if not descent.halving]
-    chains = groupby(proposing, lambda d: (d.order,) if d.is_on_its_way else (id(d.problem.start), id(d.model)))
+    chains = groupby(proposing, lambda d: (d.order,) if d.n_iter or d.has_guess else (id(d.problem.start), id(d.model)))
     chains = [list(chain) for _, chain in chains]
-    implicit = any(chain[0].model.is_implicit for chain in chains)  # then each step has threads of its own
-    factors = list(
-        (map if implicit else objective.map)(run, chains)
-    )  # all of them first: those that are kept serve others
+    # a step without a Hessian has threads of its own
+    run_all = map if any(chain[0].model.is_implicit for chain in chains) else objective.map
+    factors = list(run_all(run, chains))  # all of them first: those that are kept serve others
     for chain, kept in zip(chains, factors, strict=True):
         chain[0].model.kept = kept
     far = [d for d in proposing if d.mean_square_change > NEAR**2]
@@ -242,9 +241,9 @@ class _Descent:
         return self.problem.result(self.point, self.residual, self.n_iter, self.stopped or stalled)
 
     @property
-    def is_on_its_way(self):
-        """Whether it knows better than others where to begin a step."""
-        return self.n_iter > 0 or self.problem.guess is not None
+    def has_guess(self):
+        """Whether its next step begins at the guess."""
+        return self.n_iter == 0 and self.problem.guess is not None
 
     def groups_in_play(self, tol):
         """Groups that are not zero, and those outside whose gradient is largest as a share of their strength."""
@@ -280,10 +279,10 @@ class _Descent:
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is not accepted
     def propose(self, model, start, tol):
-        """The minimiser of a model, sought from `start`, or where that is None from the guess or from here."""
+        """The minimiser of a model, sought from `start`; where that is None from the guess, or from here."""
         self.gradient = self.point.gradient[self.where]
         if start is None:
-            start = self.here if self.n_iter > 0 or self.problem.guess is None else self.problem.guess[model.columns]
+            start = self.problem.guess[model.columns] if self.has_guess else self.here
         gradient = self.gradient / self.scale
         self.end, slope = model.minimise(
             gradient,

@@ -66,8 +66,8 @@ class Certificate:
 class Problem:
     """One output of an objective and a penalty, the certificate of both, and the point to start from.
 
-    `guess` are coefficients that are thought to be nearer, where there are any: nothing is known of them but that they
-    are within bounds.
+    `guess`, where there is one, are coefficients within bounds that may be nearer to the solution: Newton's first step
+    seeks its end from there.
     """
 
     output: int
