@@ -112,6 +112,9 @@ def multi_split_test(
     then found to have one: what is tested is the effect of a group beside the others selected. ``selection="min"``
     of the estimators that cross-validate misses less than "1se".
 
+    Rows are taken to be independent, given their columns: halves of rows that share causes, as neighbours in time do,
+    select the same errors. Lags of the counts as a group that is not penalised (`LagTransformer`) are a remedy.
+
     Columns that are sums of multiples of others in the test half are not told apart there: they count as far as they
     say something of their own. Splits that select more columns than a third of the rows that test can't test
     them: p-values there are 1, and a warning says so.

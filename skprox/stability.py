@@ -121,6 +121,9 @@ class StabilitySelection(DocLinkMixin, SelectorMixin, MetaEstimatorMixin, BaseEs
     which an output has no positive count tells nothing of it, and selects nothing for it; a column that
     is constant in a half is not selected there, unless there is no intercept.
 
+    Rows are taken to be independent, given their columns: halves of rows that share causes, as neighbours in time do,
+    select the same errors. Lags of the counts as a group that is not penalised (`LagTransformer`) are a remedy.
+
     References
     ----------
     .. [1] Meinshausen and Bühlmann (2010), "Stability selection", Journal of the Royal Statistical

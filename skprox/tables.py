@@ -226,8 +226,8 @@ class TablesMixin(InferenceMixin):
             - `p_value`: the probability that chi-square with `df` degrees of freedom exceeds it.
 
             The last two are NaN, with a warning, where there is no covariance: under an L1 penalty, where a coefficient
-            is at one of its `bounds`, where columns depend on each other, and where there are fewer clusters than
-            columns in a group.
+            is at one of its `bounds`, where columns depend on each other (indicators of all levels do: drop one), and
+            where there are fewer clusters than columns in a group.
 
         See Also
         --------
@@ -275,8 +275,9 @@ class TablesMixin(InferenceMixin):
         if singular:
             names = listing(name for g, name in enumerate(self.groups_) if g in singular)
             warn(
-                f"group_tests gives NaN for {names}: rows, or clusters, are fewer than the columns there, so that the "
-                "sandwich tells nothing of some. Take more and smaller clusters, or kind='quasi'."
+                f"group_tests gives NaN for {names}: the sandwich covariance of their columns is singular. Either rows "
+                "or clusters are fewer than columns: take more and smaller clusters. Or columns depend on each other, "
+                "as indicators of all levels do: drop a level, as OneHotEncoder(drop='first') does. Or kind='quasi'."
             )
         return self._table(
             {"df": df, "statistic": statistic, "p_value": stats.chi2.sf(statistic, df)}, self.groups_, "group"

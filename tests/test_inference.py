@@ -422,7 +422,7 @@ def test_more_columns_than_clusters(trips):
     X, y, *_ = trips
     model = GroupLassoPoisson(alpha=0, groups={"u": [0, 2], "v": [1]}).fit(X, y)
     clusters = np.arange(300) % 2
-    with pytest.warns(UserWarning, match=r"group_tests gives NaN for \['u'\]: rows, or clusters, are fewer .*'quasi'"):
+    with pytest.warns(UserWarning, match=r"gives NaN for \['u'\]: .* clusters are fewer .* drop a level.*'quasi'"):
         tests = model.group_tests(X, y, kind="sandwich", clusters=clusters)
     assert list(tests["statistic"].isna()) == [True, False]
     z = model.coef_table(X, y, kind="sandwich", clusters=clusters).loc["x1", "z"]

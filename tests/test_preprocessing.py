@@ -307,6 +307,20 @@ def test_later_rows_do_not_matter(rng, basis):
     np.testing.assert_array_equal(lags.transform(X)[:20], before[:20])
 
 
+def test_epochs_that_are_scattered(rng):
+    """Series that are sorted by time alone have no history; sorted by series they do."""
+    X = pd.DataFrame({"sales": rng.poisson(3, size=60), "shop": list("abc") * 20})
+    for rows in X, X.iloc[rng.permutation(60)]:
+        with pytest.warns(UserWarning, match="epoch='shop': .* begins .* Sort X by epoch, and within each by time"):
+            LagTransformer(3, epoch="shop", fill_value=np.nan).fit(rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LagTransformer(3, epoch="shop").fit(X.sort_values("shop", kind="stable"))
+        LagTransformer(0, epoch="shop").fit(X)
+        LagTransformer(3, epoch="shop").fit(X.assign(shop=range(60)))
+        LagTransformer(3, epoch="shop").fit(X.assign(shop=np.arange(60) // 3 % 5))  # numbers that begin anew
+
+
 def test_labels_of_epochs(trials):
     wanted = LagTransformer(2, epoch="trial").fit_transform(trials)
     for kind in ("category", "string"):

@@ -45,7 +45,7 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
     epoch : str or int, default=None
         Name or position of a feature that tells stretches of time without a gap: trials, sessions, days. It
         may hold words, and has no columns in the output. No lag crosses from one row to the next where
-        it changes. None is one stretch.
+        it changes, so the rows of one epoch stand together, in the order of time. None is one stretch.
     fill_value : float, default=0.0
         What stands for values before the first row of an epoch. With NaN, columns that look back that far are NaN, and
         `transform` does not warn of them.
@@ -136,8 +136,10 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         if self.min_lag > self.max_lag:
             raise ValueError(f"min_lag must be at most max_lag; got min_lag={self.min_lag}, max_lag={self.max_lag}.")
         self._known = {}
-        for label, rows in _stretches(*self._split_epochs(X, reset=True)):
+        X, first, labels = self._split_epochs(X, reset=True)
+        for label, rows in _stretches(X, first, labels):
             self._known.setdefault(label, []).append(_telling_checksums(rows))
+        self._warn_of_scattered_epochs(len(X))
         self.features_ = np.delete(np.arange(self.n_features_in_), [] if self.epoch is None else self._find_epoch())
         self.lags_ = np.arange(self.min_lag, self.max_lag + 1)
         vars(self).pop("basis_", None)
@@ -210,6 +212,17 @@ class LagTransformer(DocLinkMixin, TransformerMixin, BaseEstimator):
         X = check_array(_safe_indexing(X, features, axis=1), dtype=FLOATS, estimator=self, input_name="X")
         opens = np.append(True, labels[1:] != labels[:-1])
         return X, np.maximum.accumulate(np.where(opens, np.arange(len(X)), 0)), labels
+
+    def _warn_of_scattered_epochs(self, n_rows):
+        """Say so where epochs alternate from row to row, as series that are sorted by time alone."""
+        label, stretches = max(self._known.items(), key=lambda item: len(item[1]))
+        if self.max_lag == 0 or len(stretches) == 1 or 2 * sum(map(len, self._known.values())) <= n_rows:
+            return
+        warn(
+            f"epoch={self.epoch!r}: the rows of one epoch are not next to each other in X. {label!r} begins "
+            f"{len(stretches)} times, and no lag crosses from one stretch to another, so that most history is lost. "
+            "Sort X by epoch, and within each by time."
+        )
 
     def _warn_of_lost_history(self, X, first, labels):
         """Say so where rows inside of an epoch of `fit` come without those before them."""
