@@ -151,20 +151,23 @@ class QuadraticModel:
         where the certificate does without: steps along these are the longest, and tell least.
         """
         (matrix, places), ridge = self.blocks(), certificate.penalty.ridge
+        flat, step = np.empty(len(coef), dtype=bool), np.empty_like(coef)
+        flat[places] = np.einsum("kjj->kj", matrix) == 0  # eigenvectors would mix these by rounding
         matrix = matrix + ridge[places][:, :, None] * np.eye(places.shape[1])
         scale = np.sqrt(np.maximum(np.einsum("kjj->kj", matrix), 0.0))
         scale[scale == 0] = 1.0
         matrix /= scale[:, None]
         matrix /= scale[:, :, None]
         values, vectors = np.linalg.eigh(np.clip(matrix, -1.0, 1.0))  # beyond is rounding
-        step = np.empty_like(coef)
         for least in (self.eps**STEEP, *REFINEMENTS * [values.shape[1] * self.eps]):
             if certificate(coef, gradient).max() <= tol:
                 break
             told = values > np.maximum(least * values[:, -1:], -values[:, :1])
             inverse = np.where(told, 1 / np.where(told, values, 1.0), 0.0)
-            linear_term = np.einsum("kij,ki->kj", vectors, (gradient + ridge * coef)[places] / scale)
+            slope = gradient + ridge * coef
+            linear_term = np.einsum("kij,ki->kj", vectors, slope[places] / scale)
             step[places] = -np.einsum("kij,kj->ki", vectors, inverse * linear_term) / scale
+            step[flat] = -np.divide(slope, ridge, out=np.zeros_like(slope), where=ridge > 0)[flat]
             coef += step
             gradient += self.times(step)
         return coef, gradient
