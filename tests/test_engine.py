@@ -9,6 +9,7 @@ import pytest
 from oracles import Norms, Oracle
 
 import skprox
+from skprox import engine
 from skprox._jit import njit
 from skprox.objectives import Point
 from skprox.objectives.poisson import PoissonObjective
@@ -131,6 +132,19 @@ def test_any_penalty_of_any_objective(quadratic, name, solver):
         assert result.residual <= TOL
         assert case.value(result.point.coef) < np.inf
         assert case.distance(result.point.coef, gradient) <= 10 * TOL
+
+
+def test_paths_are_extrapolated_along_lines():
+    """Within bounds, as far as `REACH` goes; what is at zero stays there."""
+    penalty = Penalty.from_groups(
+        [np.array([j]) for j in range(3)], np.ones(3), 0.0, 0.0, -np.inf, [np.inf, np.inf, 4.5]
+    )
+    coefs = np.array([1.0, 2.0, 3.0]), np.array([2.0, 0.0, 4.0])
+    assert engine._extrapolated(penalty, [4.0, 3.0], coefs, 1.0).tolist() == [4.0, 0.0, 4.5]
+    assert engine._extrapolated(penalty, [4.0, 3.9], coefs, 3.8).tolist() == pytest.approx([3.0, 0.0, 4.5])
+    assert engine._extrapolated(penalty, [4.0, 3.999], coefs, 3.0).tolist() == pytest.approx([10.0, 0.0, 4.5])
+    assert engine._extrapolated(penalty, [4.0], coefs[:1], 3.0) is None
+    assert engine._extrapolated(penalty, [4.0, 4.0], coefs, 3.0) is None
 
 
 @pytest.mark.parametrize("name", PENALTIES)
